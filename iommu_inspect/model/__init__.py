@@ -1,0 +1,1 @@
+"""Facts about a host as frozen data, and pure questions about them."""

@@ -1,0 +1,45 @@
+"""A fact is a value, or the reason why there is none."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+__all__ = ["Fact", "Missing", "known", "map_fact", "value_or"]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Missing(enum.Enum):
+    """Why a source has no value for a fact. The four never stand for each other.
+
+    ``ABSENT``: the source does not hold it (no such file, no such line).
+    ``DENIED``: the kernel refused it to this user.
+    ``TRUNCATED``: some of it is there, but not the part that was asked for.
+    ``UNREADABLE``: it is there and could not be read or understood.
+    """
+
+    ABSENT = "absent"
+    DENIED = "denied"
+    TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+
+
+Fact: TypeAlias = T | Missing
+
+
+def known(fact: Fact[T]) -> bool:
+    """Say whether the fact has a value."""
+    return not isinstance(fact, Missing)
+
+
+def value_or(fact: Fact[T], default: U) -> T | U:
+    """Return the fact's value, or ``default`` where there is none."""
+    return default if isinstance(fact, Missing) else fact
+
+
+def map_fact(fact: Fact[T], function: Callable[[T], Fact[U]]) -> Fact[U]:
+    """Apply ``function`` to the fact's value; a missing fact stays as it is."""
+    return fact if isinstance(fact, Missing) else function(fact)

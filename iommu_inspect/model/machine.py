@@ -1,0 +1,256 @@
+"""One host as the kernel describes it: devices, groups, IOMMU units, settings."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.fact import Fact, Missing
+
+__all__ = [
+    "Device",
+    "Group",
+    "InterruptRemapping",
+    "IommuUnit",
+    "Kernel",
+    "Machine",
+    "PciIds",
+    "PciPlacement",
+    "PcieType",
+    "ReservedRegion",
+    "Source",
+    "VfioSettings",
+]
+
+
+class PcieType(enum.IntEnum):
+    """Device/port type of the PCI Express capability (PCIe 6.0, 7.5.3.2)."""
+
+    ENDPOINT = 0x0
+    LEGACY_ENDPOINT = 0x1
+    ROOT_PORT = 0x4
+    UPSTREAM_PORT = 0x5
+    DOWNSTREAM_PORT = 0x6
+    PCIE_TO_PCI_BRIDGE = 0x7
+    PCI_TO_PCIE_BRIDGE = 0x8
+    ROOT_COMPLEX_ENDPOINT = 0x9
+    ROOT_COMPLEX_EVENT_COLLECTOR = 0xA
+
+
+class InterruptRemapping(enum.Enum):
+    """Whether the names of interrupt chips show isolated (remapped) MSIs."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the facts come from: ``live``, ``tree``, ... and the path as given."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PciIds:
+    """The identification registers of a PCI function; ``class_code`` is 24 bits."""
+
+    vendor: Fact[int] = Missing.ABSENT
+    device: Fact[int] = Missing.ABSENT
+    subsystem_vendor: Fact[int] = Missing.ABSENT
+    subsystem_device: Fact[int] = Missing.ABSENT
+    class_code: Fact[int] = Missing.ABSENT
+    revision: Fact[int] = Missing.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class PciPlacement:
+    """What the function is on its bus.
+
+    ``header_type`` is without the multi-function bit (0 normal, 1 bridge,
+    2 CardBus). ``pcie_type`` is ``None`` for a function without the PCI Express
+    capability; a type this program does not know stays a plain number.
+    ``physfn`` and ``virtfns`` are the addresses the SR-IOV links point to.
+    """
+
+    header_type: Fact[int] = Missing.ABSENT
+    multifunction: Fact[bool] = Missing.ABSENT
+    pcie_type: Fact[int | None] = Missing.ABSENT
+    physfn: str | None = None
+    virtfns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device of the driver core, on any bus.
+
+    ``driver`` is ``None`` when no driver is bound, and missing when the source
+    cannot tell. ``group`` is ``None`` when the device has no IOMMU group.
+    ``vfio_devices`` are the entries of its ``vfio-dev`` directory: a vfio driver
+    of any name is bound when there is one (kernels since v6.1 have it).
+    """
+
+    address: str
+    bus: Fact[str] = Missing.ABSENT
+    path: Fact[str] = Missing.ABSENT
+    driver: Fact[str | None] = Missing.ABSENT
+    group: Fact[str | None] = Missing.ABSENT
+    iommu: Fact[str | None] = Missing.ABSENT
+    ids: PciIds = PciIds()
+    pci: PciPlacement = PciPlacement()
+    vfio_devices: Fact[tuple[str, ...]] = ()
+    driver_override: Fact[str | None] = Missing.ABSENT
+    boot_vga: Fact[bool] = Missing.ABSENT
+    power_state: Fact[str] = Missing.ABSENT
+    reset_methods: Fact[tuple[str, ...]] = Missing.ABSENT
+    numa_node: Fact[int | None] = Missing.ABSENT
+    name: str | None = None
+    vendor_name: str | None = None
+
+    @property
+    def is_pci(self) -> bool:
+        """Say whether this is a PCI function."""
+        return self.bus == "pci"
+
+    @property
+    def pci_address(self) -> PciAddress | None:
+        """The parsed address of a PCI function, ``None`` for other devices."""
+        return PciAddress.parse(self.address) if self.is_pci else None
+
+    @property
+    def base_class(self) -> Fact[int]:
+        """The upper 16 bits of the class code, ``0x0604`` for a PCI bridge."""
+        code = self.ids.class_code
+        return code if isinstance(code, Missing) else code >> 8
+
+    @property
+    def is_bridge(self) -> Fact[bool]:
+        """Say whether the PCI header is that of a bridge (PCI or CardBus).
+
+        Without configuration space the class stands in: the kernel gives the
+        class "not defined" to a function whose header and class contradict each
+        other in the way that matters here (``pci_setup_device()`` in
+        drivers/pci/probe.c).
+        """
+        header = self.pci.header_type
+        if not isinstance(header, Missing):
+            return header in (1, 2)
+        if not isinstance(self.bus, Missing) and self.bus != "pci":
+            return False
+        base = self.base_class
+        return base if isinstance(base, Missing) else base in (0x0604, 0x0607, 0x0609)
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedRegion:
+    """One line of ``reserved_regions``: bytes ``start`` to ``end``, inclusive."""
+
+    start: int
+    end: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One IOMMU group. ``id`` is a name made of digits; ids have gaps.
+
+    ``type`` is that of the *default* domain, not of the current one: it says
+    nothing about who owns the group now.
+    """
+
+    id: str
+    devices: tuple[Device, ...]
+    type: Fact[str] = Missing.ABSENT
+    name: Fact[str] = Missing.ABSENT
+    reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
+
+    @property
+    def is_noiommu(self) -> bool:
+        """Say whether vfio made this group up in its no-IOMMU mode.
+
+        ``vfio_noiommu_group_alloc()`` names the group so; mediated devices use
+        the same allocation, so a group whose members are all on the mdev bus is
+        not one.
+        """
+        return self.name == "vfio-noiommu" and not all(
+            device.bus == "mdev" for device in self.devices
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IommuUnit:
+    """One entry of ``/sys/class/iommu``, such as ``dmar0``."""
+
+    name: str
+    driver: Fact[str] = Missing.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class VfioSettings:
+    """Module parameters that change an answer; absent when a module is not loaded."""
+
+    enable_unsafe_noiommu_mode: Fact[bool] = Missing.ABSENT
+    type1_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
+    iommufd_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The kernel behind the facts.
+
+    ``features`` names what was seen to exist (``vfio-dev``, ``iommufd``,
+    ``group-type``, ...): presence counts before version numbers, because
+    distributions backport.
+    """
+
+    release: Fact[str] = Missing.ABSENT
+    command_line: Fact[str] = Missing.ABSENT
+    features: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Everything that one source says about one host; sorted, immutable.
+
+    ``groups_known`` is false where the source holds no trace of IOMMU groups and
+    so cannot tell "there are none" from "they were not captured".
+    ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
+    ``guest`` says whether the host runs on a hypervisor.
+    """
+
+    source: Source
+    kernel: Kernel = Kernel()
+    groups: tuple[Group, ...] = ()
+    ungrouped: tuple[Device, ...] = ()
+    groups_known: bool = True
+    iommus: Fact[tuple[IommuUnit, ...]] = Missing.ABSENT
+    firmware_tables: Fact[tuple[str, ...]] = Missing.ABSENT
+    guest: Fact[bool] = Missing.ABSENT
+    interrupt_remapping: Fact[InterruptRemapping] = Missing.ABSENT
+    vfio: VfioSettings = VfioSettings()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def devices(self) -> Iterator[Device]:
+        """Every device, grouped ones first, in the machine's order."""
+        for group in self.groups:
+            yield from group.devices
+        yield from self.ungrouped
+
+    @cached_property
+    def _group_by_id(self) -> dict[str, Group]:
+        return {group.id: group for group in self.groups}
+
+    def group(self, group_id: str) -> Group | None:
+        """Return the group of this id, ``None`` if there is none."""
+        return self._group_by_id.get(group_id)
+
+    def group_of(self, device: Device) -> Group | None:
+        """Return the group that holds the device."""
+        if device.group is None or isinstance(device.group, Missing):
+            return None
+        return self.group(device.group)
