@@ -1,0 +1,1 @@
+"""Where facts come from; only ``tree.py`` touches the filesystem."""

@@ -1,0 +1,246 @@
+"""A machine from a tree that holds ``sys/`` and, if it can, ``proc/``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from iommu_inspect.model.address import natural_key, sort_key
+from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.machine import (
+    Device,
+    Group,
+    IommuUnit,
+    Kernel,
+    Machine,
+    ReservedRegion,
+    Source,
+    VfioSettings,
+)
+from iommu_inspect.sources.interrupts import interrupt_remapping
+from iommu_inspect.sources.sysfs_device import DeviceReader
+from iommu_inspect.sources.tree import Tree
+
+__all__ = ["read_machine"]
+
+_GROUPS = "sys/kernel/iommu_groups"
+# Buses that put their devices into groups (iommu_buses[] in drivers/iommu/iommu.c).
+_GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
+_IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
+_CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
+_HYPERVISOR_VENDORS = re.compile(
+    r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
+)
+
+
+def read_machine(tree: Tree) -> Machine:
+    """Read every fact that ownership and the rules need.
+
+    Devices that vanish while they are read are left out. The result is sorted and
+    does not depend on the order in which the file system lists names.
+    """
+    group_ids = tree.names(_GROUPS)
+    buses = _bus_devices(tree)
+    groups_known = (
+        tree.live
+        or not isinstance(group_ids, Missing)
+        or any(_has(tree, path, "iommu_group") for path in buses)
+    )
+    reader = DeviceReader(
+        tree,
+        drivers_known=_drivers_known(tree, buses),
+        groups_known=groups_known,
+    )
+    listed = _listed_members(tree, group_ids)
+    paths = set(buses) | set(listed)
+    overrides = _driver_overrides(tree, paths)
+    devices = [
+        _with_group(reader.read(path, overrides), listed.get(path))
+        for path in paths
+        if not tree.live or tree.exists(path)
+    ]
+    devices.sort(key=lambda device: (sort_key(device.address), str(device.path)))
+    return Machine(
+        source=Source("live" if tree.live else "tree", tree.label),
+        kernel=_kernel(tree, devices),
+        groups=_groups(tree, group_ids, devices),
+        ungrouped=tuple(d for d in devices if d.is_pci and _group_id(d) is None),
+        groups_known=groups_known,
+        iommus=_iommus(tree),
+        firmware_tables=_firmware_tables(tree),
+        guest=_guest(tree),
+        interrupt_remapping=interrupt_remapping(tree),
+        vfio=_vfio_settings(tree),
+        notes=tree.notes,
+    )
+
+
+def _group_id(device: Device) -> str | None:
+    return None if isinstance(device.group, Missing) else device.group
+
+
+def _has(tree: Tree, path: str, link: str) -> bool:
+    return not isinstance(tree.target(f"{path}/{link}"), Missing)
+
+
+def _bus_devices(tree: Tree) -> list[str]:
+    """Return the paths of all PCI functions, and of grouped devices elsewhere."""
+    paths: list[str] = []
+    for bus in _GROUPED_BUSES:
+        directory = f"sys/bus/{bus}/devices"
+        names = tree.names(directory)
+        for name in () if isinstance(names, Missing) else names:
+            path = tree.target(f"{directory}/{name}")
+            if isinstance(path, Missing):
+                # Not a link: a capture that was made by copying what links show.
+                path = f"{directory}/{name}"
+            if bus == "pci" or _has(tree, path, "iommu_group"):
+                paths.append(path)
+    return paths
+
+
+def _drivers_known(tree: Tree, buses: Iterable[str]) -> bool:
+    if tree.live or any(tree.exists(f"sys/bus/{b}/drivers") for b in _GROUPED_BUSES):
+        return True
+    return any(_has(tree, path, "driver") for path in buses)
+
+
+def _listed_members(tree: Tree, group_ids: Fact[tuple[str, ...]]) -> dict[str, str]:
+    """Return the group id by the path that each ``devices`` link resolves to.
+
+    The links' own names are not parsed: two buses can have a device of one name,
+    and then the second link has a number behind it.
+    """
+    members: dict[str, str] = {}
+    for group_id in () if isinstance(group_ids, Missing) else group_ids:
+        names = tree.names(f"{_GROUPS}/{group_id}/devices")
+        for name in () if isinstance(names, Missing) else names:
+            path = tree.target(f"{_GROUPS}/{group_id}/devices/{name}")
+            if not isinstance(path, Missing):
+                members[path] = group_id
+    return members
+
+
+def _driver_overrides(tree: Tree, paths: Iterable[str]) -> dict[str, Fact[str]]:
+    files = {path: f"{path}/driver_override" for path in sorted(paths)}
+    texts = tree.text_bounded(list(files.values()))
+    return {path: texts[file] for path, file in files.items()}
+
+
+def _with_group(device: Device, listed: str | None) -> Device:
+    """Let the group's own list complete a device that does not name its group."""
+    if listed is None or device.group == listed:
+        return device
+    return device if _group_id(device) else replace(device, group=listed)
+
+
+def _groups(
+    tree: Tree, group_ids: Fact[tuple[str, ...]], devices: Iterable[Device]
+) -> tuple[Group, ...]:
+    members: dict[str, list[Device]] = {}
+    if not isinstance(group_ids, Missing):
+        members = {group_id: [] for group_id in group_ids}
+    for device in devices:
+        group_id = _group_id(device)
+        if group_id is not None:
+            members.setdefault(group_id, []).append(device)
+    return tuple(
+        Group(
+            id=group_id,
+            devices=tuple(members[group_id]),
+            type=tree.text(f"{_GROUPS}/{group_id}/type"),
+            name=tree.text(f"{_GROUPS}/{group_id}/name"),
+            reserved_regions=map_fact(
+                tree.text(f"{_GROUPS}/{group_id}/reserved_regions"), _regions
+            ),
+        )
+        for group_id in sorted(members, key=natural_key)
+    )
+
+
+def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
+    """Parse ``0xSTART 0xEND kind`` lines; one bad line spoils the fact."""
+    regions = []
+    for line in text.splitlines():
+        match line.split():
+            case [start, end, kind]:
+                try:
+                    regions.append(ReservedRegion(int(start, 16), int(end, 16), kind))
+                except ValueError:
+                    return Missing.UNREADABLE
+            case _:
+                return Missing.UNREADABLE
+    return tuple(regions)
+
+
+def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
+    features = set()
+    if tree.exists("sys/class/vfio-dev") or any(
+        d.vfio_devices and not isinstance(d.vfio_devices, Missing) for d in devices
+    ):
+        features.add("vfio-dev")
+    if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
+        features.add("iommufd")
+    group_ids = tree.names(_GROUPS)
+    for group_id in () if isinstance(group_ids, Missing) else group_ids[:1]:
+        if tree.exists(f"{_GROUPS}/{group_id}/type"):
+            features.add("group-type")
+        if tree.exists(f"{_GROUPS}/{group_id}/reserved_regions"):
+            features.add("reserved-regions")
+    return Kernel(
+        release=tree.text("proc/sys/kernel/osrelease"),
+        command_line=tree.text("proc/cmdline"),
+        features=frozenset(features),
+    )
+
+
+def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
+    names = tree.names("sys/class/iommu")
+    if names is Missing.ABSENT and tree.live:
+        return ()
+    if isinstance(names, Missing):
+        return names
+    return tuple(
+        IommuUnit(
+            name,
+            map_fact(
+                tree.target(f"sys/class/iommu/{name}/device/driver"),
+                lambda path: path.rpartition("/")[2],
+            ),
+        )
+        for name in sorted(names, key=natural_key)
+    )
+
+
+def _firmware_tables(tree: Tree) -> Fact[tuple[str, ...]]:
+    names = tree.names("sys/firmware/acpi/tables")
+    if isinstance(names, Missing):
+        return names
+    return tuple(table for table in _IOMMU_TABLES if table in names)
+
+
+def _guest(tree: Tree) -> Fact[bool]:
+    cpuinfo = tree.data("proc/cpuinfo")
+    if not isinstance(cpuinfo, Missing):
+        flags = _CPU_FLAGS.search(cpuinfo.decode("ascii", "replace"))
+        if flags is not None:
+            return "hypervisor" in flags[1].split()
+    if tree.exists("sys/hypervisor/type"):
+        return True
+    vendor = tree.text("sys/class/dmi/id/sys_vendor")
+    return map_fact(vendor, lambda text: bool(_HYPERVISOR_VENDORS.search(text)))
+
+
+def _vfio_settings(tree: Tree) -> VfioSettings:
+    def flag(module: str, parameter: str) -> Fact[bool]:
+        text = tree.text(f"sys/module/{module}/parameters/{parameter}")
+        return map_fact(text, lambda value: value == "Y")
+
+    return VfioSettings(
+        enable_unsafe_noiommu_mode=flag("vfio", "enable_unsafe_noiommu_mode"),
+        type1_allow_unsafe_interrupts=flag(
+            "vfio_iommu_type1", "allow_unsafe_interrupts"
+        ),
+        iommufd_allow_unsafe_interrupts=flag("iommufd", "allow_unsafe_interrupts"),
+    )

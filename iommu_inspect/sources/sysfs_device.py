@@ -1,0 +1,167 @@
+"""One device of sysfs, read without waking or blocking it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.machine import Device, PciIds, PciPlacement
+from iommu_inspect.sources import pci_config
+from iommu_inspect.sources.tree import Tree
+
+__all__ = ["DeviceReader"]
+
+T = TypeVar("T")
+
+
+class DeviceReader:
+    """Reads devices of one tree.
+
+    ``drivers_known``: whether a missing ``driver`` link means that no driver is
+    bound; in a capture without any driver it may mean that links were not taken.
+    ``groups_known``: the same for the ``iommu_group`` link.
+    """
+
+    def __init__(self, tree: Tree, *, drivers_known: bool, groups_known: bool) -> None:
+        self._tree = tree
+        self._drivers_known = drivers_known
+        self._groups_known = groups_known
+        self._asleep: dict[str, bool] = {}
+
+    def read(self, path: str, overrides: dict[str, Fact[str]]) -> Device:
+        """Read the device whose directory is ``path`` (links resolved).
+
+        ``overrides`` holds the ``driver_override`` texts by path: they are read
+        apart, because old kernels take the device lock for them.
+        """
+        address = path.rpartition("/")[2]
+        if not self._tree.exists(path):
+            return Device(address=address, path=path, bus=_bus_of_path(path))
+        bus = self._link_name(f"{path}/subsystem")
+        return Device(
+            address=address,
+            path=path,
+            bus=_bus_of_path(path) if isinstance(bus, Missing) else bus,
+            driver=self._optional_link(f"{path}/driver", self._drivers_known),
+            group=self._optional_link(f"{path}/iommu_group", self._groups_known),
+            iommu=self._optional_link(f"{path}/iommu", self._groups_known),
+            ids=self._ids(path),
+            pci=self._placement(path),
+            vfio_devices=self._vfio_devices(path),
+            driver_override=_override(overrides.get(path, Missing.ABSENT)),
+            boot_vga=self._parsed(f"{path}/boot_vga", lambda text: text == "1"),
+            power_state=self._tree.text(f"{path}/power_state"),
+            reset_methods=self._parsed(f"{path}/reset_method", _words),
+            numa_node=self._parsed(f"{path}/numa_node", _numa_node),
+        )
+
+    def _parsed(self, path: str, parse: Callable[[str], T]) -> Fact[T]:
+        text = self._tree.text(path)
+        if isinstance(text, Missing):
+            return text
+        try:
+            return parse(text)
+        except ValueError:
+            return Missing.UNREADABLE
+
+    def _link_name(self, path: str) -> Fact[str]:
+        return map_fact(self._tree.target(path), _basename)
+
+    def _optional_link(self, path: str, absence_counts: bool) -> Fact[str | None]:
+        name = self._link_name(path)
+        return None if name is Missing.ABSENT and absence_counts else name
+
+    def _vfio_devices(self, path: str) -> Fact[tuple[str, ...]]:
+        names = self._tree.names(f"{path}/vfio-dev")
+        return () if names is Missing.ABSENT else names
+
+    def _ids(self, path: str) -> PciIds:
+        def number(name: str) -> Fact[int]:
+            return self._parsed(f"{path}/{name}", _hexadecimal)
+
+        return PciIds(
+            vendor=number("vendor"),
+            device=number("device"),
+            subsystem_vendor=number("subsystem_vendor"),
+            subsystem_device=number("subsystem_device"),
+            class_code=number("class"),
+            revision=number("revision"),
+        )
+
+    def _placement(self, path: str) -> PciPlacement:
+        physfn = self._link_name(f"{path}/physfn")
+        config = self._config(path)
+        return PciPlacement(
+            header_type=map_fact(config, pci_config.header_type),
+            multifunction=map_fact(config, pci_config.multifunction),
+            pcie_type=map_fact(config, pci_config.pcie_type),
+            physfn=None if isinstance(physfn, Missing) else physfn,
+            virtfns=self._virtfns(path),
+        )
+
+    def _virtfns(self, path: str) -> tuple[str, ...]:
+        # Counting the links tells how many there are; sriov_numvfs would take the
+        # device lock.
+        names = self._tree.names(path)
+        if isinstance(names, Missing):
+            return ()
+        links = (name for name in names if name.startswith("virtfn"))
+        targets = (self._link_name(f"{path}/{name}") for name in links)
+        return tuple(sorted(t for t in targets if not isinstance(t, Missing)))
+
+    def _config(self, path: str) -> Fact[bytes]:
+        if self._tree.live and self._is_asleep(path):
+            return Missing.UNREADABLE
+        return self._tree.data(f"{path}/config")
+
+    def _is_asleep(self, path: str) -> bool:
+        """Say whether reading configuration space could wake the device.
+
+        The kernel resumes a device in D3cold, and the bridge above any device, to
+        read configuration space (``pci_config_pm_runtime_get()``).
+        """
+        if not path.startswith("sys/devices/"):
+            return False
+        known = self._asleep.get(path)
+        if known is None:
+            known = self._sleeps(path) or self._is_asleep(path.rpartition("/")[0])
+            self._asleep[path] = known
+        return known
+
+    def _sleeps(self, path: str) -> bool:
+        state = self._tree.text(f"{path}/power_state")
+        if state is Missing.ABSENT:  # before v5.11
+            return self._tree.text(f"{path}/power/runtime_status") == "suspended"
+        return state == "D3cold"
+
+
+def _basename(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _hexadecimal(text: str) -> int:
+    return int(text, 16)
+
+
+def _numa_node(text: str) -> int | None:
+    node = int(text)
+    return None if node < 0 else node
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _override(text: Fact[str]) -> Fact[str | None]:
+    return None if text in ("", "(null)") else text
+
+
+def _bus_of_path(path: str) -> Fact[str]:
+    """Tell the bus where no ``subsystem`` link was captured: PCI roots say it."""
+    parts: Sequence[str] = path.split("/")
+    if len(parts) > 3 and parts[:2] == ["sys", "devices"] and parts[2][:3] == "pci":
+        return "pci"
+    if parts[:3] == ["sys", "devices", "platform"] and len(parts) == 4:
+        return "platform"
+    return Missing.ABSENT
