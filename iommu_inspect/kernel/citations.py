@@ -1,0 +1,79 @@
+"""The kernel commits that the verdicts rest on, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "ATTACH_BLOCKING_DOMAIN",
+    "CLAIM_BY_VFIO",
+    "DEVICE_CLAIM",
+    "DMA_OWNER_BUSES",
+    "DMA_OWNER_INTERFACES",
+    "PCIEPORT_MANAGED",
+    "PCI_STUB_MANAGED",
+    "PROPOSED_SINGLE_DRIVER",
+    "REQUIRE_DIRECT",
+    "SINGLETON",
+    "VFIO_VIABLE_REMOVED",
+    "Citation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A commit (or a posting), its subject, and the release that it came with."""
+
+    commit: str
+    subject: str
+    version: str
+
+    def __str__(self) -> str:
+        return f'{self.commit} ("{self.subject}") ({self.version})'
+
+
+SINGLETON = Citation(
+    "commit 426a273834ea",
+    "iommu: Limit iommu_attach/detach_device to devices with their own group",
+    "in v4.2",
+)
+DMA_OWNER_INTERFACES = Citation(
+    "commit 1ea2a07a532b", "iommu: Add DMA ownership management interfaces", "in v5.19"
+)
+DMA_OWNER_BUSES = Citation(
+    "commit 512881eacfa7",
+    "bus: platform,amba,fsl-mc,PCI: Add device DMA ownership management",
+    "in v5.19",
+)
+PCI_STUB_MANAGED = Citation(
+    "commit 18c7a349d072", "PCI: pci_stub: Set driver_managed_dma", "in v5.19"
+)
+PCIEPORT_MANAGED = Citation(
+    "commit c7d469849747", "PCI: portdrv: Set driver_managed_dma", "in v5.19"
+)
+CLAIM_BY_VFIO = Citation(
+    "commit 70693f470848", "vfio: Set DMA ownership for VFIO devices", "in v5.19"
+)
+VFIO_VIABLE_REMOVED = Citation(
+    "commit 31076af0cb00", "vfio: Remove use of vfio_group_viable()", "in v5.19"
+)
+ATTACH_BLOCKING_DOMAIN = Citation(
+    "commit 0286300e6045",
+    "iommu: iommu_group_claim_dma_owner() must always assign a domain",
+    "in v5.19",
+)
+DEVICE_CLAIM = Citation(
+    "commit 89395ccedbc1",
+    "iommu: Add device-centric DMA ownership interfaces",
+    "in v6.2",
+)
+REQUIRE_DIRECT = Citation(
+    "commit a48ce36e2786",
+    "iommu: Prevent RESV_DIRECT devices from blocking domains",
+    "in v6.6",
+)
+PROPOSED_SINGLE_DRIVER = Citation(
+    "posting 20220106022053.2406748",
+    "Scrap iommu_attach/detach_group() interfaces",
+    "2022-01-06, never merged",
+)

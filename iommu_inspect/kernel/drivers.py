@@ -1,0 +1,66 @@
+"""Which drivers leave a group's DMA ownership alone, and which buses ask at all.
+
+The lists are those of whole-tree searches for ``driver_managed_dma`` and for
+``iommu_device_use_default_domain`` in v6.1, v6.12, v7.2 and v7.3.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ENFORCING_BUSES",
+    "COUNTING_BUSES",
+    "KNOWN_MANAGED_DRIVERS",
+    "SILENT_BUSES",
+    "VFIO_DRIVERS",
+    "looks_like_vfio",
+    "normalised",
+]
+
+# Buses whose dma_configure() claims the default domain for the driver that binds
+# (commit 512881eacfa7, in v5.19).
+ENFORCING_BUSES = frozenset({"amba", "fsl-mc", "pci", "platform"})
+
+# Buses whose devices can be in a group though binding a driver there claims nothing.
+# cdx makes the call and drops its result (cdx_dma_configure(), v6.12 to v7.3): the
+# claim counts there, but its refusal does not keep the driver from binding.
+SILENT_BUSES = frozenset({"host1x-context", "mdev", "vmbus"})
+COUNTING_BUSES = ENFORCING_BUSES | {"cdx"}
+
+# Names as sysfs shows them, with "_" for "-": variant drivers take the module's
+# name, where the build turns "-" into "_".
+VFIO_DRIVERS = frozenset(
+    {
+        "hisi_acc_vfio_pci",
+        "ism_vfio_pci",
+        "mlx5_vfio_pci",
+        "nvgrace_gpu_vfio_pci",
+        "pds_vfio_pci",
+        "qat_vfio_pci",
+        "vfio_amba",
+        "vfio_cdx",
+        "vfio_fsl_mc",
+        "vfio_pci",
+        "vfio_platform",
+        "virtio_vfio_pci",
+        "xe_vfio_pci",
+    }
+)
+
+# Drivers that are no vfio drivers and set driver_managed_dma, with their bus.
+KNOWN_MANAGED_DRIVERS = frozenset(
+    {("pci", "pci_stub"), ("pci", "pcieport"), ("platform", "fsl_pci")}
+)
+
+
+def normalised(driver: str) -> str:
+    """Return the driver's name with "_" for "-", for comparison only."""
+    return driver.replace("-", "_")
+
+
+def looks_like_vfio(driver: str) -> bool:
+    """Say whether a driver that is in no list has vfio in its name.
+
+    An out-of-tree variant driver looks like this, and so does the driver of a
+    mediated device's parent: the name alone does not decide.
+    """
+    return "vfio" in driver.lower()

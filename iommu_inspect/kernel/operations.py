@@ -1,0 +1,357 @@
+"""What the kernel would answer to each ownership operation, asked right now.
+
+Every answer supposes that no other process holds the group at this moment: sysfs
+does not show it, and opening the group to find out would disturb its user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.answers import (
+    NOT_APPLICABLE,
+    OK,
+    UNKNOWN,
+    Answer,
+    across_eras,
+)
+from iommu_inspect.kernel.citations import (
+    CLAIM_BY_VFIO,
+    DMA_OWNER_BUSES,
+    DMA_OWNER_INTERFACES,
+    PROPOSED_SINGLE_DRIVER,
+    REQUIRE_DIRECT,
+    SINGLETON,
+    VFIO_VIABLE_REMOVED,
+)
+from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping
+from iommu_inspect.kernel.ownership import GroupOwnership, Role
+from iommu_inspect.kernel.semantics import Era, Semantics
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group, InterruptRemapping, Machine
+
+__all__ = [
+    "ATTACH_DEVICE",
+    "CLAIM",
+    "GET_STATUS",
+    "GROUP_OPERATIONS",
+    "SET_CONTAINER",
+    "SET_IOMMU",
+    "Prediction",
+    "attach_device",
+    "group_operation",
+    "predict",
+]
+
+ATTACH_DEVICE = "iommu_attach_device"
+CLAIM = "iommu_group_claim_dma_owner"
+GET_STATUS = "VFIO_GROUP_GET_STATUS"
+SET_CONTAINER = "VFIO_GROUP_SET_CONTAINER"
+SET_IOMMU = "VFIO_SET_IOMMU"
+GROUP_OPERATIONS = (CLAIM, GET_STATUS, SET_CONTAINER, SET_IOMMU)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One operation, what it is asked of, and the kernel's answer."""
+
+    operation: str
+    target: str
+    group: str | None
+    answer: Answer
+
+
+def predict(machine: Machine, semantics: Semantics) -> Iterator[Prediction]:
+    """Yield the answer to every operation for every group and device.
+
+    Groups come in their order, each with its group operations and then its
+    devices; devices without a group come last.
+    """
+    for group in machine.groups:
+        for operation in GROUP_OPERATIONS:
+            answer = group_operation(machine, group, operation, semantics)
+            yield Prediction(operation, group.id, group.id, answer)
+        for device in group.devices:
+            answer = attach_device(machine, device, semantics)
+            yield Prediction(ATTACH_DEVICE, device.address, group.id, answer)
+    for device in machine.ungrouped:
+        answer = attach_device(machine, device, semantics)
+        yield Prediction(ATTACH_DEVICE, device.address, None, answer)
+
+
+def attach_device(machine: Machine, device: Device, semantics: Semantics) -> Answer:
+    """Answer ``iommu_attach_device()`` with a fresh paging domain."""
+    if isinstance(device.group, Missing) or (
+        device.group is None and not machine.groups_known
+    ):
+        return Answer(
+            UNKNOWN, "no-iommu", "the source does not tell the device's group"
+        )
+    group = machine.group_of(device)
+    if group is None:
+        return Answer("-ENODEV", "no-iommu", f"{device.address} has no IOMMU group")
+    return across_eras(semantics, lambda era: _attach(machine, device, group, era))
+
+
+def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
+    count = len(group.devices)
+    if era.single_driver:
+        refused = _refused_by_single_driver(device, group, era)
+        if refused is not None:
+            return refused
+    elif era.singleton_check and count != 1:
+        return Answer(
+            "-EINVAL",
+            "singleton-assumption",
+            f"the group has {count} devices, one is allowed",
+            (SINGLETON,),
+        )
+    if group.is_noiommu:
+        return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
+    if not era.require_direct:
+        refused = _refused_for_old_vtd(machine, group)
+        if refused is not None:
+            return refused
+    if era.single_driver:
+        return Answer(
+            OK,
+            "proposed-single-driver",
+            "no other device here is on a driver of the host",
+            (PROPOSED_SINGLE_DRIVER,),
+        )
+    if not era.singleton_check:
+        return Answer(
+            OK, "singleton-assumption", "this kernel does not check the group"
+        )
+    return Answer(
+        OK,
+        "singleton-assumption",
+        "the device is alone in its group",
+        (SINGLETON,),
+    )
+
+
+def _refused_by_single_driver(device: Device, group: Group, era: Era) -> Answer | None:
+    """Apply the proposal with the device's own driver as the caller."""
+    sharers = GroupOwnership.of(group, era)
+    others = [d for d in sharers.having(Role.KERNEL) if d is not device]
+    rule, cite = "proposed-single-driver", (PROPOSED_SINGLE_DRIVER,)
+    if others:
+        return Answer("-EBUSY", rule, f"{_bound(others)} as well", cite)
+    unknown = [d for d in sharers.having(Role.UNKNOWN) if d is not device]
+    if unknown:
+        return Answer(UNKNOWN, rule, _cannot_tell(unknown), cite)
+    return None
+
+
+def group_operation(
+    machine: Machine, group: Group, operation: str, semantics: Semantics
+) -> Answer:
+    """Answer one of ``GROUP_OPERATIONS`` for a group."""
+    ask = _ASK[operation]
+    return across_eras(semantics, lambda era: ask(machine, group, era))
+
+
+def _claim(machine: Machine, group: Group, era: Era) -> Answer:
+    if not era.dma_owner:
+        return Answer(
+            NOT_APPLICABLE,
+            "mixed-ownership",
+            "this kernel has no DMA ownership",
+            (DMA_OWNER_INTERFACES,),
+        )
+    if group.is_noiommu:
+        return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
+    return _refused_claim(machine, group, era) or Answer(
+        OK,
+        "mixed-ownership",
+        "no driver of the host is bound here",
+        (DMA_OWNER_BUSES,),
+    )
+
+
+def _refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
+    """Return why the claim does not succeed, ``None`` where it does."""
+    sharers = GroupOwnership.of(group, era)
+    blockers = sharers.having(Role.KERNEL)
+    if blockers:
+        return Answer("-EPERM", "mixed-ownership", _bound(blockers), (DMA_OWNER_BUSES,))
+    unknown = sharers.having(Role.UNKNOWN)
+    if unknown:
+        return Answer(
+            UNKNOWN, "mixed-ownership", _cannot_tell(unknown), (DMA_OWNER_BUSES,)
+        )
+    if not era.require_direct:
+        return None
+    mapping = direct_mapping(group)
+    if mapping is DirectMapping.NONE:
+        return None
+    if mapping is DirectMapping.PRESENT:
+        return Answer(
+            "-EINVAL",
+            "direct-mapping",
+            f"firmware demands a 1:1 mapping in group {group.id}",
+            (REQUIRE_DIRECT,),
+        )
+    return Answer(
+        UNKNOWN,
+        "direct-mapping",
+        f"the source does not tell the reserved regions of group {group.id}",
+        (REQUIRE_DIRECT,),
+    )
+
+
+def _get_status(_machine: Machine, group: Group, era: Era) -> Answer:
+    unopened = _cannot_open(group, era)
+    if unopened is not None:
+        return unopened
+    sharers = GroupOwnership.of(group, era)
+    cite = (VFIO_VIABLE_REMOVED,)
+    if group.is_noiommu:
+        return Answer("viable", "no-iommu-mode", "vfio made this group up itself")
+    blockers = sharers.having(Role.KERNEL)
+    if blockers:
+        return Answer("not-viable", "mixed-ownership", _bound(blockers), cite)
+    unknown = sharers.having(Role.UNKNOWN)
+    if unknown:
+        return Answer(UNKNOWN, "mixed-ownership", _cannot_tell(unknown), cite)
+    return Answer(
+        "viable",
+        "mixed-ownership",
+        "no driver of the host is bound here",
+        cite,
+    )
+
+
+def _cannot_open(group: Group, era: Era) -> Answer | None:
+    """Return why ``/dev/vfio/<group>`` cannot be opened, ``None`` if it can."""
+    sharers = GroupOwnership.of(group, era)
+    if sharers.having(Role.VFIO):
+        return None
+    rule = "not-on-vfio"
+    # A member whose driver is not known may be bound to a vfio driver.
+    unknown = [d for d in group.devices if isinstance(d.driver, Missing)]
+    unknown += [d for d in sharers.having(Role.UNKNOWN) if d not in unknown]
+    if unknown:
+        return Answer(UNKNOWN, rule, _cannot_tell(unknown))
+    return Answer(
+        "-ENOENT",
+        rule,
+        f"no device here is on a vfio driver: there is no /dev/vfio/{group.id}",
+    )
+
+
+def _set_container(machine: Machine, group: Group, era: Era) -> Answer:
+    unopened = _cannot_open(group, era)
+    if unopened is not None:
+        return unopened
+    if group.is_noiommu:
+        return Answer(OK, "no-iommu-mode", "a no-IOMMU group is not claimed")
+    if not era.dma_owner:
+        return Answer(
+            OK,
+            "mixed-ownership",
+            "this kernel checks the group's viability later, when a device is opened",
+            (VFIO_VIABLE_REMOVED,),
+        )
+    refused = _refused_claim(machine, group, era)
+    if refused is not None:
+        return refused
+    return Answer(OK, "mixed-ownership", "the claim succeeds", (CLAIM_BY_VFIO,))
+
+
+def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
+    container = _set_container(machine, group, era)
+    if container.result == UNKNOWN or container.rule == "not-on-vfio":
+        return container
+    if container.result != OK:
+        return Answer(
+            "-EINVAL",
+            container.rule,
+            f"the container is empty: SET_CONTAINER returned {container.result}",
+            container.references,
+        )
+    if group.is_noiommu:
+        return Answer(
+            "-ENODEV",
+            "no-iommu-mode",
+            "a no-IOMMU group takes only the VFIO_NOIOMMU_IOMMU type",
+        )
+    return _isolated_interrupts(machine) or _attached_domain(machine, group, era)
+
+
+def _isolated_interrupts(machine: Machine) -> Answer | None:
+    rule = "interrupt-remapping"
+    remapping = machine.interrupt_remapping
+    if remapping is InterruptRemapping.ON:
+        return None
+    if machine.vfio.type1_allow_unsafe_interrupts is True:
+        return None
+    if isinstance(remapping, Missing):
+        return Answer(
+            UNKNOWN, rule, "the source does not tell whether interrupts are remapped"
+        )
+    return Answer(
+        "-EPERM",
+        rule,
+        "interrupts are not remapped and vfio_iommu_type1.allow_unsafe_interrupts "
+        "is off",
+    )
+
+
+def _attached_domain(machine: Machine, group: Group, era: Era) -> Answer:
+    refused = None if era.require_direct else _refused_for_old_vtd(machine, group)
+    if refused is not None:
+        return refused
+    return Answer(
+        OK,
+        "interrupt-remapping",
+        "interrupts are remapped"
+        if machine.interrupt_remapping is InterruptRemapping.ON
+        else "vfio_iommu_type1.allow_unsafe_interrupts is on",
+    )
+
+
+def _refused_for_old_vtd(machine: Machine, group: Group) -> Answer | None:
+    """Before v6.6 VT-d itself refused devices with an RMRR that is not relaxable."""
+    mapping = direct_mapping(group)
+    if mapping is DirectMapping.NONE:
+        return None
+    rule = "direct-mapping"
+    if mapping is DirectMapping.UNKNOWN:
+        return Answer(
+            UNKNOWN,
+            rule,
+            f"the source does not tell the reserved regions of group {group.id}",
+        )
+    units = machine.iommus
+    if isinstance(units, Missing):
+        return Answer(UNKNOWN, rule, "the source does not tell which IOMMU this is")
+    if not any(unit.name.startswith("dmar") for unit in units):
+        return None
+    return Answer(
+        "-EPERM",
+        rule,
+        f"VT-d refuses group {group.id}, which has an RMRR that firmware insists on",
+        (REQUIRE_DIRECT,),
+    )
+
+
+def _bound(devices: tuple[Device, ...] | list[Device]) -> str:
+    pairs = [f"{device.address} is bound to {device.driver}" for device in devices]
+    return ", ".join(pairs)
+
+
+def _cannot_tell(devices: tuple[Device, ...] | list[Device]) -> str:
+    names = ", ".join(device.address for device in devices)
+    return f"the source does not tell what kind of driver is bound to {names}"
+
+
+_NO_IOMMU_BEHIND = "no IOMMU is behind this group"
+_ASK = {
+    CLAIM: _claim,
+    GET_STATUS: _get_status,
+    SET_CONTAINER: _set_container,
+    SET_IOMMU: _set_iommu,
+}

@@ -1,0 +1,167 @@
+"""Whose rules apply: the kernel's behaviour by release, as far as it is known.
+
+A source seldom says which rules its kernel has; it says a release number, and it
+shows which files exist. Both narrow the range of *eras* whose rules may apply.
+Where the eras of that range give different answers, the answer is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.citations import (
+    DEVICE_CLAIM,
+    DMA_OWNER_INTERFACES,
+    PROPOSED_SINGLE_DRIVER,
+    REQUIRE_DIRECT,
+    SINGLETON,
+    Citation,
+)
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Kernel
+
+__all__ = [
+    "ERAS",
+    "PROPOSED",
+    "Era",
+    "Semantics",
+    "UnknownSemanticsError",
+    "applicable",
+    "named",
+]
+
+
+class UnknownSemanticsError(ValueError):
+    """What was asked for is neither a kernel release nor a name of a rule set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """One set of rules; it holds from ``since`` (a release) to the next era.
+
+    ``singleton_check``: ``iommu_attach_device()`` demands a group of one device.
+    ``dma_owner``: drivers and VFIO claim the group's DMA ownership.
+    ``device_claim``: ``iommu_device_claim_dma_owner()`` and iommufd exist.
+    ``require_direct``: a device with a firmware 1:1 mapping refuses the claim.
+    ``single_driver``: the rule proposed in 2021 instead of ``singleton_check``.
+    """
+
+    name: str
+    since: tuple[int, int]
+    origin: Citation | None
+    singleton_check: bool = True
+    dma_owner: bool = True
+    device_claim: bool = True
+    require_direct: bool = True
+    single_driver: bool = False
+
+
+ERAS: tuple[Era, ...] = (
+    Era("before v4.2", (0, 0), None, False, False, False, False),
+    Era("v4.2 to v5.18", (4, 2), SINGLETON, True, False, False, False),
+    Era("v5.19 to v6.1", (5, 19), DMA_OWNER_INTERFACES, True, True, False, False),
+    Era("v6.2 to v6.5", (6, 2), DEVICE_CLAIM, True, True, True, False),
+    Era("since v6.6", (6, 6), REQUIRE_DIRECT),
+)
+PROPOSED = Era(
+    "proposed-single-driver",
+    (6, 6),
+    PROPOSED_SINGLE_DRIVER,
+    singleton_check=False,
+    single_driver=True,
+)
+
+# What exists only since a release, and so proves that the rules are not older.
+# Only things of the IOMMU and VFIO code itself: a distribution that takes one of
+# these into an older kernel takes the code around it along.
+_FEATURE_SINCE: dict[str, tuple[int, int]] = {
+    "reserved-regions": (4, 11),
+    "group-type": (5, 11),
+    "vfio-dev": (5, 19),
+    "iommufd": (6, 2),
+}
+
+# Kernels that carry later IOMMU and VFIO code under an old number: RHEL and its
+# rebuilds (".el8"), Oracle ("uek"), SUSE ("-150500.55-default").
+_BACKPORTING = re.compile(r"\.el\d+|uek|-1[0-9]0[0-9]00\.")
+_RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:[.\-+~_ ].*|rc\d.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Semantics:
+    """The eras whose rules may apply, oldest first, and why these."""
+
+    eras: tuple[Era, ...]
+    label: str
+    basis: str
+
+    @property
+    def certain(self) -> bool:
+        """Say whether exactly one era is left."""
+        return len(self.eras) == 1
+
+
+def _era_index(version: tuple[int, int]) -> int:
+    return max(i for i, era in enumerate(ERAS) if era.since <= version)
+
+
+def _parse_release(release: str) -> tuple[int, int] | None:
+    match = _RELEASE.fullmatch(release.strip())
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _from_release(release: str, version: tuple[int, int]) -> Semantics:
+    first = _era_index(version)
+    if _BACKPORTING.search(release):
+        return Semantics(
+            ERAS[first:],
+            release,
+            f"release {release}, whose vendor carries later IOMMU code back",
+        )
+    return Semantics((ERAS[first],), release, f"release {release}")
+
+
+def named(name: str) -> Semantics:
+    """Return the rules of a kernel release or of ``proposed-single-driver``.
+
+    Raises:
+        UnknownSemanticsError: ``name`` is neither.
+    """
+    if name == PROPOSED.name:
+        return Semantics((PROPOSED,), PROPOSED.name, "a proposal, never merged")
+    version = _parse_release(name)
+    if version is None:
+        raise UnknownSemanticsError(
+            f"{name!r} is no kernel release such as 6.12, nor auto, nor {PROPOSED.name}"
+        )
+    return _from_release(name, version)
+
+
+def applicable(kernel: Kernel) -> Semantics:
+    """Return the rules of the kernel that a source describes.
+
+    What was seen to exist raises the lower end of the range, whatever the release
+    number says; the number closes the range unless its vendor carries code back.
+    """
+    floor = max(
+        (_FEATURE_SINCE.get(f, (0, 0)) for f in kernel.features), default=(0, 0)
+    )
+    release = kernel.release
+    version = None if isinstance(release, Missing) else _parse_release(release)
+    if isinstance(release, Missing) or version is None:
+        why = "the kernel release is not known"
+        if floor > (0, 0):
+            why += f", but what exists is not older than v{floor[0]}.{floor[1]}"
+        return Semantics(ERAS[_era_index(floor) :], "unknown kernel", why)
+    stated = _from_release(release, version)
+    if floor <= version:
+        return stated
+    eras = tuple(
+        era for era in stated.eras if era.since >= ERAS[_era_index(floor)].since
+    )
+    if not eras:
+        # Newer code than the number says: the number is no upper end either.
+        eras = ERAS[_era_index(floor) :]
+    basis = f"{stated.basis}, with what exists since v{floor[0]}.{floor[1]}"
+    return Semantics(eras, release, basis)
