@@ -1,0 +1,61 @@
+"""Isolation that the kernel command line makes up or takes away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "acs-override"
+_OVERRIDE = re.compile(r"(?:^|\s)(pcie_acs_override=\S*)")
+_WIDENING = re.compile(r"(?:^|\s)(pci=\S*(?:disable_acs_redir|config_acs)=\S*)")
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    command_line = case.machine.kernel.command_line
+    if isinstance(command_line, Missing):
+        return
+    override = _OVERRIDE.search(command_line)
+    if override is not None:
+        yield Finding(
+            rule=ID,
+            severity=Severity.WARNING,
+            certainty=Certainty.DERIVED,
+            group=None,
+            devices=(),
+            message=(
+                f"The kernel was booted with {override[1]}. A kernel with the ACS "
+                "override patch then only pretends that ports isolate: groups look "
+                "small, but their devices can still reach each other's memory, and so "
+                "can the guests that have them. A kernel without it ignores the word."
+            ),
+            remedy=(
+                "Take it off the command line and look at the groups again; those are "
+                "the real ones."
+            ),
+        )
+    widening = _WIDENING.search(command_line)
+    if widening is not None:
+        yield Finding(
+            rule=ID,
+            severity=Severity.INFO,
+            certainty=Certainty.DERIVED,
+            group=None,
+            devices=(),
+            message=(
+                f"The kernel was booted with {widening[1]}, which may take ACS away "
+                "from ports; groups may be larger than the hardware needs."
+            ),
+            remedy="Nothing to do if that is wanted (peer-to-peer DMA needs it).",
+        )
+
+
+RULE = Rule(
+    id=ID,
+    summary="the kernel command line changes what isolates",
+    check_machine=_check,
+)

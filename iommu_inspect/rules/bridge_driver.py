@@ -1,0 +1,62 @@
+"""A bridge on pcieport never blocks its group; on another driver it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.citations import PCIEPORT_MANAGED, VFIO_VIABLE_REMOVED
+from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "bridge-driver"
+
+
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    if not case.handed_over(group):
+        return
+    for device in case.having(group, Role.KERNEL, Role.UNKNOWN):
+        known = not isinstance(device.driver, Missing)
+        if device.is_bridge is True and known and not case.is_target(device):
+            yield _finding(case, group, device)
+
+
+def _finding(case: Case, group: Group, device: Device) -> Finding:
+    certain = case.role(device) is Role.KERNEL
+    message = (
+        f"The bridge {device.address} is {bound_to(device)}, which does not leave DMA "
+        f"to others as pcieport does. Since v5.19 that keeps user space out of group "
+        f"{group.id}; before, a bridge never did."
+    )
+    if not certain:
+        message += (
+            f" Which of the two holds here cannot be told: {case.semantics.basis}."
+        )
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL if certain else Certainty.UNKNOWN,
+        group=group.id,
+        devices=(
+            device.address,
+            *(d.address for d in group.devices if d is not device),
+        ),
+        message=message,
+        remedy=(
+            "Unbind it; the bridge goes on forwarding, only what the driver did "
+            "(hot-plug, for shpchp) is gone. Never bind it to vfio-pci:\n"
+            f"{unbind(device)}"
+        ),
+        references=(str(PCIEPORT_MANAGED), str(VFIO_VIABLE_REMOVED)),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="a bridge is bound to a driver other than pcieport",
+    check_group=_check,
+)

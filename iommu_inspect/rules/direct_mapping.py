@@ -1,0 +1,92 @@
+"""Firmware insists on a 1:1 mapping, so the kernel keeps the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.citations import REQUIRE_DIRECT
+from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Group
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "direct-mapping"
+
+
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    mapping = direct_mapping(group)
+    handed_over = case.handed_over(group)
+    if mapping is DirectMapping.NONE or group.is_noiommu:
+        return
+    if mapping is DirectMapping.UNKNOWN:
+        if handed_over:
+            yield _unknown(group)
+        return
+    refused, certainty = _refused(case)
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR if handed_over and refused else Severity.INFO,
+        certainty=certainty,
+        group=group.id,
+        devices=tuple(device.address for device in group.devices),
+        message=(
+            f"Firmware insists on a 1:1 mapping ({_regions(group)}) for group "
+            f"{group.id} ({addresses(group.devices)}), so the kernel does not give it "
+            "to user space: the claim returns -EINVAL since v6.6, and VT-d returned "
+            "-EPERM before."
+        ),
+        remedy=(
+            "Look for what makes the firmware share the memory: USB legacy support, "
+            "pre-boot DMA protection, or the management processor's shared memory "
+            "(HPE has a tool for it)."
+        ),
+        references=(str(REQUIRE_DIRECT),),
+    )
+
+
+def _refused(case: Case) -> tuple[bool, Certainty]:
+    """Say whether the claim or VT-d refuses, and how sure that is."""
+    if all(era.require_direct for era in case.semantics.eras):
+        return True, Certainty.KERNEL
+    units = case.machine.iommus
+    if isinstance(units, Missing):
+        return True, Certainty.UNKNOWN
+    if any(unit.name.startswith("dmar") for unit in units):
+        return True, Certainty.KERNEL
+    if any(era.require_direct for era in case.semantics.eras):
+        return True, Certainty.UNKNOWN
+    return False, Certainty.KERNEL
+
+
+def _unknown(group: Group) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=group.id,
+        devices=tuple(device.address for device in group.devices),
+        message=(
+            f"The source does not tell the reserved regions of group {group.id}, so a "
+            "1:1 mapping that firmware insists on cannot be ruled out."
+        ),
+        remedy=f"cat /sys/kernel/iommu_groups/{group.id}/reserved_regions",
+        references=(str(REQUIRE_DIRECT),),
+    )
+
+
+def _regions(group: Group) -> str:
+    regions = group.reserved_regions
+    if isinstance(regions, Missing):
+        return ""
+    direct = [region for region in regions if region.kind == "direct"]
+    return ", ".join(f"{region.start:#x} to {region.end:#x}" for region in direct)
+
+
+RULE = Rule(
+    id=ID,
+    summary="firmware insists on a 1:1 mapping for a device",
+    check_group=_check,
+)

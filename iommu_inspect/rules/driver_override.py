@@ -1,0 +1,60 @@
+"""A driver_override that did not come about."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.drivers import normalised
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "driver-override"
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    wanted = {g.id for g in case.groups}
+    for device in case.machine.devices:
+        in_scope = device.group in wanted or case.is_target(device) or not case.targets
+        if in_scope and _is_pending(device):
+            yield _finding(device)
+
+
+def _is_pending(device: Device) -> bool:
+    override, driver = device.driver_override, device.driver
+    if override is None or isinstance(override, Missing) or isinstance(driver, Missing):
+        return False
+    return driver is None or normalised(driver) != normalised(override)
+
+
+def _finding(device: Device) -> Finding:
+    override = str(device.driver_override)
+    probe = f"/sys/bus/{device.bus}/drivers_probe"
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.KERNEL,
+        group=device.group if isinstance(device.group, str) else None,
+        devices=(device.address,),
+        message=(
+            f"driver_override of {device.address} says {override}, but the device is "
+            f"{bound_to(device)}: the override waits for the next probe, or there is "
+            "no such driver."
+        ),
+        remedy=(
+            f"Load the driver and probe again, or clear the override:\n"
+            f"modprobe {shlex.quote(override)}\n"
+            f"echo {shlex.quote(device.address)} > {shlex.quote(probe)}"
+        ),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="driver_override names another driver than the one bound",
+    check_machine=_check,
+)

@@ -1,0 +1,90 @@
+"""Without isolated interrupts VFIO refuses, or is told to be unsafe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import InterruptRemapping
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "interrupt-remapping"
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    groups = [g for g in case.groups if not g.is_noiommu]
+    if not groups:
+        return
+    machine = case.machine
+    unsafe = machine.vfio.type1_allow_unsafe_interrupts is True
+    if unsafe or machine.vfio.iommufd_allow_unsafe_interrupts is True:
+        yield _unsafe(case)
+    if unsafe or machine.interrupt_remapping is InterruptRemapping.ON:
+        return
+    needed = any(case.handed_over(group) for group in groups)
+    if isinstance(machine.interrupt_remapping, Missing):
+        if needed:
+            yield _unknown()
+        return
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR if needed else Severity.WARNING,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=(),
+        message=(
+            "Interrupts are not remapped: no chip under /sys/kernel/irq shows it. "
+            "VFIO_SET_IOMMU returns -EPERM for every group."
+        ),
+        remedy=(
+            "Turn interrupt remapping on in the firmware's set-up, and take "
+            "intremap=off and nointremap off the kernel command line. Or, where the "
+            "guests are trusted:\n"
+            "echo Y > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+        ),
+    )
+
+
+def _unsafe(case: Case) -> Finding:
+    remapped = case.machine.interrupt_remapping is InterruptRemapping.ON
+    message = (
+        "allow_unsafe_interrupts is on: a guest may inject interrupts into the host"
+    )
+    if remapped:
+        message += ", if interrupt remapping should ever be off; it is on here"
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO if remapped else Severity.WARNING,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=(),
+        message=f"{message}.",
+        remedy=(
+            "Turn it off where interrupts are remapped:\n"
+            "echo N > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+        ),
+    )
+
+
+def _unknown() -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=None,
+        devices=(),
+        message=(
+            "The source does not tell whether interrupts are remapped, so whether "
+            "VFIO_SET_IOMMU works cannot be told."
+        ),
+        remedy="grep -H . /sys/kernel/irq/*/chip_name",
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="interrupts are not remapped, or VFIO is told not to mind",
+    check_machine=_check,
+)

@@ -1,0 +1,111 @@
+"""A kernel driver and user space cannot share a group."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.citations import (
+    CLAIM_BY_VFIO,
+    DMA_OWNER_BUSES,
+    VFIO_VIABLE_REMOVED,
+)
+from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import bound_to, move_to_vfio, unbind
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "mixed-ownership"
+
+
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    if not case.handed_over(group):
+        return
+    for device in case.having(group, Role.KERNEL):
+        if device.is_bridge is not True and not case.is_target(device):
+            yield _blocked(case, group, device)
+    for device in case.having(group, Role.UNKNOWN):
+        if device.is_bridge is not True or isinstance(device.driver, Missing):
+            yield _cannot_tell(group, device)
+
+
+def _blocked(case: Case, group: Group, device: Device) -> Finding:
+    message = (
+        f"{device.address} is {bound_to(device)}, a driver of the host, so the kernel "
+        f"refuses group {group.id} to user space: "
+    )
+    if case.may_crash:
+        message += (
+            "VFIO_GROUP_GET_STATUS says not viable. A kernel before v5.19 may crash "
+            "the host when a driver of the host binds while user space has the group."
+        )
+    else:
+        message += "VFIO_GROUP_SET_CONTAINER returns -EPERM."
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=group.id,
+        devices=(device.address, *_others(group, device)),
+        message=message,
+        remedy=_remedy(device),
+        references=_references(case),
+    )
+
+
+def _remedy(device: Device) -> str:
+    if not device.is_pci:
+        return (
+            f"Take {device.address} off its driver, if the host can do without it:\n"
+            f"{unbind(device)}"
+        )
+    return (
+        f"Take {device.address} off its driver, if the host can do without it:\n"
+        f"{unbind(device)}\n"
+        "Or hand it over as well:\n"
+        f"{move_to_vfio(device)}"
+    )
+
+
+def _cannot_tell(group: Group, device: Device) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=group.id,
+        devices=(device.address, *_others(group, device)),
+        message=(
+            f"{device.address} is {bound_to(device)}, and whether that keeps user "
+            f"space out of group {group.id} cannot be told."
+        ),
+        remedy=(
+            "Look at the driver on the host itself:\n"
+            f"readlink {shlex.quote(_driver_link(device))}"
+        ),
+        references=(str(DMA_OWNER_BUSES),),
+    )
+
+
+def _driver_link(device: Device) -> str:
+    bus = "pci" if isinstance(device.bus, Missing) else device.bus
+    return f"/sys/bus/{bus}/devices/{device.address}/driver"
+
+
+def _others(group: Group, device: Device) -> tuple[str, ...]:
+    return tuple(d.address for d in group.devices if d is not device)
+
+
+def _references(case: Case) -> tuple[str, ...]:
+    if case.may_crash:
+        return (str(VFIO_VIABLE_REMOVED), str(DMA_OWNER_BUSES))
+    return (str(DMA_OWNER_BUSES), str(CLAIM_BY_VFIO))
+
+
+RULE = Rule(
+    id=ID,
+    summary="a driver of the host holds a device of a group that user space is to have",
+    check_group=_check,
+)

@@ -1,0 +1,105 @@
+"""No IOMMU stands between a device and memory; which layer is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "no-iommu"
+
+
+def _check_machine(case: Case) -> Iterator[Finding]:
+    machine = case.machine
+    if any(not group.is_noiommu for group in machine.groups):
+        return
+    certainty, message, remedy = _missing_layer(machine)
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=certainty,
+        group=None,
+        devices=(),
+        message=message,
+        remedy=remedy,
+    )
+
+
+def _check_device(case: Case, device: Device) -> Iterator[Finding]:
+    machine = case.machine
+    if not machine.groups or device.group is not None:
+        return
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=(device.address,),
+        message=(
+            f"{device.address} has no IOMMU group although other devices of this host "
+            "have one: no IOMMU unit covers it, and VFIO cannot take it."
+        ),
+        remedy=(
+            "Use a device that an IOMMU covers; what covers what is in the firmware's "
+            "tables (DMAR, IVRS, IORT) or the device tree's iommu-map."
+        ),
+    )
+
+
+def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
+    """Say which layer is missing: our conclusion from what is there."""
+    if not machine.groups_known:
+        return (
+            Certainty.UNKNOWN,
+            "The source holds no trace of IOMMU groups: whether the host has none, or "
+            "they were not captured, cannot be told.",
+            "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too.",
+        )
+    units, tables = machine.iommus, machine.firmware_tables
+    if not isinstance(units, Missing) and units:
+        names = ", ".join(unit.name for unit in units)
+        return (
+            Certainty.DERIVED,
+            f"The kernel runs IOMMU units ({names}), but no device has a group: "
+            "translation is off.",
+            "Look for iommu=off or intel_iommu=off on the kernel command line, and for "
+            "DMAR or AMD-Vi errors in dmesg; intel_iommu=on turns VT-d on.",
+        )
+    if not isinstance(tables, Missing) and tables:
+        return (
+            Certainty.DERIVED,
+            f"Firmware describes an IOMMU ({', '.join(tables)}), but the kernel runs "
+            "no unit.",
+            "Boot with intel_iommu=on (AMD and Arm need no parameter), without "
+            "iommu=off, and with a kernel that has the driver.",
+        )
+    if machine.guest is True:
+        return (
+            Certainty.DERIVED,
+            "This is a virtual machine without a virtual IOMMU.",
+            "Give the guest one (QEMU: -device intel-iommu,intremap=on with "
+            "-machine q35,kernel-irqchip=split; libvirt: <iommu model='intel'>).",
+        )
+    if not isinstance(tables, Missing) and machine.guest is False:
+        return (
+            Certainty.DERIVED,
+            "Firmware describes no IOMMU: there is no DMAR, IVRS or IORT table.",
+            "Turn on VT-d, AMD-Vi (IOMMU) or the SMMU in the firmware's set-up.",
+        )
+    return (
+        Certainty.KERNEL,
+        "No device has an IOMMU group; which layer is missing cannot be told.",
+        "Look whether the firmware's set-up has VT-d, AMD-Vi or the SMMU turned on.",
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="no IOMMU covers the host or the device",
+    check_machine=_check_machine,
+    check_device=_check_device,
+)

@@ -1,0 +1,59 @@
+"""Groups that vfio made up: they look like isolation and are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.model.machine import Group
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "no-iommu-mode"
+
+
+def _check_group(_case: Case, group: Group) -> Iterator[Finding]:
+    if not group.is_noiommu:
+        return
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=group.id,
+        devices=tuple(device.address for device in group.devices),
+        message=(
+            f"Group {group.id} ({addresses(group.devices)}) is one of vfio's no-IOMMU "
+            "groups: nothing isolates the device, it can read and write all memory, "
+            "and VFIO_SET_IOMMU refuses every type but VFIO_NOIOMMU_IOMMU."
+        ),
+        remedy=(
+            "Turn the IOMMU on and enable_unsafe_noiommu_mode off:\n"
+            "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+        ),
+    )
+
+
+def _check_machine(case: Case) -> Iterator[Finding]:
+    if case.machine.vfio.enable_unsafe_noiommu_mode is not True:
+        return
+    yield Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=(),
+        message=(
+            "vfio's no-IOMMU mode is allowed: a device that no IOMMU covers can be "
+            "handed to user space without any isolation, in a group that vfio makes up."
+        ),
+        remedy="echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="a no-IOMMU group poses as isolation",
+    check_machine=_check_machine,
+    check_group=_check_group,
+)

@@ -1,0 +1,81 @@
+"""What was asked for is not bound to a vfio driver, so nobody can open it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.ownership import Role, has_vfio_driver
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import bound_to, move_to_vfio
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "not-on-vfio"
+
+
+def _check_group(case: Case, group: Group) -> Iterator[Finding]:
+    """For ``group:N``: at least one member has to be on vfio."""
+    asked = any(t.device is None and t.group is group for t in case.targets)
+    if not asked or case.having(group, Role.VFIO):
+        return
+    if case.having(group, Role.UNKNOWN):  # mixed-ownership says what is not known
+        return
+    endpoints = tuple(d for d in group.devices if d.is_bridge is not True)
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=group.id,
+        devices=tuple(d.address for d in group.devices),
+        message=(
+            f"No device of group {group.id} is bound to a vfio driver, so there is no "
+            f"/dev/vfio/{group.id} to open."
+        ),
+        remedy=_bind(endpoints[0]) if endpoints else _NOTHING_BUT_BRIDGES,
+    )
+
+
+def _check_device(case: Case, device: Device) -> Iterator[Finding]:
+    bound = has_vfio_driver(device)
+    if bound or device.group is None or case.machine.group_of(device) is None:
+        return  # no-iommu speaks of devices without a group
+    if bound is None:
+        return  # mixed-ownership says that the driver is not known
+    if device.is_bridge is True:
+        message = f"{device.address} is a bridge: it stays with the host."
+        remedy = _NOTHING_BUT_BRIDGES
+    else:
+        message = (
+            f"{device.address} is {bound_to(device)}; only a device on a vfio driver "
+            "can be opened by user space."
+        )
+        remedy = _bind(device)
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=device.group if isinstance(device.group, str) else None,
+        devices=(device.address,),
+        message=message,
+        remedy=remedy,
+    )
+
+
+def _bind(device: Device) -> str:
+    if not device.is_pci:
+        return f"Bind {device.address} to the vfio driver of its bus ({device.bus})."
+    return (
+        "Bind it to vfio-pci (libvirt does so itself for managed devices):\n"
+        f"{move_to_vfio(device)}"
+    )
+
+
+_NOTHING_BUT_BRIDGES = "Hand over the devices below the bridge instead."
+
+RULE = Rule(
+    id=ID,
+    summary="what is to be handed over is not bound to a vfio driver",
+    check_group=_check_group,
+    check_device=_check_device,
+)

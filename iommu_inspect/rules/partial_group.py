@@ -1,0 +1,70 @@
+"""A group goes to one owner as a whole, whatever part of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.citations import CLAIM_BY_VFIO
+from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "partial-group"
+
+
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    on_vfio = case.having(group, Role.VFIO)
+    if not on_vfio:
+        return
+    asked = [d for d in group.devices if case.is_target(d)]
+    forgotten = [d for d in on_vfio if asked and d not in asked]
+    if forgotten:
+        yield _finding(
+            group,
+            Severity.WARNING,
+            (*asked, *forgotten),
+            f"{addresses(forgotten)} in group {group.id} is on a vfio driver too and "
+            f"cannot go to another guest than {addresses(asked)}: the group has one "
+            "owner.",
+            "Give all of them to the same guest, or none of the others to any.",
+        )
+    idle = [d for d in case.having(group, Role.NONE) if d.is_bridge is not True]
+    if idle:
+        yield _finding(
+            group,
+            Severity.INFO,
+            (*on_vfio, *idle),
+            f"{addresses(idle)} in group {group.id} has no driver and goes along with "
+            f"{addresses(on_vfio)}: as long as user space has the group, the kernel "
+            "lets no driver of the host bind to it.",
+            "Nothing to do, unless the host is to use it.",
+        )
+
+
+def _finding(
+    group: Group,
+    severity: Severity,
+    devices: tuple[Device, ...],
+    message: str,
+    remedy: str,
+) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=severity,
+        certainty=Certainty.KERNEL,
+        group=group.id,
+        devices=tuple(device.address for device in devices),
+        message=message,
+        remedy=remedy,
+        references=(str(CLAIM_BY_VFIO),),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="only a part of a group is handed over",
+    check_group=_check,
+)

@@ -1,0 +1,60 @@
+"""What the rule proposed in 2021 would change for a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.answers import OK, UNKNOWN
+from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
+from iommu_inspect.kernel.operations import attach_device
+from iommu_inspect.kernel.semantics import PROPOSED, named
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "proposed-single-driver"
+
+
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    if len(group.devices) < 2 or group.is_noiommu:
+        return
+    proposal = named(PROPOSED.name)
+    results = {
+        device.address: attach_device(case.machine, device, proposal).result
+        for device in group.devices
+    }
+    if UNKNOWN in results.values():
+        return
+    bound = [d for d in group.devices if d.driver and results[d.address] == OK]
+    users = [d for d in bound if d.is_bridge is not True]
+    yield Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=Certainty.DERIVED,
+        group=group.id,
+        devices=tuple(device.address for device in group.devices),
+        message=_message(group, users),
+        remedy="Nothing to do: no kernel has this rule.",
+        references=(str(SINGLETON), str(PROPOSED_SINGLE_DRIVER)),
+    )
+
+
+def _message(group: Group, users: list[Device]) -> str:
+    proposal = (
+        "The rule proposed in 2021 (a single driver bound, instead of a single device) "
+    )
+    if users:
+        return (
+            f"{proposal}would let iommu_attach_device() succeed in group {group.id} "
+            f"for {addresses(users)}, where kernels return -EINVAL."
+        )
+    return f"{proposal}would change nothing for the drivers bound in group {group.id}."
+
+
+RULE = Rule(
+    id=ID,
+    summary="what the never merged single-driver rule would change",
+    check_group=_check,
+)

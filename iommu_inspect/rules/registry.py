@@ -1,0 +1,41 @@
+"""The rules, in the order in which their findings are shown."""
+
+from __future__ import annotations
+
+from iommu_inspect.rules import (
+    acs_override,
+    bridge_driver,
+    direct_mapping,
+    driver_override,
+    interrupt_remapping,
+    mixed_ownership,
+    no_iommu,
+    no_iommu_mode,
+    not_on_vfio,
+    partial_group,
+    proposed_single_driver,
+    singleton_assumption,
+)
+from iommu_inspect.rules.base import Rule
+
+__all__ = ["RULES", "find_rule"]
+
+RULES: tuple[Rule, ...] = (
+    no_iommu.RULE,
+    no_iommu_mode.RULE,
+    mixed_ownership.RULE,
+    bridge_driver.RULE,
+    not_on_vfio.RULE,
+    direct_mapping.RULE,
+    interrupt_remapping.RULE,
+    partial_group.RULE,
+    driver_override.RULE,
+    acs_override.RULE,
+    singleton_assumption.RULE,
+    proposed_single_driver.RULE,
+)
+
+
+def find_rule(rule_id: str) -> Rule | None:
+    """Return the rule of this id, ``None`` if there is none."""
+    return next((rule for rule in RULES if rule.id == rule_id), None)
