@@ -1,0 +1,29 @@
+"""The exit codes, the same for every command."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
+    from iommu_inspect.rules import Verdict
+
+__all__ = ["Exit", "of_verdict"]
+
+
+class Exit(enum.IntEnum):
+    """0 ready or nothing wrong, 1 blocked or errors found, 2 wrong usage,
+    3 cannot tell, 4 source unreadable.
+    """
+
+    OK = 0
+    BLOCKED = 1
+    USAGE = 2
+    CANNOT_TELL = 3
+    SOURCE = 4
+
+
+def of_verdict(verdict: Verdict) -> Exit:
+    """Return the exit code of a verdict."""
+    codes = {"ready": Exit.OK, "blocked": Exit.BLOCKED, "unknown": Exit.CANNOT_TELL}
+    return codes[verdict.value]

@@ -1,0 +1,42 @@
+"""``iommu-inspect explain``: the rules' pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from iommu_inspect.cli.options import Format, FormatOption
+
+__all__ = ["explain_rule"]
+
+
+def explain_rule(
+    rule: Annotated[
+        str | None, typer.Argument(help="The rule's id; without it, all are listed.")
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Show a rule's page: what it checks, why, kernel sources, remedy."""
+    import difflib
+
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.output import complain, emit
+    from iommu_inspect.rules import RULES, find_rule, page
+
+    found = RULES if rule is None else tuple(filter(None, [find_rule(rule)]))
+    if not found:
+        ids = [known.id for known in RULES]
+        near = difflib.get_close_matches(str(rule), ids, 3, 0.5)
+        hint = f"near are {', '.join(near)}" if near else "'explain' lists them"
+        complain(f"there is no rule {rule!r}; {hint}")
+        raise typer.Exit(Exit.USAGE)
+    if output is Format.JSON:
+        from iommu_inspect.render.documents import explain_document, to_json
+
+        emit(to_json(explain_document([(known, page(known)) for known in found])))
+    elif rule is None:
+        width = max(len(known.id) for known in RULES)
+        emit("\n".join(f"{known.id:{width}}  {known.summary}" for known in RULES))
+    else:
+        emit(page(found[0]).rstrip("\n"))

@@ -1,0 +1,83 @@
+"""``iommu-inspect list``: groups, members, drivers, who owns each group."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from iommu_inspect.cli.options import (
+    Format,
+    FormatOption,
+    From,
+    Numeric,
+    SemanticsOption,
+)
+
+__all__ = ["list_groups"]
+
+
+def list_groups(
+    source: From = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this group.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Only devices whose address or name has this."
+        ),
+    ] = None,
+    driver: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only devices on this driver.")
+    ] = None,
+    class_: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="CLASS",
+            help="Only devices of this class: its hexadecimal beginning (02, 0300) or "
+            "a part of its name (nvme, audio).",
+        ),
+    ] = None,
+    ownership: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATE",
+            help="Only groups that are none, kernel, user, conflict or unknown.",
+        ),
+    ] = None,
+    semantics: SemanticsOption = "auto",
+    output: FormatOption = Format.TABLE,
+    numeric: Numeric = False,
+) -> None:
+    """Show the groups, their devices and drivers, and who owns each group."""
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.cli.session import load, rules_of
+    from iommu_inspect.kernel.ownership import Ownership
+    from iommu_inspect.kernel.selection import Selection, select
+
+    states = [state.value for state in Ownership]
+    if ownership is not None and ownership not in states:
+        raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
+    machine = load(source, numeric=numeric)
+    rules = rules_of(machine, semantics)
+    wanted = Selection(group, device, driver, class_, ownership)
+    groups, ungrouped = select(machine, rules, wanted)
+    if output is Format.JSON:
+        from iommu_inspect.render.documents import list_document, to_json
+
+        emit(to_json(list_document(machine, rules, groups, ungrouped)))
+    else:
+        from iommu_inspect.render.devices import device_table
+
+        if groups or ungrouped:
+            emit(device_table(groups, ungrouped, rules, style()))
+    if not machine.groups_known:
+        complain("the source holds no trace of IOMMU groups: it cannot tell them")
+        raise typer.Exit(Exit.CANNOT_TELL)
+    if not machine.groups:
+        complain("this machine has no IOMMU groups; 'iommu-inspect audit' says why")
+    elif not groups and not ungrouped:
+        complain("no device fits")

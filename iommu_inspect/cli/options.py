@@ -1,0 +1,43 @@
+"""The options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+__all__ = ["Format", "FormatOption", "From", "Numeric", "SemanticsOption"]
+
+
+class Format(enum.StrEnum):
+    """What to print."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="SOURCE",
+        help="Read a directory or a tar that holds sys/ (and proc/) instead of this "
+        "host; - is standard input.",
+    ),
+]
+SemanticsOption = Annotated[
+    str,
+    typer.Option(
+        "--semantics",
+        metavar="auto|RELEASE|proposed-single-driver",
+        help="Whose rules apply: those of the source's kernel, of a kernel release "
+        "such as 6.12, or of the proposal of 2021.",
+    ),
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="A table for people, or JSON.")
+]
+Numeric = Annotated[
+    bool, typer.Option("--numeric", "-n", help="Ids only, no names of devices.")
+]

@@ -1,0 +1,39 @@
+"""The one place that writes to the terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import typer
+
+from iommu_inspect.render.layout import Style
+
+__all__ = ["complain", "emit", "style"]
+
+
+def style() -> Style:
+    """Return the terminal's width, and colours where a person will see them.
+
+    Output that is piped is 80 columns wide, unless COLUMNS says otherwise.
+    """
+    width = shutil.get_terminal_size((80, 24)).columns
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        return Style(width, lambda text, colour: typer.style(text, fg=colour))
+    return Style(width)
+
+
+def emit(text: str) -> None:
+    """Print the result. A reader that goes away early (``| head``) is no error."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Keep the interpreter from complaining when it flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(message: str) -> None:
+    """Print one line for a person to standard error."""
+    typer.echo(f"iommu-inspect: {message}", err=True)

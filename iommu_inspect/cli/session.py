@@ -1,0 +1,69 @@
+"""From a command's options to a machine and the rules that apply to it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import BinaryIO
+
+import typer
+
+from iommu_inspect.kernel.semantics import Semantics, applicable, named
+from iommu_inspect.model.machine import Machine, Source
+from iommu_inspect.sources import names
+from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.tree import Tree, open_live, open_path
+
+__all__ = ["load", "rules_of"]
+
+
+def load(source: str | None, *, numeric: bool = False) -> Machine:
+    """Read this host, or the source that ``--from`` names.
+
+    Raises:
+        SourceError: the source cannot be read.
+    """
+    tree = open_live() if source is None else open_path(source, _standard_input(source))
+    machine = read_machine(tree)
+    for note in machine.notes:
+        typer.echo(f"iommu-inspect: note: {note}", err=True)
+    return machine if numeric else names.with_names(machine, _namer(tree, machine))
+
+
+def rules_of(machine: Machine, semantics: str) -> Semantics:
+    """Return the rules that ``--semantics`` asks for.
+
+    Raises:
+        UnknownSemanticsError: it names neither a release nor a rule set.
+    """
+    return applicable(machine.kernel) if semantics == "auto" else named(semantics)
+
+
+def _standard_input(source: str) -> BinaryIO | None:
+    return sys.stdin.buffer if source == "-" else None
+
+
+def _namer(tree: Tree, machine: Machine) -> names.Namer:
+    host = tree if tree.live else open_live()
+    from_file = names.from_pci_ids(host, machine)
+    if not tree.live:
+        return from_file
+    from iommu_inspect.sources.live import from_udev
+
+    return from_udev(from_file)
+
+
+def load_demo() -> Machine:
+    """Read the sample capture that ships with the program.
+
+    It is one of the lab's: Linux 6.12 on an emulated machine, after two of its
+    network cards were bound to vfio-pci.
+    """
+    from importlib import resources
+    from io import BytesIO
+
+    sample = resources.files("iommu_inspect").joinpath("demo.tar.gz").read_bytes()
+    machine = read_machine(open_path("-", BytesIO(sample)))
+    source = Source(machine.source.kind, "the sample capture")
+    machine = replace(machine, source=source)
+    return names.with_names(machine, names.from_pci_ids(open_live(), machine))

@@ -1,0 +1,56 @@
+"""The table of ``list``: groups and their devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from iommu_inspect.kernel.ownership import ownership
+from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.pci_class import class_name
+from iommu_inspect.render.layout import PLAIN, Style, table
+
+__all__ = ["describe", "device_table"]
+
+_OWNERSHIP_COLOURS = {"conflict": "red", "user": "green", "unknown": "yellow"}
+
+
+def device_table(
+    groups: Iterable[Group],
+    ungrouped: Iterable[Device],
+    semantics: Semantics,
+    style: Style = PLAIN,
+) -> str:
+    """Return the table of ``list``: one line a device, the group on its first."""
+    rows: list[list[str]] = []
+    for group in groups:
+        owner = ownership(group, semantics).value
+        first = [group.id, owner]
+        for device in group.devices:
+            rows.append([*first, *_device_cells(device)])
+            first = ["", ""]
+        if not group.devices:
+            rows.append([*first, "(no devices)", "", ""])
+    rows += [["-", "-", *_device_cells(device)] for device in ungrouped]
+    headers = ["GROUP", "OWNERSHIP", "DEVICE", "DRIVER", "DESCRIPTION"]
+    return table(headers, rows, style, paints={1: _OWNERSHIP_COLOURS})
+
+
+def _device_cells(device: Device) -> list[str]:
+    driver = device.driver
+    bound = "?" if isinstance(driver, Missing) else driver or "-"
+    return [device.address, bound, describe(device)]
+
+
+def describe(device: Device) -> str:
+    """Say what a device is: class, ids, and names where somebody knows them."""
+    if not device.is_pci:
+        return "?" if isinstance(device.bus, Missing) else f"{device.bus} device"
+    code, ids = device.ids.class_code, device.ids
+    unnamed = "class unknown" if isinstance(code, Missing) else f"class {code >> 8:04x}"
+    parts = [class_name(code) or unnamed]
+    if not isinstance(ids.vendor, Missing) and not isinstance(ids.device, Missing):
+        parts.append(f"[{ids.vendor:04x}:{ids.device:04x}]")
+    parts += [name for name in (device.vendor_name, device.name) if name]
+    return " ".join(parts)

@@ -1,0 +1,207 @@
+"""The JSON documents, version 1: fields are added, never changed.
+
+They are written out here field by field, apart from the model, so that a change
+inside the program cannot change the contract by accident.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from iommu_inspect.kernel.ownership import ownership
+from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.machine import Device, Group, Machine
+
+if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
+    from iommu_inspect.kernel.operations import Prediction
+    from iommu_inspect.rules import Audit, Finding, Rule
+
+__all__ = [
+    "audit_document",
+    "explain_document",
+    "list_document",
+    "predict_document",
+    "to_json",
+]
+
+
+T = TypeVar("T")
+
+
+def to_json(document: dict[str, Any]) -> str:
+    """Return the document as text: ASCII, indented, in its own order."""
+    return json.dumps(document, indent=2)
+
+
+def list_document(
+    machine: Machine,
+    semantics: Semantics,
+    groups: Iterable[Group],
+    ungrouped: Iterable[Device],
+) -> dict[str, Any]:
+    """Build ``iommu-inspect/list/1`` for the groups and devices given."""
+    return {
+        **_head("list", machine, semantics),
+        "groups": [_group(group, semantics) for group in groups],
+        "ungrouped": [_device(device) for device in ungrouped],
+    }
+
+
+def predict_document(
+    machine: Machine, semantics: Semantics, predictions: Iterable[Prediction]
+) -> dict[str, Any]:
+    """Build ``iommu-inspect/predict/1``."""
+    return {
+        **_head("predict", machine, semantics),
+        "predictions": [
+            {
+                "operation": prediction.operation,
+                "target": prediction.target,
+                "group": prediction.group,
+                "result": prediction.answer.result,
+                "rule": prediction.answer.rule,
+                "because": prediction.answer.because,
+                "references": [str(cite) for cite in prediction.answer.references],
+            }
+            for prediction in predictions
+        ],
+    }
+
+
+def audit_document(
+    machine: Machine, semantics: Semantics, result: Audit
+) -> dict[str, Any]:
+    """Build ``iommu-inspect/audit/1``."""
+    return {
+        **_head("audit", machine, semantics),
+        "verdict": result.verdict.value,
+        "targets": [
+            {
+                "target": verdict.target.text,
+                "address": verdict.target.device and verdict.target.device.address,
+                "group": verdict.target.group and verdict.target.group.id,
+                "verdict": verdict.verdict.value,
+            }
+            for verdict in result.targets
+        ],
+        "findings": [_finding(finding) for finding in result.findings],
+    }
+
+
+def explain_document(rules: Iterable[tuple[Rule, str]]) -> dict[str, Any]:
+    """Build ``iommu-inspect/explain/1`` from rules and their pages."""
+    return {
+        "schema": "iommu-inspect/explain/1",
+        "source": None,
+        "rules": [
+            {"rule": rule.id, "summary": rule.summary, "page": page}
+            for rule, page in rules
+        ],
+    }
+
+
+def _head(command: str, machine: Machine, semantics: Semantics) -> dict[str, Any]:
+    return {
+        "schema": f"iommu-inspect/{command}/1",
+        "source": {
+            "kind": machine.source.kind,
+            "kernel": _value(machine.kernel.release),
+            "name": machine.source.name,
+            "notes": list(machine.notes),
+        },
+        "semantics": semantics.label,
+    }
+
+
+def _group(group: Group, semantics: Semantics) -> dict[str, Any]:
+    facts: dict[str, Fact[Any]] = {
+        "type": group.type,
+        "name": group.name,
+        "reserved_regions": group.reserved_regions,
+    }
+    regions = group.reserved_regions
+    return {
+        "id": group.id,
+        "type": _value(group.type),
+        "name": _value(group.name),
+        "ownership": ownership(group, semantics).value,
+        "reserved_regions": None
+        if isinstance(regions, Missing)
+        else [
+            {
+                "start": f"{region.start:#018x}",
+                "end": f"{region.end:#018x}",
+                "type": region.kind,
+            }
+            for region in regions
+        ],
+        "devices": [_device(device) for device in group.devices],
+        "missing": _missing(facts),
+    }
+
+
+def _device(device: Device) -> dict[str, Any]:
+    ids, pci = device.ids, device.pci
+    facts: dict[str, Fact[Any]] = {
+        "bus": device.bus,
+        "driver": device.driver,
+        "group": device.group,
+        "vendor": _hex(ids.vendor, 4),
+        "device": _hex(ids.device, 4),
+        "subsystem_vendor": _hex(ids.subsystem_vendor, 4),
+        "subsystem_device": _hex(ids.subsystem_device, 4),
+        "class": _hex(ids.class_code, 6),
+        "revision": _hex(ids.revision, 2),
+        "header_type": pci.header_type,
+        "multifunction": pci.multifunction,
+        "pcie_type": pci.pcie_type,
+        "iommu": device.iommu,
+        "vfio_devices": _listed(device.vfio_devices),
+        "driver_override": device.driver_override,
+        "boot_vga": device.boot_vga,
+        "power_state": device.power_state,
+        "reset_methods": _listed(device.reset_methods),
+        "numa_node": device.numa_node,
+    }
+    return {
+        "address": device.address,
+        **{name: _value(fact) for name, fact in facts.items()},
+        "physfn": pci.physfn,
+        "virtfns": list(pci.virtfns),
+        "vendor_name": device.vendor_name,
+        "name": device.name,
+        "missing": _missing(facts),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "certainty": finding.certainty.value,
+        "group": finding.group,
+        "devices": list(finding.devices),
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "references": list(finding.references),
+    }
+
+
+def _value(fact: Fact[T]) -> T | None:
+    return None if isinstance(fact, Missing) else fact
+
+
+def _missing(facts: dict[str, Fact[Any]]) -> dict[str, str]:
+    """Say why a field is null, for those that are null for want of a fact."""
+    return {n: fact.value for n, fact in facts.items() if isinstance(fact, Missing)}
+
+
+def _hex(number: Fact[int], digits: int) -> Fact[str]:
+    return number if isinstance(number, Missing) else f"{number:0{digits}x}"
+
+
+def _listed(words: Fact[tuple[str, ...]]) -> Fact[list[str]]:
+    return words if isinstance(words, Missing) else list(words)

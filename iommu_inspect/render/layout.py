@@ -1,0 +1,73 @@
+"""How text is laid out: width, colours, tables that fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+from iommu_inspect.render.text import printable
+
+__all__ = ["PLAIN", "Paint", "Style", "table"]
+
+Paint = Callable[[str, str], str]
+_GAP = 2
+_NARROWEST = 16
+
+
+def _no_paint(text: str, _colour: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to print: the width in columns, and what colours a word."""
+
+    width: int = 80
+    paint: Paint = _no_paint
+
+
+PLAIN = Style()
+
+
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    style: Style,
+    paints: dict[int, dict[str, str]],
+) -> str:
+    """Lay out rows; the last column is folded to what is left of the width."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    columns = list(zip(headers, *cells, strict=True)) if cells else []
+    fixed = sum(max(map(len, column)) + _GAP for column in columns[:-1])
+    room = max(style.width - fixed, _NARROWEST)
+    # The headers go in as a row: as headers they would widen their columns.
+    text = tabulate(
+        [list(headers), *cells],
+        tablefmt="plain",
+        disable_numparse=True,
+        maxcolwidths=[None] * (len(headers) - 1) + [room],
+    )
+    return _painted(text, columns, style, paints) if cells else text
+
+
+def _painted(
+    text: str,
+    columns: Sequence[Sequence[str]],
+    style: Style,
+    paints: dict[int, dict[str, str]],
+) -> str:
+    """Colour the words of the columns that have colours, where they stand."""
+    widths = [max(map(len, column)) for column in columns]
+    lines = text.splitlines()
+    for index, colours in paints.items():
+        start = sum(width + _GAP for width in widths[:index])
+        end = start + widths[index]
+        for number, line in enumerate(lines[1:], 1):
+            word = line[start:end].strip()
+            colour = colours.get(word, "red" if word.startswith("-E") else "")
+            if word and colour:
+                painted = style.paint(word, colour) + " " * (end - start - len(word))
+                lines[number] = line[:start] + painted + line[end:]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,166 @@
+"""The text of ``audit``: findings, the worst first, and one sentence at the end."""
+
+from __future__ import annotations
+
+from iommu_inspect.kernel.answers import OK
+from iommu_inspect.render.layout import PLAIN, Style
+from iommu_inspect.render.text import fold, printable
+from iommu_inspect.rules import (
+    Audit,
+    Certainty,
+    Finding,
+    Severity,
+    TargetVerdict,
+    Verdict,
+)
+
+__all__ = ["audit_text"]
+
+_SEVERITY_COLOURS = {
+    Severity.ERROR: "red",
+    Severity.WARNING: "yellow",
+    Severity.INFO: "cyan",
+}
+_VERDICT_COLOURS = {
+    Verdict.READY: "green",
+    Verdict.BLOCKED: "red",
+    Verdict.UNKNOWN: "yellow",
+}
+_MOST_NAMES = 3
+
+
+def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> str:
+    """Return the whole text; notes (severity info) are counted unless asked for."""
+    blocks = [_target_lines(result, style)] if result.targets else []
+    shown = [f for f in result.findings if notes or f.severity is not Severity.INFO]
+    blocks += [_finding_block(finding, style) for finding in shown]
+    hidden = len(result.findings) - len(shown)
+    last = []
+    if hidden:
+        last.append(f"({hidden} note{'s' if hidden > 1 else ''} more: --notes)")
+    last.append(fold(_sentence(result), style.width))
+    blocks.append("\n".join(last))
+    return "\n\n".join(blocks)
+
+
+def _target_lines(result: Audit, style: Style) -> str:
+    return "\n".join(_target_line(verdict, style) for verdict in result.targets)
+
+
+def _target_line(verdict: TargetVerdict, style: Style) -> str:
+    target = verdict.target
+    word = verdict.verdict.value.upper()
+    painted = style.paint(word, _VERDICT_COLOURS[verdict.verdict])
+    name = target.device.address if target.device else ""
+    group = f"group {target.group.id}" if target.group else "no group"
+    return f"{painted}  {printable('  '.join(filter(None, (name, group))))}"
+
+
+def _finding_block(finding: Finding, style: Style) -> str:
+    severity = style.paint(finding.severity.value, _SEVERITY_COLOURS[finding.severity])
+    about = f"group {finding.group}" if finding.group is not None else ""
+    if finding.certainty is Certainty.UNKNOWN:
+        about = "  ".join(filter(None, (about, "cannot tell")))
+    head = "  ".join(filter(None, (f"{severity}: {finding.rule}", printable(about))))
+    first, *commands = finding.remedy.split("\n")
+    lines = [head, fold(finding.message, style.width, "  ")]
+    lines.append(fold(first, style.width, "  ") if commands or first else "")
+    # Commands are not folded: they are there to be copied.
+    lines += [_command_or_prose(line, style) for line in commands]
+    return "\n".join(filter(None, lines))
+
+
+def _command_or_prose(line: str, style: Style) -> str:
+    if line.endswith(":"):
+        return fold(line, style.width, "  ")
+    return f"      {printable(line)}"
+
+
+def _sentence(result: Audit) -> str:
+    """Say what to do now, in one sentence."""
+    if not result.targets:
+        return _host_sentence(result)
+    names = _names([_name(v) for v in result.targets if v.verdict is result.verdict])
+    if result.verdict is Verdict.READY:
+        return f"{names} can be handed to user space now."
+    if result.verdict is Verdict.UNKNOWN:
+        return (
+            f"Whether {names} can be handed to user space cannot be told{_why(result)}."
+        )
+    return f"{names} cannot be handed to user space{_why(result)}."
+
+
+def _host_sentence(result: Audit) -> str:
+    if result.verdict is Verdict.READY:
+        return "Nothing is wrong with the IOMMU groups of this host."
+    if result.verdict is Verdict.UNKNOWN:
+        return f"Whether this host is in order cannot be told{_why(result)}."
+    errors = [f for f in result.findings if f.severity is Severity.ERROR]
+    count = len(errors)
+    return f"{count} thing{'s are' if count > 1 else ' is'} wrong{_why(result)}."
+
+
+def _why(result: Audit) -> str:
+    """Name what stands in the way: the first errors, or the kernel's own reason."""
+    wanted = result.verdict is Verdict.UNKNOWN
+    errors = [
+        f
+        for f in result.findings
+        if f.severity is Severity.ERROR and (f.certainty is Certainty.UNKNOWN) is wanted
+    ]
+    steps = list(dict.fromkeys(_step(f) for f in errors))
+    if steps:
+        return f": {_joined(steps)}"
+    for verdict in result.targets:
+        for answer in verdict.answers:
+            if answer.result not in (OK, "viable"):
+                return f": {answer.because}"
+    return ""
+
+
+def _step(finding: Finding) -> str:
+    """Say in a few words what an error asks for."""
+    unknown = finding.certainty is Certainty.UNKNOWN
+    first = finding.devices[0] if finding.devices else ""
+    match finding.rule:
+        case "mixed-ownership" | "bridge-driver" if unknown:
+            return f"find out which driver {first} has"
+        case "mixed-ownership" | "bridge-driver":
+            return f"take {first} off its driver first"
+        case "not-on-vfio":
+            return f"bind {first} to vfio-pci"
+        case "direct-mapping" if not unknown:
+            return f"firmware keeps {first}"
+        case "interrupt-remapping" if unknown:
+            return "find out whether interrupts are remapped"
+        case "interrupt-remapping":
+            return "turn interrupt remapping on"
+        case "no-iommu" if first:
+            return f"no IOMMU covers {first}"
+        case "no-iommu" if unknown:
+            return "the source does not show IOMMU groups"
+        case "no-iommu":
+            return "there is no IOMMU at work"
+        case "no-iommu-mode":
+            return f"no IOMMU isolates {first}"
+        case rule:
+            return f"see {rule}"
+
+
+def _name(verdict: TargetVerdict) -> str:
+    target = verdict.target
+    if target.device is not None:
+        return target.device.address
+    return f"group {target.group.id}" if target.group else target.text
+
+
+def _names(names: list[str]) -> str:
+    return _joined(names, _MOST_NAMES)
+
+
+def _joined(words: list[str], most: int = _MOST_NAMES) -> str:
+    if len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
+    if len(words) == 1:
+        return words[0]
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,1 @@
+"""Boots real kernels on emulated machines and compares; makes the fixtures."""
