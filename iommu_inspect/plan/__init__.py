@@ -1,0 +1,1 @@
+"""Remedies: what to type, printed and never run."""
