@@ -21,11 +21,10 @@ from iommu_inspect.kernel.citations import (
     DMA_OWNER_BUSES,
     DMA_OWNER_INTERFACES,
     PROPOSED_SINGLE_DRIVER,
-    REQUIRE_DIRECT,
     SINGLETON,
     VFIO_VIABLE_REMOVED,
 )
-from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping
+from iommu_inspect.kernel.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership import GroupOwnership, Role
 from iommu_inspect.kernel.semantics import Era, Semantics
 from iommu_inspect.model.fact import Missing
@@ -109,10 +108,9 @@ def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
         )
     if group.is_noiommu:
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
-    if not era.require_direct:
-        refused = _refused_for_old_vtd(machine, group)
-        if refused is not None:
-            return refused
+    refused = refused_attach(machine, group, era)
+    if refused is not None:
+        return refused
     if era.single_driver:
         return Answer(
             OK,
@@ -182,24 +180,7 @@ def _refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
         return Answer(
             UNKNOWN, "mixed-ownership", _cannot_tell(unknown), (DMA_OWNER_BUSES,)
         )
-    if not era.require_direct:
-        return None
-    mapping = direct_mapping(group)
-    if mapping is DirectMapping.NONE:
-        return None
-    if mapping is DirectMapping.PRESENT:
-        return Answer(
-            "-EINVAL",
-            "direct-mapping",
-            f"firmware demands a 1:1 mapping in group {group.id}",
-            (REQUIRE_DIRECT,),
-        )
-    return Answer(
-        UNKNOWN,
-        "direct-mapping",
-        f"the source does not tell the reserved regions of group {group.id}",
-        (REQUIRE_DIRECT,),
-    )
+    return refused_claim(machine, group, era)
 
 
 def _get_status(_machine: Machine, group: Group, era: Era) -> Answer:
@@ -278,16 +259,28 @@ def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
             "no-iommu-mode",
             "a no-IOMMU group takes only the VFIO_NOIOMMU_IOMMU type",
         )
-    return _isolated_interrupts(machine) or _attached_domain(machine, group, era)
+    if machine.vfio.type1_loaded is False:
+        return Answer("-ENODEV", "not-on-vfio", "vfio_iommu_type1 is not loaded")
+    return (
+        refused_attach(machine, group, era)
+        or _refused_interrupts(machine, group)
+        or _accepted(machine)
+    )
 
 
-def _isolated_interrupts(machine: Machine) -> Answer | None:
+def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
     rule = "interrupt-remapping"
     remapping = machine.interrupt_remapping
-    if remapping is InterruptRemapping.ON:
-        return None
     if machine.vfio.type1_allow_unsafe_interrupts is True:
         return None
+    if remapping is InterruptRemapping.ON:
+        if not any(_is_behind_vmd(device) for device in group.devices):
+            return None
+        return Answer(
+            UNKNOWN,
+            rule,
+            "whether interrupts behind a VMD count as remapped differs by kernel",
+        )
     if isinstance(remapping, Missing):
         return Answer(
             UNKNOWN, rule, "the source does not tell whether interrupts are remapped"
@@ -300,42 +293,18 @@ def _isolated_interrupts(machine: Machine) -> Answer | None:
     )
 
 
-def _attached_domain(machine: Machine, group: Group, era: Era) -> Answer:
-    refused = None if era.require_direct else _refused_for_old_vtd(machine, group)
-    if refused is not None:
-        return refused
-    return Answer(
-        OK,
-        "interrupt-remapping",
-        "interrupts are remapped"
-        if machine.interrupt_remapping is InterruptRemapping.ON
-        else "vfio_iommu_type1.allow_unsafe_interrupts is on",
-    )
+def _is_behind_vmd(device: Device) -> bool:
+    """VMD domains are numbered from 0x10000 (drivers/pci/controller/vmd.c)."""
+    address = device.pci_address
+    return address is not None and address.domain >= _FIRST_VMD_DOMAIN
 
 
-def _refused_for_old_vtd(machine: Machine, group: Group) -> Answer | None:
-    """Before v6.6 VT-d itself refused devices with an RMRR that is not relaxable."""
-    mapping = direct_mapping(group)
-    if mapping is DirectMapping.NONE:
-        return None
-    rule = "direct-mapping"
-    if mapping is DirectMapping.UNKNOWN:
-        return Answer(
-            UNKNOWN,
-            rule,
-            f"the source does not tell the reserved regions of group {group.id}",
-        )
-    units = machine.iommus
-    if isinstance(units, Missing):
-        return Answer(UNKNOWN, rule, "the source does not tell which IOMMU this is")
-    if not any(unit.name.startswith("dmar") for unit in units):
-        return None
-    return Answer(
-        "-EPERM",
-        rule,
-        f"VT-d refuses group {group.id}, which has an RMRR that firmware insists on",
-        (REQUIRE_DIRECT,),
-    )
+def _accepted(machine: Machine) -> Answer:
+    remapped = machine.interrupt_remapping is InterruptRemapping.ON
+    because = "vfio_iommu_type1.allow_unsafe_interrupts is on"
+    if remapped:
+        because = "interrupts are remapped"
+    return Answer(OK, "interrupt-remapping", because)
 
 
 def _bound(devices: tuple[Device, ...] | list[Device]) -> str:
@@ -348,6 +317,7 @@ def _cannot_tell(devices: tuple[Device, ...] | list[Device]) -> str:
     return f"the source does not tell what kind of driver is bound to {names}"
 
 
+_FIRST_VMD_DOMAIN = 0x10000
 _NO_IOMMU_BEHIND = "no IOMMU is behind this group"
 _ASK = {
     CLAIM: _claim,

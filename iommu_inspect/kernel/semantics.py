@@ -7,7 +7,6 @@ Where the eras of that range give different answers, the answer is unknown.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import (
@@ -19,6 +18,7 @@ from iommu_inspect.kernel.citations import (
     Citation,
 )
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Kernel
 
 __all__ = [
@@ -79,13 +79,18 @@ _FEATURE_SINCE: dict[str, tuple[int, int]] = {
     "reserved-regions": (4, 11),
     "group-type": (5, 11),
     "vfio-dev": (5, 19),
+    "driver_managed_dma": (5, 19),
     "iommufd": (6, 2),
+    "iommu_device_claim_dma_owner": (6, 2),
+    "require_direct": (6, 6),
 }
-
-# Kernels that carry later IOMMU and VFIO code under an old number: RHEL and its
-# rebuilds (".el8"), Oracle ("uek"), SUSE ("-150500.55-default").
-_BACKPORTING = re.compile(r"\.el\d+|uek|-1[0-9]0[0-9]00\.")
-_RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:[.\-+~_ ].*|rc\d.*)?", re.DOTALL)
+# Names in the kernel's own type information; where it could be read ("btf"), the lack
+# of one proves that the rules are older.
+_NAMES_SINCE = {
+    "driver_managed_dma": (5, 19),
+    "iommu_device_claim_dma_owner": (6, 2),
+    "require_direct": (6, 6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +111,9 @@ def _era_index(version: tuple[int, int]) -> int:
     return max(i for i, era in enumerate(ERAS) if era.since <= version)
 
 
-def _parse_release(release: str) -> tuple[int, int] | None:
-    match = _RELEASE.fullmatch(release.strip())
-    return (int(match[1]), int(match[2])) if match else None
-
-
 def _from_release(release: str, version: tuple[int, int]) -> Semantics:
     first = _era_index(version)
-    if _BACKPORTING.search(release):
+    if carries_code_back(release):
         return Semantics(
             ERAS[first:],
             release,
@@ -130,7 +130,7 @@ def named(name: str) -> Semantics:
     """
     if name == PROPOSED.name:
         return Semantics((PROPOSED,), PROPOSED.name, "a proposal, never merged")
-    version = _parse_release(name)
+    version = version_of(name)
     if version is None:
         raise UnknownSemanticsError(
             f"{name!r} is no kernel release such as 6.12, nor auto, nor {PROPOSED.name}"
@@ -144,24 +144,38 @@ def applicable(kernel: Kernel) -> Semantics:
     What was seen to exist raises the lower end of the range, whatever the release
     number says; the number closes the range unless its vendor carries code back.
     """
-    floor = max(
-        (_FEATURE_SINCE.get(f, (0, 0)) for f in kernel.features), default=(0, 0)
-    )
+    floor, ceiling = _seen(kernel)
     release = kernel.release
-    version = None if isinstance(release, Missing) else _parse_release(release)
+    version = None if isinstance(release, Missing) else version_of(release)
     if isinstance(release, Missing) or version is None:
         why = "the kernel release is not known"
         if floor > (0, 0):
             why += f", but what exists is not older than v{floor[0]}.{floor[1]}"
-        return Semantics(ERAS[_era_index(floor) :], "unknown kernel", why)
+        return Semantics(_between(floor, ceiling), "unknown kernel", why)
     stated = _from_release(release, version)
-    if floor <= version:
-        return stated
-    eras = tuple(
-        era for era in stated.eras if era.since >= ERAS[_era_index(floor)].since
-    )
-    if not eras:
+    narrowed = _between(max(floor, version), ceiling)
+    if stated.certain and floor > version:
         # Newer code than the number says: the number is no upper end either.
-        eras = ERAS[_era_index(floor) :]
-    basis = f"{stated.basis}, with what exists since v{floor[0]}.{floor[1]}"
-    return Semantics(eras, release, basis)
+        return Semantics(narrowed, release, f"{stated.basis}, with newer code")
+    eras = tuple(era for era in stated.eras if era in narrowed)
+    return Semantics(eras or stated.eras, release, stated.basis)
+
+
+def _seen(kernel: Kernel) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """Return the release that the rules are not older than, and one they precede."""
+    features = kernel.features
+    floor = max((_FEATURE_SINCE.get(f, (0, 0)) for f in features), default=(0, 0))
+    lacking = [v for name, v in _NAMES_SINCE.items() if name not in features]
+    ceiling = min(lacking, default=None) if "btf" in features else None
+    return floor, ceiling if ceiling is None or ceiling > floor else None
+
+
+def _between(
+    floor: tuple[int, int], ceiling: tuple[int, int] | None
+) -> tuple[Era, ...]:
+    first = _era_index(floor)
+    return tuple(
+        era
+        for index, era in enumerate(ERAS)
+        if index >= first and (ceiling is None or era.since < ceiling)
+    )

@@ -191,11 +191,16 @@ class IommuUnit:
 
 @dataclass(frozen=True, slots=True)
 class VfioSettings:
-    """Module parameters that change an answer; absent when a module is not loaded."""
+    """What of vfio's modules changes an answer.
+
+    The parameters are absent when their module is not loaded. ``type1_loaded`` is
+    missing where no module of vfio is seen: bound drivers may be built in.
+    """
 
     enable_unsafe_noiommu_mode: Fact[bool] = Missing.ABSENT
     type1_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
     iommufd_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
+    type1_loaded: Fact[bool] = Missing.ABSENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _of_answer(answer: Answer) -> Verdict:
 
 def _concerns(finding: Finding, target: Target) -> bool:
     """Say whether a finding speaks of the target, its group, or the whole host."""
-    if finding.rule == "not-on-vfio" and target.device is not None:
+    if finding.rule == "not-on-vfio" and finding.devices and target.device is not None:
         return _is_about(finding, target.device)
     if finding.group is not None:
         return target.group is not None and finding.group == target.group.id

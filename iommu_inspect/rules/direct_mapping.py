@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import REQUIRE_DIRECT
-from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping
+from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping, has_vtd
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
@@ -51,10 +51,10 @@ def _refused(case: Case) -> tuple[bool, Certainty]:
     """Say whether the claim or VT-d refuses, and how sure that is."""
     if all(era.require_direct for era in case.semantics.eras):
         return True, Certainty.KERNEL
-    units = case.machine.iommus
-    if isinstance(units, Missing):
+    vtd = has_vtd(case.machine)
+    if vtd is None:
         return True, Certainty.UNKNOWN
-    if any(unit.name.startswith("dmar") for unit in units):
+    if vtd:
         return True, Certainty.KERNEL
     if any(era.require_direct for era in case.semantics.eras):
         return True, Certainty.UNKNOWN

@@ -36,6 +36,24 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     )
 
 
+def _check_machine(case: Case) -> Iterator[Finding]:
+    needed = any(case.having(group, Role.VFIO) for group in case.groups)
+    if not needed or case.machine.vfio.type1_loaded is not False:
+        return
+    yield Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=(),
+        message=(
+            "The module vfio_iommu_type1 is not loaded, and nothing loads it on "
+            "demand: VFIO_SET_IOMMU returns -ENODEV."
+        ),
+        remedy="Load it:\nmodprobe vfio_iommu_type1",
+    )
+
+
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     bound = has_vfio_driver(device)
     if bound or device.group is None or case.machine.group_of(device) is None:
@@ -76,6 +94,7 @@ _NOTHING_BUT_BRIDGES = "Hand over the devices below the bridge instead."
 RULE = Rule(
     id=ID,
     summary="what is to be handed over is not bound to a vfio driver",
+    check_machine=_check_machine,
     check_group=_check_group,
     check_device=_check_device,
 )

@@ -14,26 +14,29 @@ __all__ = ["interrupt_remapping"]
 # the IO-APIC and for MSIs alike (arch/x86/kernel/apic, drivers/iommu). Old kernels
 # say "IR-PCI-MSI", those with per-device domains "IR-PCI-MSIX-0000:00:02.0".
 _REMAPPED = re.compile(r"IR-")
-# arm64: the GICv3 ITS isolates MSIs by device id ("ITS-MSI", "ITS-PCI-MSIX-...");
-# the GICv2m frame does not.
+# arm64: the GICv3 ITS isolates MSIs by device id ("ITS-MSI", "ITS-PCI-MSIX-...").
 _ISOLATED = re.compile(r"ITS-")
-_NOT_REMAPPED = re.compile(r"IO-APIC|PCI-MSI|GICv2m|MSI\b")
+# Other MSI controllers of arm64 (GICv2m, MBI, DesignWare) isolate nothing; old kernels
+# call their chips just "MSI". The interrupts of IOMMUs and timers are not asked.
+_NOT_REMAPPED = re.compile(r"(?!DMAR-|IOMMU-|HPET-)(?:\S*MSI|IO-APIC)")
 
 
 def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
     """Read ``/sys/kernel/irq`` (v4.10), or ``/proc/interrupts`` where it is missing.
 
-    Returns ``ON`` if a chip shows remapped or isolated interrupts, ``OFF`` if the
-    chips that would show it do not, and missing where neither is there.
+    Returns ``ON`` if the chips show remapped or isolated interrupts, ``OFF`` if those
+    that would show it do not, and missing where neither is there, or both: on older
+    kernels one MSI controller that does not isolate spoils it for all of the host.
     """
     names = _chip_names(tree)
     if isinstance(names, Missing):
         return names
-    if any(_REMAPPED.match(name) or _ISOLATED.match(name) for name in names):
+    if any(_REMAPPED.match(name) for name in names):
         return InterruptRemapping.ON
-    if any(_NOT_REMAPPED.match(name) for name in names):
-        return InterruptRemapping.OFF
-    return Missing.ABSENT
+    isolated = {name for name in names if _ISOLATED.match(name)}
+    if any(_NOT_REMAPPED.match(name) for name in names - isolated):
+        return Missing.ABSENT if isolated else InterruptRemapping.OFF
+    return InterruptRemapping.ON if isolated else Missing.ABSENT
 
 
 def _chip_names(tree: Tree) -> Fact[frozenset[str]]:

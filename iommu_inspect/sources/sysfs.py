@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from iommu_inspect.model.address import natural_key, sort_key
 from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -28,6 +29,12 @@ _GROUPS = "sys/kernel/iommu_groups"
 # Buses that put their devices into groups (iommu_buses[] in drivers/iommu/iommu.c).
 _GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
+# Members and functions of the core that came with a change of the rules.
+_TELLING_NAMES = (
+    "driver_managed_dma",
+    "iommu_device_claim_dma_owner",
+    "require_direct",
+)
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
 _HYPERVISOR_VENDORS = re.compile(
     r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
@@ -188,11 +195,29 @@ def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
             features.add("group-type")
         if tree.exists(f"{_GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
+    release = tree.text("proc/sys/kernel/osrelease")
+    if isinstance(release, Missing) or carries_code_back(release):
+        features |= _built_in_names(tree)
     return Kernel(
-        release=tree.text("proc/sys/kernel/osrelease"),
+        release=release,
         command_line=tree.text("proc/cmdline"),
         features=frozenset(features),
     )
+
+
+def _built_in_names(tree: Tree) -> set[str]:
+    """Look into the kernel's type information for names that tell its rules.
+
+    It is several megabytes and so is read only where the release number does not
+    tell. ``btf`` is among the result if it could be read.
+    """
+    btf = tree.large_data("sys/kernel/btf/vmlinux")
+    if isinstance(btf, Missing):
+        return set()
+    return {
+        "btf",
+        *(name for name in _TELLING_NAMES if b"\0%b\0" % name.encode() in btf),
+    }
 
 
 def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
@@ -237,7 +262,13 @@ def _vfio_settings(tree: Tree) -> VfioSettings:
         text = tree.text(f"sys/module/{module}/parameters/{parameter}")
         return map_fact(text, lambda value: value == "Y")
 
+    type1_loaded: Fact[bool] = Missing.ABSENT
+    if tree.exists("sys/module/vfio_iommu_type1"):
+        type1_loaded = True
+    elif tree.exists("sys/module/vfio"):
+        type1_loaded = False
     return VfioSettings(
+        type1_loaded=type1_loaded,
         enable_unsafe_noiommu_mode=flag("vfio", "enable_unsafe_noiommu_mode"),
         type1_allow_unsafe_interrupts=flag(
             "vfio_iommu_type1", "allow_unsafe_interrupts"
