@@ -67,7 +67,7 @@ def machine(
         "iommus": (IommuUnit("dmar0"),),
         "firmware_tables": ("DMAR",),
         "guest": False,
-        "vfio": VfioSettings(False, False, False),
+        "vfio": VfioSettings(False, False, False, type1_loaded=True),
     }
     return Machine(
         source=Source("tree", "a test"),

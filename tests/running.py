@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 
 def run(
@@ -30,3 +36,41 @@ def run(
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
+
+
+def call(
+    *arguments: str | Path, stdin: bytes = b"", columns: int = 80
+) -> subprocess.CompletedProcess[str]:
+    """Run ``iommu-inspect`` inside this process; a crash is raised, not reported."""
+    from iommu_inspect.cli.main import main
+
+    words = ["iommu-inspect", *map(str, arguments)]
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+    environment = {"COLUMNS": str(columns), "IOMMU_INSPECT_DEBUG": "1"}
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", words),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8")),
+        mock.patch.dict(os.environ, environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    assert isinstance(code, int)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        texts.append(stream.read())
+    return subprocess.CompletedProcess(words, code, *texts)
+
+
+def document(*arguments: str | Path) -> dict[str, Any]:
+    """Return the JSON that a command prints, whatever its exit code."""
+    done = call(*arguments, "--format", "json")
+    assert done.stdout, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result

@@ -81,13 +81,13 @@ def predict(machine: Machine, semantics: Semantics) -> Iterator[Prediction]:
 
 def attach_device(machine: Machine, device: Device, semantics: Semantics) -> Answer:
     """Answer ``iommu_attach_device()`` with a fresh paging domain."""
-    if isinstance(device.group, Missing) or (
-        device.group is None and not machine.groups_known
+    group = machine.group_of(device)
+    if group is None and (
+        isinstance(device.group, Missing) or not machine.groups_known
     ):
         return Answer(
             UNKNOWN, "no-iommu", "the source does not tell the device's group"
         )
-    group = machine.group_of(device)
     if group is None:
         return Answer("-ENODEV", "no-iommu", f"{device.address} has no IOMMU group")
     return across_eras(semantics, lambda era: _attach(machine, device, group, era))
@@ -106,7 +106,7 @@ def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
             f"the group has {count} devices, one is allowed",
             (SINGLETON,),
         )
-    if group.is_noiommu:
+    if group.is_noiommu is not False:
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
     refused = refused_attach(machine, group, era)
     if refused is not None:
@@ -159,7 +159,7 @@ def _claim(machine: Machine, group: Group, era: Era) -> Answer:
             "this kernel has no DMA ownership",
             (DMA_OWNER_INTERFACES,),
         )
-    if group.is_noiommu:
+    if group.is_noiommu is not False:
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
     return _refused_claim(machine, group, era) or Answer(
         OK,
@@ -189,7 +189,7 @@ def _get_status(_machine: Machine, group: Group, era: Era) -> Answer:
         return unopened
     sharers = GroupOwnership.of(group, era)
     cite = (VFIO_VIABLE_REMOVED,)
-    if group.is_noiommu:
+    if group.is_noiommu is True:
         return Answer("viable", "no-iommu-mode", "vfio made this group up itself")
     blockers = sharers.having(Role.KERNEL)
     if blockers:
@@ -227,7 +227,7 @@ def _set_container(machine: Machine, group: Group, era: Era) -> Answer:
     unopened = _cannot_open(group, era)
     if unopened is not None:
         return unopened
-    if group.is_noiommu:
+    if group.is_noiommu is True:
         return Answer(OK, "no-iommu-mode", "a no-IOMMU group is not claimed")
     if not era.dma_owner:
         return Answer(
@@ -253,18 +253,32 @@ def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
             f"the container is empty: SET_CONTAINER returned {container.result}",
             container.references,
         )
+    if isinstance(group.is_noiommu, Missing):
+        return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
     if group.is_noiommu:
         return Answer(
             "-ENODEV",
             "no-iommu-mode",
             "a no-IOMMU group takes only the VFIO_NOIOMMU_IOMMU type",
         )
-    if machine.vfio.type1_loaded is False:
-        return Answer("-ENODEV", "not-on-vfio", "vfio_iommu_type1 is not loaded")
     return (
-        refused_attach(machine, group, era)
+        _refused_type(machine)
+        or refused_attach(machine, group, era)
         or _refused_interrupts(machine, group)
         or _accepted(machine)
+    )
+
+
+def _refused_type(machine: Machine) -> Answer | None:
+    """Look for the module that serves type 1; nothing loads it on demand."""
+    if machine.vfio.type1_loaded is True:
+        return None
+    if machine.vfio.type1_loaded is False:
+        return Answer("-ENODEV", "not-on-vfio", "vfio_iommu_type1 is not loaded")
+    return Answer(
+        UNKNOWN,
+        "not-on-vfio",
+        "the source does not tell whether vfio_iommu_type1 is loaded",
     )
 
 
@@ -318,7 +332,7 @@ def _cannot_tell(devices: tuple[Device, ...] | list[Device]) -> str:
 
 
 _FIRST_VMD_DOMAIN = 0x10000
-_NO_IOMMU_BEHIND = "no IOMMU is behind this group"
+_NO_IOMMU_BEHIND = "there may be no IOMMU behind this group"
 _ASK = {
     CLAIM: _claim,
     GET_STATUS: _get_status,

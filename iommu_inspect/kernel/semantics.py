@@ -77,7 +77,6 @@ PROPOSED = Era(
 # these into an older kernel takes the code around it along.
 _FEATURE_SINCE: dict[str, tuple[int, int]] = {
     "reserved-regions": (4, 11),
-    "group-type": (5, 11),
     "vfio-dev": (5, 19),
     "driver_managed_dma": (5, 19),
     "iommufd": (6, 2),
@@ -154,7 +153,7 @@ def applicable(kernel: Kernel) -> Semantics:
         return Semantics(_between(floor, ceiling), "unknown kernel", why)
     stated = _from_release(release, version)
     narrowed = _between(max(floor, version), ceiling)
-    if stated.certain and floor > version:
+    if stated.certain and _era_index(floor) > _era_index(version):
         # Newer code than the number says: the number is no upper end either.
         return Semantics(narrowed, release, f"{stated.basis}, with newer code")
     eras = tuple(era for era in stated.eras if era in narrowed)

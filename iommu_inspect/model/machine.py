@@ -169,13 +169,15 @@ class Group:
     reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
 
     @property
-    def is_noiommu(self) -> bool:
+    def is_noiommu(self) -> Fact[bool]:
         """Say whether vfio made this group up in its no-IOMMU mode.
 
-        ``vfio_noiommu_group_alloc()`` names the group so; mediated devices use
-        the same allocation, so a group whose members are all on the mdev bus is
-        not one.
+        It names such a group (``vfio_noiommu_group_alloc()``); other groups seldom
+        have a name at all. Mediated devices use the same allocation, so a group
+        whose members are all on the mdev bus is not one.
         """
+        if isinstance(self.name, Missing):
+            return False if self.name is Missing.ABSENT else self.name
         return self.name == "vfio-noiommu" and not all(
             device.bus == "mdev" for device in self.devices
         )
@@ -193,8 +195,8 @@ class IommuUnit:
 class VfioSettings:
     """What of vfio's modules changes an answer.
 
-    The parameters are absent when their module is not loaded. ``type1_loaded`` is
-    missing where no module of vfio is seen: bound drivers may be built in.
+    The parameters are absent when their module is not loaded. ``type1_loaded``
+    is missing where the source shows no modules at all.
     """
 
     enable_unsafe_noiommu_mode: Fact[bool] = Missing.ABSENT
@@ -208,7 +210,7 @@ class Kernel:
     """The kernel behind the facts.
 
     ``features`` names what was seen to exist (``vfio-dev``, ``iommufd``,
-    ``group-type``, ...): presence counts before version numbers, because
+    ``reserved-regions``, ...): presence counts before version numbers, because
     distributions backport.
     """
 
@@ -254,8 +256,12 @@ class Machine:
         """Return the group of this id, ``None`` if there is none."""
         return self._group_by_id.get(group_id)
 
+    @cached_property
+    def _group_by_member(self) -> dict[tuple[str, Fact[str]], Group]:
+        return {
+            (d.address, d.path): group for group in self.groups for d in group.devices
+        }
+
     def group_of(self, device: Device) -> Group | None:
-        """Return the group that holds the device."""
-        if device.group is None or isinstance(device.group, Missing):
-            return None
-        return self.group(device.group)
+        """Return the group that holds the device, ``None`` if none does."""
+        return self._group_by_member.get((device.address, device.path))

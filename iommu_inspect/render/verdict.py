@@ -127,6 +127,8 @@ def _step(finding: Finding) -> str:
             return f"find out which driver {first} has"
         case "mixed-ownership" | "bridge-driver":
             return f"take {first} off its driver first"
+        case "not-on-vfio" if not first and unknown:
+            return "find out whether vfio_iommu_type1 is loaded"
         case "not-on-vfio" if not first:
             return "load vfio_iommu_type1"
         case "not-on-vfio":

@@ -19,7 +19,7 @@ ID = "direct-mapping"
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     mapping = direct_mapping(group)
     handed_over = case.handed_over(group)
-    if mapping is DirectMapping.NONE or group.is_noiommu:
+    if mapping is DirectMapping.NONE or group.is_noiommu is True:
         return
     if mapping is DirectMapping.UNKNOWN:
         if handed_over:

@@ -14,7 +14,7 @@ ID = "interrupt-remapping"
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    groups = [g for g in case.groups if not g.is_noiommu]
+    groups = [g for g in case.groups if g.is_noiommu is not True]
     if not groups:
         return
     machine = case.machine

@@ -15,7 +15,7 @@ ID = "no-iommu"
 
 def _check_machine(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    if any(not group.is_noiommu for group in machine.groups):
+    if any(group.is_noiommu is not True for group in machine.groups):
         return
     certainty, message, remedy = _missing_layer(machine)
     yield Finding(
@@ -31,7 +31,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
-    if not machine.groups or device.group is not None:
+    if not machine.groups or machine.group_of(device) is not None:
         return
     yield Finding(
         rule=ID,

@@ -14,7 +14,7 @@ ID = "no-iommu-mode"
 
 
 def _check_group(_case: Case, group: Group) -> Iterator[Finding]:
-    if not group.is_noiommu:
+    if group.is_noiommu is not True:
         return
     yield Finding(
         rule=ID,

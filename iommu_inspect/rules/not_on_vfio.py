@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.ownership import Role, has_vfio_driver
+from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import bound_to, move_to_vfio
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
@@ -38,16 +39,21 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
 
 def _check_machine(case: Case) -> Iterator[Finding]:
     needed = any(case.having(group, Role.VFIO) for group in case.groups)
-    if not needed or case.machine.vfio.type1_loaded is not False:
+    loaded = case.machine.vfio.type1_loaded
+    if not needed or loaded is True:
         return
+    unknown = isinstance(loaded, Missing)
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
-        certainty=Certainty.KERNEL,
+        certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
         group=None,
         devices=(),
         message=(
-            "The module vfio_iommu_type1 is not loaded, and nothing loads it on "
+            "The source does not tell whether the module vfio_iommu_type1 is loaded; "
+            "without it VFIO_SET_IOMMU returns -ENODEV."
+            if unknown
+            else "The module vfio_iommu_type1 is not loaded, and nothing loads it on "
             "demand: VFIO_SET_IOMMU returns -ENODEV."
         ),
         remedy="Load it:\nmodprobe vfio_iommu_type1",
@@ -56,7 +62,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     bound = has_vfio_driver(device)
-    if bound or device.group is None or case.machine.group_of(device) is None:
+    group = case.machine.group_of(device)
+    if bound or group is None:
         return  # no-iommu speaks of devices without a group
     if bound is None:
         return  # mixed-ownership says that the driver is not known
@@ -73,7 +80,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         rule=ID,
         severity=Severity.ERROR,
         certainty=Certainty.KERNEL,
-        group=device.group if isinstance(device.group, str) else None,
+        group=group.id,
         devices=(device.address,),
         message=message,
         remedy=remedy,

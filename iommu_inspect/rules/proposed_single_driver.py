@@ -18,7 +18,7 @@ ID = "proposed-single-driver"
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
-    if len(group.devices) < 2 or group.is_noiommu:
+    if len(group.devices) < 2 or group.is_noiommu is not False:
         return
     proposal = named(PROPOSED.name)
     results = {

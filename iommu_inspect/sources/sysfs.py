@@ -47,7 +47,7 @@ def read_machine(tree: Tree) -> Machine:
     Devices that vanish while they are read are left out. The result is sorted and
     does not depend on the order in which the file system lists names.
     """
-    group_ids = tree.names(_GROUPS)
+    group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
     buses = _bus_devices(tree)
     groups_known = (
         tree.live
@@ -63,9 +63,9 @@ def read_machine(tree: Tree) -> Machine:
     paths = set(buses) | set(listed)
     overrides = _driver_overrides(tree, paths)
     devices = [
-        _with_group(reader.read(path, overrides), listed.get(path))
-        for path in paths
-        if not tree.live or tree.exists(path)
+        _with_group(device, listed.get(path))
+        for path, device in [(path, reader.read(path, overrides)) for path in paths]
+        if not _has_vanished(tree, path)
     ]
     devices.sort(key=lambda device: (sort_key(device.address), str(device.path)))
     return Machine(
@@ -81,6 +81,20 @@ def read_machine(tree: Tree) -> Machine:
         vfio=_vfio_settings(tree),
         notes=tree.notes,
     )
+
+
+def _only_numbers(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out what a capture may hold beside the groups (".gitkeep")."""
+    return tuple(name for name in names if name.isdecimal())
+
+
+def _has_vanished(tree: Tree, path: str) -> bool:
+    """Say whether a device of a live host is gone, to be asked after it was read.
+
+    The kernel removes this link before anything else (``bus_remove_device()``), so
+    what was read of a device that still has it is whole.
+    """
+    return tree.live and tree.target(f"{path}/subsystem") is Missing.ABSENT
 
 
 def _group_id(device: Device) -> str | None:
@@ -189,10 +203,8 @@ def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
         features.add("vfio-dev")
     if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
         features.add("iommufd")
-    group_ids = tree.names(_GROUPS)
+    group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
     for group_id in () if isinstance(group_ids, Missing) else group_ids[:1]:
-        if tree.exists(f"{_GROUPS}/{group_id}/type"):
-            features.add("group-type")
         if tree.exists(f"{_GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
     release = tree.text("proc/sys/kernel/osrelease")
@@ -265,7 +277,7 @@ def _vfio_settings(tree: Tree) -> VfioSettings:
     type1_loaded: Fact[bool] = Missing.ABSENT
     if tree.exists("sys/module/vfio_iommu_type1"):
         type1_loaded = True
-    elif tree.exists("sys/module/vfio"):
+    elif tree.exists("sys/module"):
         type1_loaded = False
     return VfioSettings(
         type1_loaded=type1_loaded,

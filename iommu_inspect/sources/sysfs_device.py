@@ -160,6 +160,8 @@ def _override(text: Fact[str]) -> Fact[str | None]:
 def _bus_of_path(path: str) -> Fact[str]:
     """Tell the bus where no ``subsystem`` link was captured: PCI roots say it."""
     parts: Sequence[str] = path.split("/")
+    if len(parts) == 5 and parts[:2] == ["sys", "bus"] and parts[3] == "devices":
+        return parts[2]
     if len(parts) > 3 and parts[:2] == ["sys", "devices"] and parts[2][:3] == "pci":
         return "pci"
     if parts[:3] == ["sys", "devices", "platform"] and len(parts) == 4:

@@ -21,6 +21,7 @@ from iommu_inspect.sources.tree import MAX_FILE, Kind, Tree
 __all__ = [
     "MAX_DEPTH",
     "MAX_HEADER",
+    "MAX_HEADERS",
     "MAX_KEPT",
     "MAX_MEMBERS",
     "MAX_NAME",
@@ -43,6 +44,8 @@ MAX_MEMBERS = 400_000
 """Members, and directories that are only implied by the names of members."""
 MAX_HEADER = 1 << 20
 """Bytes of one extended header."""
+MAX_HEADERS = 32 << 20
+"""Bytes of all of them: nothing takes longer to read."""
 MAX_NAME = 4096
 MAX_DEPTH = 64
 MAX_STREAMS = 10_000
@@ -147,7 +150,11 @@ class TarTree(Tree):
         entry = self._entry(path)
         return entry if isinstance(entry, dict) else Missing.ABSENT
 
-    def _content(self, path: str, limit: int) -> Fact[bytes]:
+    def _content(
+        self,
+        path: str,
+        limit: int,  # noqa: ARG002 - what is longer was not kept
+    ) -> Fact[bytes]:
         entry = self._entry(path)
         if isinstance(entry, Padded):
             return entry.content.ljust(entry.size, b"\0")
@@ -313,9 +320,9 @@ class _Extended:
         at = 0
         while at < len(content) and content[at]:
             space = content.find(b" ", at, at + 9)
-            digits = content[at : max(space, at)]
-            end = at + int(digits) if digits.isdigit() else 0
-            if end <= space or end > len(content):
+            digits = content[at:space] if space > 0 else b""
+            end = at + int(digits) if digits.isdigit() else -1
+            if not space < end <= len(content):
                 raise UnreadableTarError(DAMAGED)
             key, _, value = content[space + 1 : end].removesuffix(b"\n").partition(b"=")
             self._record(key, value)
@@ -327,7 +334,9 @@ class _Extended:
         elif key == b"linkpath":
             self.link = _decoded(value)
         elif key == b"size":
-            self.size = int(value[:20])
+            if not value.isdigit() or len(value) > 20:
+                raise UnreadableTarError(DAMAGED)
+            self.size = int(value)
         elif key.startswith(b"GNU.sparse."):
             self.sparse = True
             if key == b"GNU.sparse.name":
@@ -457,6 +466,8 @@ def read_tar(source: BinaryIO) -> Archive:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[:1].lower() + error.strerror[1:]
+    if isinstance(error, ValueError | OverflowError):
+        return DAMAGED
     if "emory" in str(error) and type(error).__name__ == "LZMAError":
         return "the compressed data asks for too much memory; decompress it first"
     return "the compressed data is damaged"
@@ -497,7 +508,7 @@ def _first(block: bytes) -> str:
 
 
 def _members(stream: _Stream, builder: _Builder) -> None:
-    first, extended = True, _Extended()
+    first, extended, described = True, _Extended(), 0
     while (block := stream.read(_BLOCK)) != _ZEROS or first:
         if not first and len(block) < _BLOCK:
             raise UnreadableTarError(CUT_OFF)
@@ -507,6 +518,10 @@ def _members(stream: _Stream, builder: _Builder) -> None:
             raise UnreadableTarError(_first(block) if first else DAMAGED) from None
         first = False
         builder.count()
+        if info.type in _PAX_TYPES or info.type in _LONG_TYPES:
+            described += info.size
+            if described > MAX_HEADERS:
+                raise _past("what the tar says of its members is", MAX_HEADERS)
         if info.type in _PAX_TYPES:
             extended.pax(_header(stream, info.size))
         elif info.type in _LONG_TYPES:

@@ -40,15 +40,20 @@ MAX_STEPS = 1024
 MAX_PATH = 4096
 
 NEVER_OPENED = frozenset(
-    ("rom", "vpd", "remove", "rescan", "reset", "bind", "unbind", "new_id")
-    + ("sriov_numvfs",)
+    "rom vpd remove rescan reset bind unbind new_id sriov_numvfs".split()
 )
 """Files below sys/ whose reading acts on a device, can wait for one, or is of no use;
 so are ``resource0`` and its like, and everything in dev/vfio."""
 
 _GONE = frozenset(
-    (errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO, errno.ESTALE)
-    + (errno.ENAMETOOLONG,)
+    (
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ENODEV,
+        errno.ENXIO,
+        errno.ESTALE,
+        errno.ENAMETOOLONG,
+    )
 )
 _REFUSED = frozenset((errno.EACCES, errno.EPERM))
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -143,7 +148,9 @@ class Tree(abc.ABC):
         return map_fact(self.data(path), _text)
 
     def text_bounded(
-        self, paths: Sequence[str], seconds: float = 1.0
+        self,
+        paths: Sequence[str],
+        seconds: float = 1.0,  # noqa: ARG002 - a capture answers at once
     ) -> dict[str, Fact[str]]:
         """Return the texts of files that may take for ever to read on a live host.
 
@@ -534,11 +541,11 @@ def _open_tar(file: BinaryIO, label: str) -> Tree:
         raise SourceError(f"cannot read {label}: {error}") from None
     top = archive.top
     prefix, is_sys = _find_root(TarTree(top, label), top, label)
-    inner = top[prefix] if prefix else top
     if is_sys:
-        inner = {"sys": inner}
-    assert isinstance(inner, dict)
-    return TarTree(inner, label, archive.notes)
+        top = {"sys": top}
+    elif isinstance(inner := top.get(prefix), dict):
+        top = inner
+    return TarTree(top, label, archive.notes)
 
 
 def _find_root(tree: Tree, inside: Iterable[str], label: str) -> tuple[str, bool]:

@@ -1,0 +1,142 @@
+"""Who counts as a DMA user, and what that makes of a group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import (
+    ALL_ERAS,
+    BEFORE_5_19,
+    SINCE_5_19,
+    SINCE_6_6,
+    UNKNOWN_KERNEL,
+    device,
+    group,
+    only,
+)
+
+from iommu_inspect.kernel.ownership import Ownership, Role, ownership, role
+from iommu_inspect.kernel.semantics import Era
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, PciIds, PciPlacement
+
+NIC = "0000:01:00.0"
+BRIDGE = "0000:00:01.0"
+
+
+@pytest.mark.parametrize("era", ALL_ERAS, ids=lambda era: era.name)
+@pytest.mark.parametrize(
+    ("driver", "expected"),
+    [
+        (None, Role.NONE),
+        ("vfio-pci", Role.VFIO),
+        ("mlx5_vfio_pci", Role.VFIO),
+        ("xe-vfio-pci", Role.VFIO),
+        ("nvgrace_gpu_vfio_pci", Role.VFIO),
+        ("pci-stub", Role.MANAGED),
+        ("e1000e", Role.KERNEL),
+        ("uio_pci_generic", Role.KERNEL),
+        ("igb_uio", Role.KERNEL),
+        ("pciback", Role.KERNEL),
+        ("i801_smbus", Role.KERNEL),
+        ("acme_vfio_pci", Role.UNKNOWN),
+        (Missing.ABSENT, Role.UNKNOWN),
+        (Missing.UNREADABLE, Role.UNKNOWN),
+    ],
+)
+def test_an_endpoint_counts_by_its_driver_on_every_kernel(
+    driver: str | None | Missing, expected: Role, era: Era
+) -> None:
+    assert role(device(NIC, driver), era) is expected
+
+
+@pytest.mark.parametrize("era", ALL_ERAS, ids=lambda era: era.name)
+def test_pcieport_never_blocks(era: Era) -> None:
+    assert role(device(BRIDGE, "pcieport", bridge=True), era) is Role.MANAGED
+
+
+def test_a_bridge_on_another_driver_blocks_since_5_19_and_did_not_before() -> None:
+    bridge = device(BRIDGE, "shpchp", bridge=True)
+    assert role(bridge, BEFORE_5_19) is Role.MANAGED
+    assert role(bridge, SINCE_5_19) is Role.KERNEL
+    assert role(bridge, SINCE_6_6) is Role.KERNEL
+
+
+def test_a_bridge_of_unknown_driver_was_harmless_before_5_19_only() -> None:
+    bridge = device(BRIDGE, Missing.ABSENT, bridge=True)
+    assert role(bridge, BEFORE_5_19) is Role.MANAGED
+    assert role(bridge, SINCE_6_6) is Role.UNKNOWN
+
+
+def test_without_configuration_space_the_class_tells_a_bridge() -> None:
+    bridge = replace(
+        device(BRIDGE, "shpchp", bridge=True),
+        pci=PciPlacement(header_type=Missing.DENIED),
+    )
+    assert role(bridge, BEFORE_5_19) is Role.MANAGED
+    nameless = replace(bridge, ids=PciIds(0x8086, 0x1234))
+    assert role(nameless, BEFORE_5_19) is Role.UNKNOWN
+
+
+def test_vfio_dev_tells_a_variant_driver_of_any_name() -> None:
+    variant = device(NIC, "acme_gpu", vfio_devices=("vfio0",))
+    assert role(variant, SINCE_6_6) is Role.VFIO
+
+
+@pytest.mark.parametrize(
+    ("bus", "driver", "expected"),
+    [
+        ("platform", "arm-smmu-test", Role.KERNEL),
+        ("platform", "vfio-platform", Role.VFIO),
+        ("platform", "fsl-pci", Role.MANAGED),
+        ("platform", "pcieport", Role.KERNEL),
+        ("amba", "vfio-amba", Role.VFIO),
+        ("amba", "pl330", Role.KERNEL),
+        ("fsl-mc", "fsl_mc_dprc", Role.KERNEL),
+        ("cdx", "cdx-thing", Role.KERNEL),
+        ("host1x-context", "context", Role.UNENFORCED),
+        ("some-new-bus", "thing", Role.UNKNOWN),
+        (Missing.ABSENT, "thing", Role.UNKNOWN),
+    ],
+)
+def test_only_buses_that_ask_make_a_driver_count_since_5_19(
+    bus: str | Missing, driver: str, expected: Role
+) -> None:
+    assert role(device("soc:thing", driver, bus=bus), SINCE_6_6) is expected
+
+
+VFIO = device("0000:01:00.0", "vfio-pci")
+KERNEL = device("0000:01:00.1", "snd_hda_intel")
+IDLE = device("0000:01:00.2")
+PORT = device(BRIDGE, "pcieport", bridge=True)
+UNTOLD = device("0000:01:00.3", Missing.ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ([], Ownership.NONE),
+        ([IDLE], Ownership.NONE),
+        ([PORT, IDLE], Ownership.NONE),
+        ([KERNEL, PORT], Ownership.KERNEL),
+        ([VFIO, PORT, IDLE], Ownership.USER),
+        ([VFIO, KERNEL], Ownership.CONFLICT),
+        ([VFIO, KERNEL, UNTOLD], Ownership.CONFLICT),
+        ([VFIO, UNTOLD], Ownership.UNKNOWN),
+        ([KERNEL, UNTOLD], Ownership.UNKNOWN),
+        ([UNTOLD, IDLE], Ownership.UNKNOWN),
+    ],
+)
+def test_a_group_is_what_its_members_make_it(
+    members: list[Device], expected: Ownership
+) -> None:
+    assert ownership(group(*members), UNKNOWN_KERNEL) is expected
+    assert ownership(group(*reversed(members)), only(SINCE_6_6)) is expected
+
+
+def test_where_the_possible_kernels_differ_the_ownership_is_unknown() -> None:
+    mixed = group(VFIO, device(BRIDGE, "shpchp", bridge=True))
+    assert ownership(mixed, only(BEFORE_5_19)) is Ownership.USER
+    assert ownership(mixed, only(SINCE_6_6)) is Ownership.CONFLICT
+    assert ownership(mixed, UNKNOWN_KERNEL) is Ownership.UNKNOWN

@@ -1,0 +1,213 @@
+"""What holds of every machine, whatever its drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from builders import ALL_ERAS, UNKNOWN_KERNEL, device, group, machine, only
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iommu_inspect.kernel.operations import (
+    CLAIM,
+    GET_STATUS,
+    SET_CONTAINER,
+    SET_IOMMU,
+    group_operation,
+)
+from iommu_inspect.kernel.ownership import Role, ownership, role
+from iommu_inspect.kernel.semantics import Era, Semantics
+from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.machine import (
+    Device,
+    Group,
+    InterruptRemapping,
+    Machine,
+    ReservedRegion,
+    VfioSettings,
+)
+from iommu_inspect.model.target import Target
+from iommu_inspect.rules import Verdict, audit
+
+DRIVERS = [
+    None,
+    "vfio-pci",
+    "mlx5_vfio_pci",
+    "acme_vfio_pci",
+    "pci-stub",
+    "pcieport",
+    "shpchp",
+    "e1000e",
+    "nvme",
+    Missing.ABSENT,
+    Missing.DENIED,
+]
+BUSES: list[Fact[str]] = [
+    "pci",
+    "pci",
+    "pci",
+    "platform",
+    "cdx",
+    "host1x-context",
+    "odd",
+    Missing.ABSENT,
+]
+REGIONS = [
+    (),
+    (ReservedRegion(0xFEE00000, 0xFEEFFFFF, "msi"),),
+    (ReservedRegion(0, 0xFFFFFF, "direct-relaxable"),),
+    (ReservedRegion(0x7B000000, 0x7BFFFFFF, "direct"),),
+    Missing.ABSENT,
+]
+NAMES = [Missing.ABSENT, Missing.ABSENT, "vfio-noiommu", Missing.UNREADABLE]
+eras = st.sampled_from(ALL_ERAS)
+semantics = st.one_of(eras.map(only), st.just(UNKNOWN_KERNEL))
+
+
+@st.composite
+def members(draw: st.DrawFn) -> list[Device]:
+    count = draw(st.integers(1, 5))
+    return [
+        device(
+            f"0000:01:{slot:02x}.0",
+            draw(st.sampled_from(DRIVERS)),
+            bus=draw(st.sampled_from(BUSES)),
+            bridge=draw(st.booleans()),
+        )
+        for slot in range(count)
+    ]
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Machine:
+    remapping = [*InterruptRemapping, Missing.ABSENT]
+    unsafe: list[Fact[bool]] = [True, False, Missing.ABSENT]
+    return machine(
+        group(
+            *draw(members()),
+            regions=draw(st.sampled_from(REGIONS)),
+            name=draw(st.sampled_from(NAMES)),
+        ),
+        remapping=draw(st.sampled_from(remapping)),
+        iommus=draw(st.sampled_from([(), Missing.ABSENT])),
+        vfio=VfioSettings(
+            False,
+            draw(st.sampled_from(unsafe)),
+            False,
+            draw(st.sampled_from(unsafe)),
+        ),
+    )
+
+
+def only_group(host: Machine) -> Group:
+    return host.groups[0]
+
+
+def with_members(host: Machine, *devices: Device) -> Machine:
+    return replace(host, groups=(replace(only_group(host), devices=devices),))
+
+
+def answers(host: Machine, rules: Semantics) -> list[str]:
+    operations = (CLAIM, GET_STATUS, SET_CONTAINER, SET_IOMMU)
+    return [
+        group_operation(host, only_group(host), operation, rules).result
+        for operation in operations
+    ]
+
+
+def verdict_of(host: Machine, rules: Semantics, index: int = 0) -> Verdict:
+    target = Target("x", only_group(host).devices[index], only_group(host))
+    return audit(host, rules, (target,)).verdict
+
+
+@given(machines(), semantics)
+def test_an_unbound_device_more_never_changes_a_verdict(
+    host: Machine, rules: Semantics
+) -> None:
+    before = only_group(host)
+    more = with_members(host, *before.devices, device("0000:7f:00.0"))
+    assert ownership(only_group(more), rules) is ownership(before, rules)
+    assert answers(more, rules) == answers(host, rules)
+    assert verdict_of(more, rules) is verdict_of(host, rules)
+
+
+@given(machines(), semantics, st.data())
+def test_binding_a_kernel_driver_never_makes_a_group_viable(
+    host: Machine, rules: Semantics, data: st.DataObject
+) -> None:
+    devices = only_group(host).devices
+    index = data.draw(st.integers(0, len(devices) - 1))
+    bound = [
+        replace(d, driver="e1000e", bus="pci") if i == index else d
+        for i, d in enumerate(devices)
+    ]
+    for operation in (GET_STATUS, CLAIM):
+        before, after = (
+            group_operation(h, only_group(h), operation, rules).result
+            for h in (host, with_members(host, *bound))
+        )
+        assert after not in ("viable", "0") or before == after or before == "unknown"
+
+
+@given(machines(), semantics, st.randoms())
+def test_the_order_of_members_changes_nothing(
+    host: Machine, rules: Semantics, random: Any
+) -> None:
+    devices = list(only_group(host).devices)
+    random.shuffle(devices)
+    shuffled = with_members(host, *devices)
+    assert answers(shuffled, rules) == answers(host, rules)
+    assert ownership(only_group(shuffled), rules) is ownership(only_group(host), rules)
+
+
+@given(machines(), eras)
+def test_a_role_never_depends_on_the_neighbours(host: Machine, era: Era) -> None:
+    for member in only_group(host).devices:
+        alone = role(member, era)
+        assert isinstance(alone, Role)
+        assert (alone is Role.VFIO) <= (member.driver is not None)
+
+
+def losses(value: Any) -> Iterator[Any]:
+    """Every copy of a value in which one fact got lost."""
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            for lossy in losses(item):
+                yield (*value[:index], lossy, *value[index + 1 :])
+        return
+    if not is_dataclass(value) or isinstance(value, type):
+        return
+    for field in fields(value):
+        old = getattr(value, field.name)
+        if "Fact[" in str(field.type) and not isinstance(old, Missing):
+            yield replace(value, **{field.name: Missing.UNREADABLE})
+        for lossy in losses(old):
+            yield replace(value, **{field.name: lossy})
+
+
+@given(machines(), semantics)
+def test_losing_a_fact_never_makes_a_target_ready(
+    host: Machine, rules: Semantics
+) -> None:
+    before = verdict_of(host, rules)
+    for poorer in losses(host):
+        assert poorer != host
+        if verdict_of(poorer, rules) is Verdict.READY:
+            assert before is Verdict.READY
+
+
+def test_the_losses_cover_every_kind_of_fact() -> None:
+    host = machine(group(device("0000:01:00.0", "vfio-pci")))
+    assert sum(1 for _ in losses(host)) > 20
+
+
+@given(machines(), semantics)
+def test_ready_means_that_the_kernel_says_yes_to_every_step(
+    host: Machine, rules: Semantics
+) -> None:
+    if verdict_of(host, rules) is Verdict.READY:
+        claim, status, container, iommu = answers(host, rules)
+        assert claim in ("0", "n/a")
+        assert (status, container, iommu) == ("viable", "0", "0")
