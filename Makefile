@@ -8,8 +8,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 .PHONY: demo test check clean
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
-	@$(BIN)/iommu-inspect audit; status=$$?; \
-	if [ $$status -gt 1 ]; then exit $$status; fi
+	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
+	if [ $$status -gt 1 ]; then exit $$status; fi  # 1: it found something
 
 test: $(DEV_STAMP)  ## install what the tests need and run them
 	$(BIN)/python -m pytest

@@ -64,6 +64,6 @@ def load_demo() -> Machine:
 
     sample = resources.files("iommu_inspect").joinpath("demo.tar.gz").read_bytes()
     machine = read_machine(open_path("-", BytesIO(sample)))
-    source = Source(machine.source.kind, "the sample capture")
+    source = Source(machine.source.kind, "a sample, Linux 6.12 on an emulated machine")
     machine = replace(machine, source=source)
     return names.with_names(machine, names.from_pci_ids(open_live(), machine))

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
 
-__all__ = ["addresses", "bound_to", "listed", "move_to_vfio", "unbind"]
+__all__ = [
+    "addresses",
+    "bound_to",
+    "listed",
+    "move_to_vfio",
+    "quoted",
+    "shown",
+    "unbind",
+]
 
 
 def listed(words: Iterable[str]) -> str:
@@ -19,34 +27,56 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+def shown(name: str) -> str:
+    """Return a name for use in prose, where a newline in it would begin a command."""
+    return name if name.isprintable() else "".join(map(_escape, name))
+
+
+def quoted(text: str) -> str:
+    """Quote a word for the shell; one with control characters as ``$'...'``.
+
+    Names come from the source, which may be anybody's.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    characters = (f"\\{c}" if c in "'\\" else _escape(c) for c in text)
+    return f"$'{''.join(characters)}'"
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if character.isprintable():
+        return character
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\U{code:08x}"
+
+
 def addresses(devices: Iterable[Device]) -> str:
     """Join the devices' addresses as a sentence does."""
-    return listed(device.address for device in devices)
+    return listed(shown(device.address) for device in devices)
 
 
 def bound_to(device: Device) -> str:
     """Say which driver is bound."""
     if isinstance(device.driver, Missing):
         return "bound to a driver that the source does not tell"
-    return (
-        "bound to no driver" if device.driver is None else f"bound to {device.driver}"
-    )
+    if device.driver is None:
+        return "bound to no driver"
+    return f"bound to {shown(device.driver)}"
 
 
 def unbind(device: Device) -> str:
-    """Return the command that takes the driver off a device, until the next boot.
-
-    Names are quoted: they come from the source, which may be anybody's.
-    """
-    file = shlex.quote(f"/sys/bus/{device.bus}/drivers/{device.driver}/unbind")
-    return f"echo {shlex.quote(device.address)} > {file}"
+    """Return the command that takes the driver off a device, until the next boot."""
+    file = quoted(f"/sys/bus/{device.bus}/drivers/{device.driver}/unbind")
+    return f"echo {quoted(device.address)} > {file}"
 
 
 def move_to_vfio(device: Device) -> str:
     """Return the commands that bind a PCI device to vfio-pci, until the next boot."""
     override = f"/sys/bus/pci/devices/{device.address}/driver_override"
-    lines = ["modprobe vfio-pci", f"echo vfio-pci > {shlex.quote(override)}"]
+    lines = ["modprobe vfio-pci", f"echo vfio-pci > {quoted(override)}"]
     if device.driver is not None and not isinstance(device.driver, Missing):
         lines.append(unbind(device))
-    lines.append(f"echo {shlex.quote(device.address)} > /sys/bus/pci/drivers_probe")
+    lines.append(f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe")
     return "\n".join(lines)

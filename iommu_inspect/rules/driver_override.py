@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.drivers import normalised
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules._words import bound_to, quoted, shown, unbind
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -41,14 +40,14 @@ def _finding(device: Device) -> Finding:
         group=device.group if isinstance(device.group, str) else None,
         devices=(device.address,),
         message=(
-            f"driver_override of {device.address} says {override}, but the device is "
+            f"driver_override of {shown(device.address)} says {shown(override)}, but the device is "
             f"{bound_to(device)}: the override waits for the next probe, or there is "
             "no such driver."
         ),
         remedy=(
             f"Load the driver and probe again, or clear the override:\n"
-            f"modprobe {shlex.quote(override)}\n"
-            f"echo {shlex.quote(device.address)} > {shlex.quote(probe)}"
+            f"modprobe {quoted(override)}\n"
+            f"echo {quoted(device.address)} > {quoted(probe)}"
         ),
     )
 

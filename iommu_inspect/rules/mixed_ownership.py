@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import (
@@ -10,10 +9,10 @@ from iommu_inspect.kernel.citations import (
     DMA_OWNER_BUSES,
     VFIO_VIABLE_REMOVED,
 )
-from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.kernel.ownership import Role, has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import bound_to, move_to_vfio, unbind
+from iommu_inspect.rules._words import bound_to, move_to_vfio, quoted, shown, unbind
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -23,6 +22,9 @@ ID = "mixed-ownership"
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     if not case.handed_over(group):
+        if _may_be_mixed(case, group):
+            for device in _perhaps_on_vfio(group):
+                yield _cannot_tell(group, device)
         return
     for device in case.having(group, Role.KERNEL):
         if device.is_bridge is not True and not case.is_target(device):
@@ -32,9 +34,23 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
             yield _cannot_tell(group, device)
 
 
+def _may_be_mixed(case: Case, group: Group) -> bool:
+    """Say whether members whose driver is not told could make the group mixed."""
+    untold = len(_perhaps_on_vfio(group))
+    return untold > 1 or bool(untold and case.having(group, Role.KERNEL))
+
+
+def _perhaps_on_vfio(group: Group) -> tuple[Device, ...]:
+    return tuple(
+        d
+        for d in group.devices
+        if has_vfio_driver(d) is None and d.is_bridge is not True
+    )
+
+
 def _blocked(case: Case, group: Group, device: Device) -> Finding:
     message = (
-        f"{device.address} is {bound_to(device)}, a driver of the host, so the kernel "
+        f"{shown(device.address)} is {bound_to(device)}, a driver of the host, so the kernel "
         f"refuses group {group.id} to user space: "
     )
     if case.may_crash:
@@ -59,11 +75,11 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
 def _remedy(device: Device) -> str:
     if not device.is_pci:
         return (
-            f"Take {device.address} off its driver, if the host can do without it:\n"
+            f"Take {shown(device.address)} off its driver, if the host can do without it:\n"
             f"{unbind(device)}"
         )
     return (
-        f"Take {device.address} off its driver, if the host can do without it:\n"
+        f"Take {shown(device.address)} off its driver, if the host can do without it:\n"
         f"{unbind(device)}\n"
         "Or hand it over as well:\n"
         f"{move_to_vfio(device)}"
@@ -78,12 +94,12 @@ def _cannot_tell(group: Group, device: Device) -> Finding:
         group=group.id,
         devices=(device.address, *_others(group, device)),
         message=(
-            f"{device.address} is {bound_to(device)}, and whether that keeps user "
-            f"space out of group {group.id} cannot be told."
+            f"{shown(device.address)} is {bound_to(device)}, and whether that keeps "
+            f"user space out of group {group.id} cannot be told."
         ),
         remedy=(
             "Look at the driver on the host itself:\n"
-            f"readlink {shlex.quote(_driver_link(device))}"
+            f"readlink {quoted(_driver_link(device))}"
         ),
         references=(str(DMA_OWNER_BUSES),),
     )

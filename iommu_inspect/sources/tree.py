@@ -40,7 +40,17 @@ MAX_STEPS = 1024
 MAX_PATH = 4096
 
 NEVER_OPENED = frozenset(
-    "rom vpd remove rescan reset bind unbind new_id sriov_numvfs".split()
+    [
+        "rom",
+        "vpd",
+        "remove",
+        "rescan",
+        "reset",
+        "bind",
+        "unbind",
+        "new_id",
+        "sriov_numvfs",
+    ]
 )
 """Files below sys/ whose reading acts on a device, can wait for one, or is of no use;
 so are ``resource0`` and its like, and everything in dev/vfio."""
@@ -396,7 +406,6 @@ def _read_in_child(
     Returns:
         What was read in time, and the child where it did not end by itself.
     """
-    deadline = time.monotonic() + seconds
     ours, theirs = os.pipe()
     try:
         pid = os.fork()
@@ -406,6 +415,8 @@ def _read_in_child(
         return {}, None
     if not pid:
         _child(paths, read, theirs)
+    # Not before: to fork a large process on a busy host takes its time.
+    deadline = time.monotonic() + seconds
     os.close(theirs)
     try:
         received, ended = _receive(ours, deadline)
