@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Format, FormatOption, From, SemanticsOption
+from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
 
 __all__ = ["audit_targets"]
 
@@ -21,14 +21,7 @@ def audit_targets(
         ),
     ] = None,
     source: From = None,
-    demo: Annotated[
-        bool,
-        typer.Option(
-            "--demo",
-            help="Audit this host or, where it has no IOMMU groups, a sample capture "
-            "of a real kernel.",
-        ),
-    ] = False,
+    demo: Demo = False,
     semantics: SemanticsOption = "auto",
     strict: Annotated[
         bool, typer.Option("--strict", help="Make errors of warnings.")
@@ -43,17 +36,12 @@ def audit_targets(
     Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable.
     """
     from iommu_inspect.cli.exits import of_verdict
-    from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.cli.session import load, load_demo, rules_of
+    from iommu_inspect.cli.output import emit, style
+    from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_target
     from iommu_inspect.rules import audit
 
-    if demo and source is not None:
-        raise typer.BadParameter("--demo and --from exclude each other")
-    machine = load(source)
-    if demo and not machine.groups:
-        machine = load_demo()
-        complain(f"this host has no IOMMU groups; here is {machine.source.name}")
+    machine = load(source, demo=demo)
     rules = rules_of(machine, semantics)
     found = tuple(find_target(machine, text) for text in targets or ())
     result = audit(machine, rules, found, strict=strict)

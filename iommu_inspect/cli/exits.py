@@ -12,15 +12,14 @@ __all__ = ["Exit", "of_verdict"]
 
 
 class Exit(enum.IntEnum):
-    """0 ready or nothing wrong, 1 blocked or errors found, 2 wrong usage,
-    3 cannot tell, 4 source unreadable.
-    """
+    """What the program returns; 70 is a bug of ours, and no answer at all."""
 
     OK = 0
     BLOCKED = 1
     USAGE = 2
     CANNOT_TELL = 3
     SOURCE = 4
+    INTERNAL = 70
 
 
 def of_verdict(verdict: Verdict) -> Exit:

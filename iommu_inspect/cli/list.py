@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from iommu_inspect.cli.options import (
+    Demo,
     Format,
     FormatOption,
     From,
@@ -50,6 +51,7 @@ def list_groups(
     semantics: SemanticsOption = "auto",
     output: FormatOption = Format.TABLE,
     numeric: Numeric = False,
+    demo: Demo = False,
 ) -> None:
     """Show the groups, their devices and drivers, and who owns each group."""
     from iommu_inspect.cli.exits import Exit
@@ -61,7 +63,7 @@ def list_groups(
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:
         raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
-    machine = load(source, numeric=numeric)
+    machine = load(source, numeric=numeric, demo=demo)
     rules = rules_of(machine, semantics)
     wanted = Selection(group, device, driver, class_, ownership)
     groups, ungrouped = select(machine, rules, wanted)

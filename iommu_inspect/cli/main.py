@@ -76,4 +76,4 @@ def main() -> None:
             f"internal error ({type(error).__name__}: {printable(str(error))}); please "
             "report it with the output of IOMMU_INSPECT_DEBUG=1"
         )
-        sys.exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.INTERNAL)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Format", "FormatOption", "From", "Numeric", "SemanticsOption"]
+__all__ = ["Demo", "Format", "FormatOption", "From", "Numeric", "SemanticsOption"]
 
 
 class Format(enum.StrEnum):
@@ -24,6 +24,14 @@ From = Annotated[
         metavar="SOURCE",
         help="Read a directory or a tar that holds sys/ (and proc/) instead of this "
         "host; - is standard input.",
+    ),
+]
+Demo = Annotated[
+    bool,
+    typer.Option(
+        "--demo",
+        help="Read a sample capture of a real kernel where this host has no IOMMU "
+        "groups.",
     ),
 ]
 SemanticsOption = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Format, FormatOption, From, SemanticsOption
+from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
 
 __all__ = ["predict_answers"]
 
@@ -19,6 +19,7 @@ def predict_answers(
         ),
     ] = None,
     source: From = None,
+    demo: Demo = False,
     semantics: SemanticsOption = "auto",
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -30,7 +31,7 @@ def predict_answers(
     from iommu_inspect.model.target import find_target
 
     # Names are read only where a target may be given by a part of one.
-    machine = load(source, numeric=not targets)
+    machine = load(source, numeric=not targets, demo=demo)
     rules = rules_of(machine, semantics)
     predictions = list(predict(machine, rules))
     if targets:

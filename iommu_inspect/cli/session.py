@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import typer
 
+from iommu_inspect.cli.output import complain
 from iommu_inspect.kernel.semantics import Semantics, applicable, named
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
@@ -17,16 +18,21 @@ from iommu_inspect.sources.tree import Tree, open_live, open_path
 __all__ = ["load", "rules_of"]
 
 
-def load(source: str | None, *, numeric: bool = False) -> Machine:
+def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Machine:
     """Read this host, or the source that ``--from`` names.
 
     Raises:
         SourceError: the source cannot be read.
     """
+    if demo and source is not None:
+        raise typer.BadParameter("--demo and --from exclude each other")
     tree = open_live() if source is None else open_path(source, _standard_input(source))
     machine = read_machine(tree)
     for note in machine.notes:
         typer.echo(f"iommu-inspect: note: {note}", err=True)
+    if demo and not machine.groups:
+        tree, machine = _sample()
+        complain(f"this host has no IOMMU groups; here is {machine.source.name}")
     return machine if numeric else names.with_names(machine, _namer(tree, machine))
 
 
@@ -53,7 +59,7 @@ def _namer(tree: Tree, machine: Machine) -> names.Namer:
     return from_udev(from_file)
 
 
-def load_demo() -> Machine:
+def _sample() -> tuple[Tree, Machine]:
     """Read the sample capture that ships with the program.
 
     It is one of the lab's: Linux 6.12 on an emulated machine, after two of its
@@ -63,7 +69,7 @@ def load_demo() -> Machine:
     from io import BytesIO
 
     sample = resources.files("iommu_inspect").joinpath("demo.tar.gz").read_bytes()
-    machine = read_machine(open_path("-", BytesIO(sample)))
-    source = Source(machine.source.kind, "a sample, Linux 6.12 on an emulated machine")
-    machine = replace(machine, source=source)
-    return names.with_names(machine, names.from_pci_ids(open_live(), machine))
+    tree = open_path("-", BytesIO(sample))
+    machine = read_machine(tree)
+    name = "a sample, Linux 6.12 on an emulated machine"
+    return tree, replace(machine, source=Source(machine.source.kind, name))

@@ -7,8 +7,8 @@ The lists are those of whole-tree searches for ``driver_managed_dma`` and for
 from __future__ import annotations
 
 __all__ = [
-    "ENFORCING_BUSES",
     "COUNTING_BUSES",
+    "ENFORCING_BUSES",
     "KNOWN_MANAGED_DRIVERS",
     "SILENT_BUSES",
     "VFIO_DRIVERS",
@@ -46,10 +46,14 @@ VFIO_DRIVERS = frozenset(
     }
 )
 
-# Drivers that are no vfio drivers and set driver_managed_dma, with their bus.
-KNOWN_MANAGED_DRIVERS = frozenset(
-    {("pci", "pci_stub"), ("pci", "pcieport"), ("platform", "fsl_pci")}
-)
+# Drivers that are no vfio drivers and set driver_managed_dma: bus, name, and the
+# releases from which on they certainly do and before which they certainly do not.
+KNOWN_MANAGED_DRIVERS = {
+    ("pci", "pci_stub"): ((5, 19), (5, 19)),
+    ("pci", "pcieport"): ((5, 19), (5, 19)),
+    # "iommu/fsl: Use driver_managed_dma to allow VFIO to work", in v6.5: inside an era.
+    ("platform", "fsl_pci"): ((6, 6), (6, 2)),
+}
 
 
 def normalised(driver: str) -> str:

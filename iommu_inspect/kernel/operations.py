@@ -302,8 +302,7 @@ def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
     return Answer(
         "-EPERM",
         rule,
-        "interrupts are not remapped and vfio_iommu_type1.allow_unsafe_interrupts "
-        "is off",
+        "interrupts are not remapped, and unsafe ones are not allowed",
     )
 
 
@@ -315,7 +314,7 @@ def _is_behind_vmd(device: Device) -> bool:
 
 def _accepted(machine: Machine) -> Answer:
     remapped = machine.interrupt_remapping is InterruptRemapping.ON
-    because = "vfio_iommu_type1.allow_unsafe_interrupts is on"
+    because = "unsafe interrupts are allowed"
     if remapped:
         because = "interrupts are remapped"
     return Answer(OK, "interrupt-remapping", because)

@@ -76,7 +76,7 @@ def role(device: Device, era: Era) -> Role:
         return Role.VFIO
     if device.driver is None:
         return Role.NONE
-    return _role_since_5_19(device) if era.dma_owner else _role_before_5_19(device)
+    return _role_since_5_19(device, era) if era.dma_owner else _role_before_5_19(device)
 
 
 def _role_before_5_19(device: Device) -> Role:
@@ -92,12 +92,16 @@ def _role_before_5_19(device: Device) -> Role:
     return Role.KERNEL
 
 
-def _role_since_5_19(device: Device) -> Role:
+def _role_since_5_19(device: Device, era: Era) -> Role:
     driver, bus = device.driver, device.bus
     if driver is None or isinstance(driver, Missing) or isinstance(bus, Missing):
         return Role.UNKNOWN
-    if (bus, normalised(driver)) in KNOWN_MANAGED_DRIVERS:
-        return Role.MANAGED
+    managed = KNOWN_MANAGED_DRIVERS.get((bus, normalised(driver)))
+    if managed is not None:
+        certainly, not_before = managed
+        if era.since >= certainly:
+            return Role.MANAGED
+        return Role.UNKNOWN if era.since >= not_before else Role.KERNEL
     if has_vfio_driver(device) is None:
         return Role.UNKNOWN
     if bus in COUNTING_BUSES:

@@ -16,6 +16,7 @@ from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, Group, Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
+    from iommu_inspect.kernel.answers import Answer
     from iommu_inspect.kernel.operations import Prediction
     from iommu_inspect.rules import Audit, Finding, Rule
 
@@ -32,8 +33,25 @@ T = TypeVar("T")
 
 
 def to_json(document: dict[str, Any]) -> str:
-    """Return the document as text: ASCII, indented, in its own order."""
-    return json.dumps(document, indent=2)
+    r"""Return the document as text: ASCII, indented, in its own order.
+
+    Bytes that were no UTF-8 are written as ``\xff``: as lone surrogates, which is
+    how they come, strict parsers would refuse the whole document.
+    """
+    return json.dumps(_without_surrogates(document), indent=2)
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        raw = value.encode("utf-8", "surrogateescape")
+        return raw.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {key: _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value
 
 
 def list_document(
@@ -61,10 +79,7 @@ def predict_document(
                 "operation": prediction.operation,
                 "target": prediction.target,
                 "group": prediction.group,
-                "result": prediction.answer.result,
-                "rule": prediction.answer.rule,
-                "because": prediction.answer.because,
-                "references": [str(cite) for cite in prediction.answer.references],
+                **_answer(prediction.answer),
             }
             for prediction in predictions
         ],
@@ -84,6 +99,10 @@ def audit_document(
                 "address": verdict.target.device and verdict.target.device.address,
                 "group": verdict.target.group and verdict.target.group.id,
                 "verdict": verdict.verdict.value,
+                "answers": [
+                    {"operation": operation, **_answer(answer)}
+                    for operation, answer in verdict.answers
+                ],
             }
             for verdict in result.targets
         ],
@@ -113,6 +132,7 @@ def _head(command: str, machine: Machine, semantics: Semantics) -> dict[str, Any
             "notes": list(machine.notes),
         },
         "semantics": semantics.label,
+        "semantics_basis": semantics.basis,
     }
 
 
@@ -177,6 +197,15 @@ def _device(device: Device) -> dict[str, Any]:
     }
 
 
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "result": answer.result,
+        "rule": answer.rule,
+        "because": answer.because,
+        "references": [str(cite) for cite in answer.references],
+    }
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
@@ -186,6 +215,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "devices": list(finding.devices),
         "message": finding.message,
         "remedy": finding.remedy,
+        "step": finding.step,
         "references": list(finding.references),
     }
 

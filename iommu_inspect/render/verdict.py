@@ -38,6 +38,8 @@ def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> s
     last = []
     if hidden:
         last.append(f"({hidden} note{'s' if hidden > 1 else ''} more: --notes)")
+    if shown:
+        last.append(f"(more about it: iommu-inspect explain {shown[0].rule})")
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
     return "\n\n".join(blocks)
@@ -108,47 +110,14 @@ def _why(result: Audit) -> str:
         for f in result.findings
         if f.severity is Severity.ERROR and (f.certainty is Certainty.UNKNOWN) is wanted
     ]
-    steps = list(dict.fromkeys(_step(f) for f in errors))
+    steps = list(dict.fromkeys(f.step or f"see {f.rule}" for f in errors))
     if steps:
         return f": {_joined(steps)}"
     for verdict in result.targets:
-        for answer in verdict.answers:
+        for _, answer in verdict.answers:
             if answer.result not in (OK, "viable"):
                 return f": {answer.because}"
     return ""
-
-
-def _step(finding: Finding) -> str:
-    """Say in a few words what an error asks for."""
-    unknown = finding.certainty is Certainty.UNKNOWN
-    first = finding.devices[0] if finding.devices else ""
-    match finding.rule:
-        case "mixed-ownership" | "bridge-driver" if unknown:
-            return f"find out which driver {first} has"
-        case "mixed-ownership" | "bridge-driver":
-            return f"take {first} off its driver first"
-        case "not-on-vfio" if not first and unknown:
-            return "find out whether vfio_iommu_type1 is loaded"
-        case "not-on-vfio" if not first:
-            return "load vfio_iommu_type1"
-        case "not-on-vfio":
-            return f"bind {first} to vfio-pci"
-        case "direct-mapping" if not unknown:
-            return f"firmware keeps {first}"
-        case "interrupt-remapping" if unknown:
-            return "find out whether interrupts are remapped"
-        case "interrupt-remapping":
-            return "turn interrupt remapping on"
-        case "no-iommu" if first:
-            return f"no IOMMU covers {first}"
-        case "no-iommu" if unknown:
-            return "the source does not show IOMMU groups"
-        case "no-iommu":
-            return "there is no IOMMU at work"
-        case "no-iommu-mode":
-            return f"no IOMMU isolates {first}"
-        case rule:
-            return f"see {rule}"
 
 
 def _name(verdict: TargetVerdict) -> str:

@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
-from iommu_inspect.kernel.operations import GET_STATUS, SET_IOMMU, group_operation
+from iommu_inspect.kernel.operations import (
+    GET_STATUS,
+    SET_CONTAINER,
+    SET_IOMMU,
+    group_operation,
+)
 from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.machine import Device, Machine
@@ -34,7 +39,7 @@ class TargetVerdict:
 
     target: Target
     verdict: Verdict
-    answers: tuple[Answer, ...]
+    answers: tuple[tuple[str, Answer], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +90,20 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 def _judge(case: Case, target: Target, findings: Iterable[Finding]) -> TargetVerdict:
     answers = _answers(case, target)
-    by_kernel = _worst(_of_answer(answer) for answer in answers)
+    by_kernel = _worst(_of_answer(answer) for _, answer in answers)
     by_rules = _of(f for f in findings if _concerns(f, target))
     return TargetVerdict(target, _worst((by_kernel, by_rules)), answers)
 
 
-def _answers(case: Case, target: Target) -> tuple[Answer, ...]:
+def _answers(case: Case, target: Target) -> tuple[tuple[str, Answer], ...]:
     if target.group is None:
         return ()
     return tuple(
-        group_operation(case.machine, target.group, operation, case.semantics)
-        for operation in (GET_STATUS, SET_IOMMU)
+        (
+            operation,
+            group_operation(case.machine, target.group, operation, case.semantics),
+        )
+        for operation in (GET_STATUS, SET_CONTAINER, SET_IOMMU)
     )
 
 

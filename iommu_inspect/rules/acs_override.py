@@ -29,9 +29,10 @@ def _check(case: Case) -> Iterator[Finding]:
             devices=(),
             message=(
                 f"The kernel was booted with {override[1]}. A kernel with the ACS "
-                "override patch then only pretends that ports isolate: groups look "
-                "small, but their devices can still reach each other's memory, and so "
-                "can the guests that have them. A kernel without it ignores the word."
+                "override patch then takes devices that have no ACS for isolated: "
+                "groups look small, but their devices can still reach each other's "
+                "memory, and so can the guests that have them. A kernel without the "
+                "patch ignores the word."
             ),
             remedy=(
                 "Take it off the command line and look at the groups again; those are "

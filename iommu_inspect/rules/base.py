@@ -40,7 +40,8 @@ class Finding:
     """One thing that a rule has to say.
 
     ``devices`` begins with the one it is about; ``message`` is one sentence or two,
-    ``remedy`` what to do, with commands on lines of their own; both plain text.
+    ``remedy`` a line of prose, then commands on lines of their own; ``step`` says in a
+    few words, as an order, what an error asks for first. All are plain text.
     """
 
     rule: str
@@ -51,6 +52,7 @@ class Finding:
     message: str
     remedy: str
     references: tuple[str, ...] = ()
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class Case:
     def target_devices(self) -> tuple[Device, ...]:
         """The devices asked for one by one; those of ``group:N`` are not."""
         return tuple(t.device for t in self.targets if t.device is not None)
+
+    def targets_in(self, group: Group) -> tuple[Device, ...]:
+        """Return the members of a group that were asked for one by one."""
+        return tuple(d for d in group.devices if self.is_target(d))
 
     def is_target(self, device: Device) -> bool:
         """Say whether this very device was asked for."""

@@ -8,7 +8,7 @@ from iommu_inspect.kernel.citations import PCIEPORT_MANAGED, VFIO_VIABLE_REMOVED
 from iommu_inspect.kernel.ownership import Role
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules._words import bound_to, shown, unbind
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -52,6 +52,9 @@ def _finding(case: Case, group: Group, device: Device) -> Finding:
             f"{unbind(device)}"
         ),
         references=(str(PCIEPORT_MANAGED), str(VFIO_VIABLE_REMOVED)),
+        step=f"take {shown(device.address)} off its driver"
+        if certain
+        else "find out which rules the kernel has",
     )
 
 

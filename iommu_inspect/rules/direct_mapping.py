@@ -8,7 +8,7 @@ from iommu_inspect.kernel.citations import REQUIRE_DIRECT
 from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping, has_vtd
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Group
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, quoted
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -34,9 +34,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         devices=tuple(device.address for device in group.devices),
         message=(
             f"Firmware insists on a 1:1 mapping ({_regions(group)}) for group "
-            f"{group.id} ({addresses(group.devices)}), so the kernel does not give it "
-            "to user space: the claim returns -EINVAL since v6.6, and VT-d returned "
-            "-EPERM before."
+            f"{group.id} ({addresses(group.devices)}), {_consequence(case)}."
         ),
         remedy=(
             "Look for what makes the firmware share the memory: USB legacy support, "
@@ -44,6 +42,25 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
             "(HPE has a tool for it)."
         ),
         references=(str(REQUIRE_DIRECT),),
+        step=f"leave {addresses(group.devices)} to the host",
+    )
+
+
+def _consequence(case: Case) -> str:
+    """Say what this kernel returns, or what kernels do where it is not known."""
+    since_6_6 = [era.require_direct for era in case.semantics.eras]
+    if all(since_6_6):
+        return "so the kernel refuses it to user space: the claim returns -EINVAL"
+    if any(since_6_6) or has_vtd(case.machine) is None:
+        return (
+            "which keeps it from user space since v6.6 (-EINVAL), and with VT-d on "
+            "every kernel (-EPERM)"
+        )
+    if has_vtd(case.machine):
+        return "so VT-d refuses it to user space: -EPERM"
+    return (
+        "which this kernel does not mind; what the firmware does there may fail once "
+        "user space has the device"
     )
 
 
@@ -72,8 +89,12 @@ def _unknown(group: Group) -> Finding:
             f"The source does not tell the reserved regions of group {group.id}, so a "
             "1:1 mapping that firmware insists on cannot be ruled out."
         ),
-        remedy=f"cat /sys/kernel/iommu_groups/{group.id}/reserved_regions",
+        remedy=(
+            "Look at them on the host itself:\n"
+            f"cat /sys/kernel/iommu_groups/{quoted(group.id)}/reserved_regions"
+        ),
         references=(str(REQUIRE_DIRECT),),
+        step=f"find out the reserved regions of group {group.id}",
     )
 
 

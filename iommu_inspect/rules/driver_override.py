@@ -32,7 +32,6 @@ def _is_pending(device: Device) -> bool:
 
 def _finding(device: Device) -> Finding:
     override = str(device.driver_override)
-    probe = f"/sys/bus/{device.bus}/drivers_probe"
     return Finding(
         rule=ID,
         severity=Severity.WARNING,
@@ -40,15 +39,28 @@ def _finding(device: Device) -> Finding:
         group=device.group if isinstance(device.group, str) else None,
         devices=(device.address,),
         message=(
-            f"driver_override of {shown(device.address)} says {shown(override)}, but the device is "
-            f"{bound_to(device)}: the override waits for the next probe, or there is "
-            "no such driver."
+            f"driver_override of {shown(device.address)} says {shown(override)}, but "
+            f"the device is {bound_to(device)}: the override waits for the next probe, "
+            "or there is no such driver."
         ),
-        remedy=(
-            f"Load the driver and probe again, or clear the override:\n"
-            f"modprobe {quoted(override)}\n"
-            f"echo {quoted(device.address)} > {quoted(probe)}"
-        ),
+        remedy=_remedy(device, override),
+    )
+
+
+def _remedy(device: Device, override: str) -> str:
+    # drivers_probe passes over a device that is bound already.
+    bound = device.driver is not None
+    directory = f"/sys/bus/{device.bus}/devices/{device.address}"
+    return "\n".join(
+        [
+            "Load the driver and probe again:",
+            f"modprobe {quoted(override)}",
+            *([unbind(device)] if bound else []),
+            f"echo {quoted(device.address)} > "
+            f"{quoted(f'/sys/bus/{device.bus}/drivers_probe')}",
+            "Or clear the override:",
+            f"echo > {quoted(f'{directory}/driver_override')}",
+        ]
     )
 
 

@@ -44,6 +44,7 @@ def _check(case: Case) -> Iterator[Finding]:
             "guests are trusted:\n"
             "echo Y > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
         ),
+        step="turn interrupt remapping on",
     )
 
 
@@ -79,7 +80,11 @@ def _unknown() -> Finding:
             "The source does not tell whether interrupts are remapped, so whether "
             "VFIO_SET_IOMMU works cannot be told."
         ),
-        remedy="grep -H . /sys/kernel/irq/*/chip_name",
+        remedy=(
+            "Look for names that begin with IR- (x86) or ITS- (arm64):\n"
+            "grep -H . /sys/kernel/irq/*/chip_name"
+        ),
+        step="find out whether interrupts are remapped",
     )
 
 

@@ -26,7 +26,9 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
             for device in _perhaps_on_vfio(group):
                 yield _cannot_tell(group, device)
         return
-    for device in case.having(group, Role.KERNEL):
+    # Of a group that nothing of is on vfio yet, not-on-vfio says what to move.
+    whole = not case.having(group, Role.VFIO) and not case.targets_in(group)
+    for device in () if whole else case.having(group, Role.KERNEL):
         if device.is_bridge is not True and not case.is_target(device):
             yield _blocked(case, group, device)
     for device in case.having(group, Role.UNKNOWN):
@@ -50,8 +52,8 @@ def _perhaps_on_vfio(group: Group) -> tuple[Device, ...]:
 
 def _blocked(case: Case, group: Group, device: Device) -> Finding:
     message = (
-        f"{shown(device.address)} is {bound_to(device)}, a driver of the host, so the kernel "
-        f"refuses group {group.id} to user space: "
+        f"{shown(device.address)} is {bound_to(device)}, a driver of the host, so the "
+        f"kernel refuses group {group.id} to user space: "
     )
     if case.may_crash:
         message += (
@@ -69,18 +71,19 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
         message=message,
         remedy=_remedy(device),
         references=_references(case),
+        step=f"take {shown(device.address)} off its driver",
     )
 
 
 def _remedy(device: Device) -> str:
     if not device.is_pci:
         return (
-            f"Take {shown(device.address)} off its driver, if the host can do without it:\n"
-            f"{unbind(device)}"
+            f"Take {shown(device.address)} off its driver, if the host can do without "
+            f"it:\n{unbind(device)}"
         )
     return (
-        f"Take {shown(device.address)} off its driver, if the host can do without it:\n"
-        f"{unbind(device)}\n"
+        f"Take {shown(device.address)} off its driver, if the host can do without "
+        f"it:\n{unbind(device)}\n"
         "Or hand it over as well:\n"
         f"{move_to_vfio(device)}"
     )
@@ -102,6 +105,7 @@ def _cannot_tell(group: Group, device: Device) -> Finding:
             f"readlink {quoted(_driver_link(device))}"
         ),
         references=(str(DMA_OWNER_BUSES),),
+        step=f"find out which driver {shown(device.address)} has",
     )
 
 

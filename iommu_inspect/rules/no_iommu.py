@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
@@ -18,6 +18,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
     if any(group.is_noiommu is not True for group in machine.groups):
         return
     certainty, message, remedy = _missing_layer(machine)
+    unknown = certainty is Certainty.UNKNOWN
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -26,6 +27,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         devices=(),
         message=message,
         remedy=remedy,
+        step="capture the groups too" if unknown else "turn the IOMMU on",
     )
 
 
@@ -47,6 +49,25 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
             "Use a device that an IOMMU covers; what covers what is in the firmware's "
             "tables (DMAR, IVRS, IORT) or the device tree's iommu-map."
         ),
+        step="choose a device that an IOMMU covers",
+    )
+
+
+def _turn_on(machine: Machine) -> str:
+    """Say what to do where the firmware has done its part."""
+    command_line = value_or(machine.kernel.command_line, "")
+    words = command_line.split()
+    off = [w for w in words if w in ("iommu=off", "intel_iommu=off", "amd_iommu=off")]
+    if off:
+        return f"Take {' and '.join(off)} off the kernel command line."
+    if any(word.startswith("intel_iommu=on") for word in words):
+        return (
+            "The kernel command line asks for it already: look for DMAR errors in "
+            "dmesg, and for a kernel without the driver (CONFIG_INTEL_IOMMU)."
+        )
+    return (
+        "Boot with intel_iommu=on (AMD and Arm need no parameter) and a kernel that "
+        "has the driver."
     )
 
 
@@ -74,8 +95,7 @@ def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
             Certainty.DERIVED,
             f"Firmware describes an IOMMU ({', '.join(tables)}), but the kernel runs "
             "no unit.",
-            "Boot with intel_iommu=on (AMD and Arm need no parameter), without "
-            "iommu=off, and with a kernel that has the driver.",
+            _turn_on(machine),
         )
     if machine.guest is True:
         return (

@@ -31,6 +31,7 @@ def _check_group(_case: Case, group: Group) -> Iterator[Finding]:
             "Turn the IOMMU on and enable_unsafe_noiommu_mode off:\n"
             "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
         ),
+        step="turn the IOMMU on",
     )
 
 
@@ -47,7 +48,10 @@ def _check_machine(case: Case) -> Iterator[Finding]:
             "vfio's no-IOMMU mode is allowed: a device that no IOMMU covers can be "
             "handed to user space without any isolation, in a group that vfio makes up."
         ),
-        remedy="echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+        remedy=(
+            "Turn it off, unless that is wanted:\n"
+            "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+        ),
     )
 
 

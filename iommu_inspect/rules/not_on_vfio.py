@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.ownership import Role, has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import bound_to, move_to_vfio
+from iommu_inspect.rules._words import addresses, bound_to, move_to_vfio, shown
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -22,7 +22,9 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         return
     if case.having(group, Role.UNKNOWN):  # mixed-ownership says what is not known
         return
-    endpoints = tuple(d for d in group.devices if d.is_bridge is not True)
+    endpoints = [d for d in group.devices if d.is_bridge is not True]
+    # Those without a driver may stay as they are, as long as one is on vfio.
+    to_move = [d for d in endpoints if d.driver is not None] or endpoints[:1]
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -33,7 +35,8 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
             f"No device of group {group.id} is bound to a vfio driver, so there is no "
             f"/dev/vfio/{group.id} to open."
         ),
-        remedy=_bind(endpoints[0]) if endpoints else _NOTHING_BUT_BRIDGES,
+        remedy=_bind(to_move),
+        step=_step(to_move),
     )
 
 
@@ -53,10 +56,13 @@ def _check_machine(case: Case) -> Iterator[Finding]:
             "The source does not tell whether the module vfio_iommu_type1 is loaded; "
             "without it VFIO_SET_IOMMU returns -ENODEV."
             if unknown
-            else "The module vfio_iommu_type1 is not loaded, and nothing loads it on "
-            "demand: VFIO_SET_IOMMU returns -ENODEV."
+            else "The module vfio_iommu_type1 is not loaded, and VFIO_SET_IOMMU does "
+            "not load it: it returns -ENODEV."
         ),
         remedy="Load it:\nmodprobe vfio_iommu_type1",
+        step="find out whether vfio_iommu_type1 is loaded"
+        if unknown
+        else "load vfio_iommu_type1",
     )
 
 
@@ -68,14 +74,14 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     if bound is None:
         return  # mixed-ownership says that the driver is not known
     if device.is_bridge is True:
-        message = f"{device.address} is a bridge: it stays with the host."
-        remedy = _NOTHING_BUT_BRIDGES
+        message = f"{shown(device.address)} is a bridge: it stays with the host."
+        to_move = []
     else:
         message = (
-            f"{device.address} is {bound_to(device)}; only a device on a vfio driver "
-            "can be opened by user space."
+            f"{shown(device.address)} is {bound_to(device)}; only a device on a vfio "
+            "driver can be opened by user space."
         )
-        remedy = _bind(device)
+        to_move = [device]
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -83,20 +89,36 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         group=group.id,
         devices=(device.address,),
         message=message,
-        remedy=remedy,
+        remedy=_bind(to_move),
+        step=_step(to_move),
     )
 
 
-def _bind(device: Device) -> str:
-    if not device.is_pci:
-        return f"Bind {device.address} to the vfio driver of its bus ({device.bus})."
-    return (
-        "Bind it to vfio-pci (libvirt does so itself for managed devices):\n"
-        f"{move_to_vfio(device)}"
+def _bind(devices: list[Device]) -> str:
+    if not devices:
+        return "Hand over the devices below the bridge instead."
+    other = [d for d in devices if not d.is_pci]
+    if other:
+        return (
+            f"Bind {addresses(other)} to the vfio driver of the bus ({other[0].bus})."
+        )
+    return "\n".join(
+        [
+            "Bind to vfio-pci what the host can do without (libvirt does so itself for "
+            "managed devices):",
+            *dict.fromkeys(
+                line for d in devices for line in move_to_vfio(d).split("\n")
+            ),
+        ]
     )
 
 
-_NOTHING_BUT_BRIDGES = "Hand over the devices below the bridge instead."
+def _step(devices: list[Device]) -> str:
+    if not devices:
+        return "choose a device below the bridge"
+    driver = "vfio-pci" if all(d.is_pci for d in devices) else "a vfio driver"
+    return f"bind {addresses(devices)} to {driver}"
+
 
 RULE = Rule(
     id=ID,

@@ -37,11 +37,21 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
             *(d.address for d in group.devices if d is not subject),
         ),
         message=message,
-        remedy=(
-            "VFIO takes the group as a whole. For an owner that needs a group of one, "
-            "move the card to a slot whose ports isolate it."
-        ),
+        remedy=_remedy(group, subject),
         references=(str(SINGLETON),),
+    )
+
+
+def _remedy(group: Group, subject: Device) -> str:
+    others = [d for d in group.devices if d is not subject and d.is_bridge is not True]
+    if all(_same_card(subject, d) for d in others):
+        return (
+            "VFIO takes the group as a whole. Functions of one card belong together; "
+            "an owner that needs a group of one cannot have them."
+        )
+    return (
+        "VFIO takes the group as a whole. For an owner that needs a group of one, put "
+        "the card into a slot below another root port, if its ports isolate it."
     )
 
 
@@ -51,7 +61,7 @@ def _first_endpoint(group: Group) -> Device:
 
 
 def _sharers(group: Group, subject: Device) -> str:
-    """Tell functions of the same card, bridges and strangers apart."""
+    """Tell functions of the same card, bridges and unrelated devices apart."""
     others = [d for d in group.devices if d is not subject]
     bridges = [d for d in others if d.is_bridge is True]
     endpoints = [d for d in others if d.is_bridge is not True]
@@ -59,9 +69,9 @@ def _sharers(group: Group, subject: Device) -> str:
     strangers = [d for d in endpoints if not _same_card(subject, d)]
     parts = []
     if same_card:
-        parts.append(_counted(same_card, "other function", " of its own card"))
+        parts.append(_counted(same_card, "other function", " of the same slot"))
     if strangers:
-        parts.append(_counted(strangers, "stranger"))
+        parts.append(_counted(strangers, "unrelated device"))
     if bridges:
         parts.append(_counted(bridges, "bridge"))
     return listed(parts)

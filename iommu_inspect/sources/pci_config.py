@@ -56,7 +56,17 @@ def find_capability(config: bytes, wanted: int) -> Fact[int | None]:
     pointer = _CAPABILITY_POINTER.get(header)
     if pointer is None:
         return Missing.UNREADABLE
+    if _is_padding(config):
+        config = config[:_FIRST_CAPABILITY]
     return _follow(config, pointer, wanted)
+
+
+def _is_padding(config: bytes) -> bool:
+    """Say whether nothing was read behind the first 64 bytes.
+
+    Archivers that believe the size sysfs reports fill the rest with zeros.
+    """
+    return len(config) > _FIRST_CAPABILITY and not any(config[_FIRST_CAPABILITY:])
 
 
 def _follow(config: bytes, pointer: int, wanted: int) -> Fact[int | None]:

@@ -20,6 +20,7 @@ from iommu_inspect.model.machine import (
     VfioSettings,
 )
 from iommu_inspect.sources.interrupts import interrupt_remapping
+from iommu_inspect.sources.numbers import hexadecimal
 from iommu_inspect.sources.sysfs_device import DeviceReader
 from iommu_inspect.sources.tree import Tree
 
@@ -184,14 +185,13 @@ def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
     """Parse ``0xSTART 0xEND kind`` lines; one bad line spoils the fact."""
     regions = []
     for line in text.splitlines():
-        match line.split():
-            case [start, end, kind]:
-                try:
-                    regions.append(ReservedRegion(int(start, 16), int(end, 16), kind))
-                except ValueError:
-                    return Missing.UNREADABLE
-            case _:
-                return Missing.UNREADABLE
+        words = line.split()
+        if len(words) != 3:
+            return Missing.UNREADABLE
+        start, end = (hexadecimal(word, 16) for word in words[:2])
+        if isinstance(start, Missing) or isinstance(end, Missing):
+            return Missing.UNREADABLE
+        regions.append(ReservedRegion(start, end, words[2]))
     return tuple(regions)
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from iommu_inspect.model.fact import Fact, Missing, map_fact
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.sources import pci_config
+from iommu_inspect.sources.numbers import hexadecimal
 from iommu_inspect.sources.tree import Tree
 
 __all__ = ["DeviceReader"]
@@ -77,16 +78,17 @@ class DeviceReader:
         return () if names is Missing.ABSENT else names
 
     def _ids(self, path: str) -> PciIds:
-        def number(name: str) -> Fact[int]:
-            return self._parsed(f"{path}/{name}", _hexadecimal)
+        def number(name: str, digits: int) -> Fact[int]:
+            text = self._tree.text(f"{path}/{name}")
+            return map_fact(text, lambda value: hexadecimal(value, digits))
 
         return PciIds(
-            vendor=number("vendor"),
-            device=number("device"),
-            subsystem_vendor=number("subsystem_vendor"),
-            subsystem_device=number("subsystem_device"),
-            class_code=number("class"),
-            revision=number("revision"),
+            vendor=number("vendor", 4),
+            device=number("device", 4),
+            subsystem_vendor=number("subsystem_vendor", 4),
+            subsystem_device=number("subsystem_device", 4),
+            class_code=number("class", 6),
+            revision=number("revision", 2),
         )
 
     def _placement(self, path: str) -> PciPlacement:
@@ -111,7 +113,7 @@ class DeviceReader:
         return tuple(sorted(t for t in targets if not isinstance(t, Missing)))
 
     def _config(self, path: str) -> Fact[bytes]:
-        if self._tree.live and self._is_asleep(path):
+        if self._tree.hot and self._is_asleep(path):
             return Missing.UNREADABLE
         return self._tree.data(f"{path}/config")
 
@@ -138,10 +140,6 @@ class DeviceReader:
 
 def _basename(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _hexadecimal(text: str) -> int:
-    return int(text, 16)
 
 
 def _numa_node(text: str) -> int | None:

@@ -91,12 +91,15 @@ class Tree(abc.ABC):
     in them; after devices have moved, open another one.
 
     Attributes:
-        live: Whether this is the running host.
+        live: Whether this is the running host, asked as such.
+        hot: Whether a running kernel serves the files, so that reading them can wake
+            a device or wait for one: ``--from /host`` in a container.
         label: What to call it in messages.
     """
 
     def __init__(self, label: str, *, live: bool = False) -> None:
         self.live = live
+        self.hot = live
         self.label = label
         self._ignored: tuple[str, ...] = ()
         self._escapes: set[str] = set()
@@ -303,6 +306,7 @@ class DirTree(Tree):
         super().__init__(label, live=live)
         self._root = root.rstrip("/") + "/"
         self._is_sys = is_sys
+        self.hot = live or self._is_served()
         self._left_behind: list[int] = []
 
     def text_bounded(
@@ -312,13 +316,21 @@ class DirTree(Tree):
         for path in paths:
             if _forbidden(path):
                 raise ValueError(f"{path} must never be opened")
-        if not self.live:
+        if not self.hot:
             return super().text_bounded(paths, seconds)
         self._left_behind = [pid for pid in self._left_behind if not _reaped(pid)]
         results, pid = _read_in_child(paths, self.text, seconds)
         if pid is not None:
             self._left_behind.append(pid)
         return {path: results.get(path, Missing.UNREADABLE) for path in paths}
+
+    def _is_served(self) -> bool:
+        """Say whether sys/ is a sysfs: its directories have no size, others' do."""
+        real = self._real("sys/kernel")
+        try:
+            return real is not None and os.stat(real).st_size == 0
+        except OSError:
+            return False
 
     def _real(self, path: str) -> str | None:
         """Return where a path is on this host, if it can be in this tree."""

@@ -1,0 +1,19 @@
+"""Numbers as sysfs writes them; anything else is no number."""
+
+from __future__ import annotations
+
+import re
+
+from iommu_inspect.model.fact import Fact, Missing
+
+__all__ = ["hexadecimal"]
+
+_HEXADECIMAL = re.compile(r"0x([0-9a-fA-F]+)")
+
+
+def hexadecimal(text: str, digits: int) -> Fact[int]:
+    """Return the value of ``0x8086`` if it has at most so many digits."""
+    match = _HEXADECIMAL.fullmatch(text)
+    if match is None or len(match[1]) > digits:
+        return Missing.UNREADABLE
+    return int(match[1], 16)
