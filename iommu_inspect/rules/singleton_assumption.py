@@ -44,7 +44,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
 
 def _remedy(group: Group, subject: Device) -> str:
     others = [d for d in group.devices if d is not subject and d.is_bridge is not True]
-    if all(_same_card(subject, d) for d in others):
+    if others and all(_same_card(subject, d) for d in others):
         return (
             "VFIO takes the group as a whole. Functions of one card belong together; "
             "an owner that needs a group of one cannot have them."
