@@ -1,0 +1,272 @@
+"""Boots a machine and talks to the guest: one command, its lines, its status.
+
+Every wait is bounded.  A guest that dies or stops answering is a result, not an
+accident: ``GuestCrash`` and ``GuestHang`` carry the kernel's log.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import selectors
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.initramfs import boot_modules, firmware, overlay, prepare
+from lab.kernels import Image
+from lab.machines import Device, Machine
+from lab.qmp import Qmp
+
+BOOT_SECONDS = 180.0
+COMMAND_SECONDS = 60.0
+GRACE_SECONDS = 15.0
+PLUG_SECONDS = 20.0
+QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
+# A kernel that dies must end QEMU; warnings go to the log, chatter does not.
+KERNEL_ARGUMENTS = "panic=-1 oops=panic loglevel=5"
+CONSOLE = {"amd64": "ttyS0", "arm64": "ttyAMA0"}
+
+
+class GuestError(LabError):
+    """The guest is gone; ``log`` is what its kernel said."""
+
+    def __init__(self, text: str, log: str) -> None:
+        super().__init__(text)
+        self.log = log
+
+
+class GuestCrash(GuestError):
+    """The guest's kernel died."""
+
+
+class GuestHang(GuestError):
+    """The guest did not answer in time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and its exit status."""
+
+    status: int
+    lines: tuple[str, ...]
+
+    def facts(self) -> list[dict[str, str]]:
+        """Return the ``TRUTH`` lines, the kind under the key ``kind``."""
+        found = []
+        for line in self.lines:
+            words = line.split()
+            if len(words) < 2 or words[0] != "TRUTH":
+                continue
+            pairs = (word.partition("=") for word in words[2:])
+            found.append({"kind": words[1], **{key: value for key, _, value in pairs}})
+        return found
+
+
+class Guest:
+    """A running guest.  Made by ``boot``."""
+
+    def __init__(
+        self, machine: Machine, process: subprocess.Popen[bytes], run: Path
+    ) -> None:
+        self.machine = machine
+        self._process = process
+        self._run = run
+        self._numbers = itertools.count(1)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._selector = selectors.DefaultSelector()
+        self._pending = b""
+        self.release = ""
+
+    def connect(self) -> None:
+        """Wait for the guest's greeting."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        while True:
+            try:
+                self._socket.connect(str(self._run / "port"))
+                break
+            except OSError:
+                self._check_alive()
+                if time.monotonic() > deadline:
+                    raise GuestHang("QEMU opened no port", self.log()) from None
+                time.sleep(0.05)
+        self._socket.setblocking(False)
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        for line in self._lines(deadline):
+            if line.startswith("READY "):
+                self.release = line.split()[1]
+                return
+
+    def command(self, text: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        """Run one command of the guest's protocol (see ``guest/commands``)."""
+        number = str(next(self._numbers))
+        self._send(f"{number} {seconds:g} {text}\n".encode())
+        lines = list[str]()
+        for line in self._lines(time.monotonic() + seconds + GRACE_SECONDS):
+            words = line.split()
+            if len(words) == 3 and words[:2] == ["END", number]:
+                return Answer(int(words[2]), tuple(lines))
+            lines.append(line)
+        raise AssertionError("unreachable")
+
+    def capture(self, *, user: bool = False) -> bytes:
+        """Return the guest's tree as a tar.gz, read as root or as a plain user."""
+        answer = self.command("capture user" if user else "capture", 120)
+        if answer.status:
+            raise LabError(f"the capture failed: {' '.join(answer.lines)[:200]}")
+        return base64.b64decode("".join(answer.lines))
+
+    def plug(self, name: str) -> None:
+        """Plug in the spare device ``name`` of the machine."""
+        for device in self.machine.spare:
+            if device.name == name:
+                self.add_device(device)
+                return
+        known = ", ".join(device.name for device in self.machine.spare)
+        raise LabError(f"no spare device '{name}'; there are: {known}")
+
+    def add_device(self, device: Device) -> None:
+        """Plug ``device`` in and wait until the guest has found it."""
+        with self._plugging(), Qmp(self._run / "qmp") as qmp:
+            qmp.execute("device_add", device.properties())
+
+    def remove_device(self, name: str) -> None:
+        """Ask the guest to let the device ``name`` go, as a button would."""
+        with self._plugging(), Qmp(self._run / "qmp") as qmp:
+            qmp.execute("device_del", {"id": name})
+
+    @contextmanager
+    def _plugging(self) -> Iterator[None]:
+        """Wait, after the block, until the guest's devices have changed."""
+        before = self.command("devices").lines
+        yield
+        deadline = time.monotonic() + PLUG_SECONDS
+        while time.monotonic() < deadline:
+            if self.command("devices").lines != before:
+                self.command("settle")
+                return
+            time.sleep(0.3)
+
+    def log(self) -> str:
+        """Return what the guest's console printed so far."""
+        path = self._run / "console"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def stop(self) -> None:
+        """End the guest at once."""
+        self._selector.close()
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise GuestCrash(f"the guest is gone: {error}", self.log()) from error
+
+    def _lines(self, deadline: float) -> Iterator[str]:
+        """Yield lines from the guest until ``deadline``, which is an error."""
+        while True:
+            while b"\n" in self._pending:
+                line, _, self._pending = self._pending.partition(b"\n")
+                yield line.decode(errors="replace").rstrip("\r")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise GuestHang("the guest does not answer", self.log())
+            if not self._selector.select(min(left, 1.0)):
+                self._check_alive()
+                continue
+            try:
+                data = self._socket.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(GRACE_SECONDS)
+                self._check_alive()
+                raise GuestHang("QEMU closed the port", self.log())
+            self._pending += data
+
+    def _check_alive(self) -> None:
+        if self._process.poll() is None:
+            return
+        error = (self._run / "qemu").read_text(errors="replace").strip()
+        if error and self._process.returncode:
+            raise LabError(f"QEMU failed: {error}")
+        raise GuestCrash("the guest's kernel died", self.log())
+
+
+@contextmanager
+def boot(
+    machine: Machine, image: Image, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Guest]:
+    """Boot ``machine`` with the kernel ``image``; the guest ends with the block."""
+    check(machine, image)
+    initramfs = prepare(image, say)
+    with tempfile.TemporaryDirectory(prefix="lab-") as name:
+        run = Path(name)
+        options = dict(machine.module_options)
+        modules = {
+            module: options.get(module, "")
+            for module in boot_modules(image, machine.without)
+        }
+        (run / "initramfs").write_bytes(
+            firmware(machine.firmware())
+            + initramfs.read_bytes()
+            + overlay({**modules, "oracle": ""})
+        )
+        arguments = [*_arguments(machine, image, run)]
+        say(f"booting {machine.name} with {image.release}")
+        with (run / "qemu").open("wb") as errors:
+            try:
+                process = subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                )
+            except FileNotFoundError as error:
+                raise LabError(f"{arguments[0]} is not installed") from error
+        guest = Guest(machine, process, run)
+        try:
+            guest.connect()
+            yield guest
+        finally:
+            guest.stop()
+
+
+def check(machine: Machine, image: Image) -> None:
+    """Refuse a kernel that the machine cannot run."""
+    kernel = image.kernel
+    if kernel.architecture != machine.architecture:
+        raise LabError(f"{machine.name} is {machine.architecture}, not {kernel.name}")
+    if machine.kernels and kernel.series not in machine.kernels:
+        known = ", ".join(sorted(machine.kernels))
+        raise LabError(f"{machine.name} runs only with: {known}")
+
+
+def _arguments(machine: Machine, image: Image, run: Path) -> Iterator[str]:
+    architecture = machine.architecture
+    yield QEMU[architecture]
+    yield from machine.arguments()
+    yield from ("-kernel", str(image.vmlinuz), "-initrd", str(run / "initramfs"))
+    yield from ("-chardev", f"file,id=console,path={run}/console")
+    yield from ("-serial", "chardev:console")
+    yield from ("-chardev", f"socket,id=port,path={run}/port,server=on,wait=off")
+    if architecture == "arm64":
+        yield from ("-device", "virtio-serial-device")
+        yield from ("-device", "virtconsole,chardev=port")
+        port = "hvc0"
+    else:
+        yield from ("-serial", "chardev:port")
+        port = "ttyS1"
+    yield from ("-qmp", f"unix:{run}/qmp,server=on,wait=off")
+    words = f"console={CONSOLE[architecture]} lab.port={port} {KERNEL_ARGUMENTS}"
+    yield from ("-append", f"{words} {machine.command_line()}")
