@@ -12,7 +12,7 @@ __all__ = ["Exit", "of_verdict"]
 
 
 class Exit(enum.IntEnum):
-    """What the program returns; 70 is a bug of ours, and no answer at all."""
+    """What the program returns; 70 means no answer: a bug, or a full disk."""
 
     OK = 0
     BLOCKED = 1

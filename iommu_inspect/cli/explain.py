@@ -21,7 +21,7 @@ def explain_rule(
     import difflib
 
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain, emit
+    from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.rules import RULES, find_rule, page
 
     found = RULES if rule is None else tuple(filter(None, [find_rule(rule)]))
@@ -36,7 +36,9 @@ def explain_rule(
 
         emit(to_json(explain_document([(known, page(known)) for known in found])))
     elif rule is None:
-        width = max(len(known.id) for known in RULES)
-        emit("\n".join(f"{known.id:{width}}  {known.summary}" for known in RULES))
+        from iommu_inspect.render.layout import table
+
+        rows = [[known.id, known.summary] for known in RULES]
+        emit(table(["RULE", "WHAT IT FINDS"], rows, style(), paints={}))
     else:
         emit(page(found[0]).rstrip("\n"))

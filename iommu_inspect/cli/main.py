@@ -24,6 +24,7 @@ COMMANDS = {
     "list": ("iommu_inspect.cli.list", "list_groups"),
     "audit": ("iommu_inspect.cli.audit", "audit_targets"),
     "predict": ("iommu_inspect.cli.predict", "predict_answers"),
+    "whatif": ("iommu_inspect.cli.whatif", "what_if"),
     "explain": ("iommu_inspect.cli.explain", "explain_rule"),
 }
 
@@ -78,6 +79,7 @@ def main() -> None:
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain
     from iommu_inspect.kernel.semantics import UnknownSemanticsError
+    from iommu_inspect.kernel.steps import BadStepError
     from iommu_inspect.model.target import UnknownTargetError
     from iommu_inspect.render.text import printable
     from iommu_inspect.sources.errors import SourceError
@@ -87,7 +89,7 @@ def main() -> None:
     except SourceError as error:
         complain(printable(str(error)))
         sys.exit(Exit.SOURCE)
-    except (UnknownTargetError, UnknownSemanticsError) as error:
+    except (BadStepError, UnknownTargetError, UnknownSemanticsError) as error:
         complain(printable(str(error)))
         sys.exit(Exit.USAGE)
     except Exception as error:

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from iommu_inspect.cli.exits import Exit
 from iommu_inspect.render.layout import Style
 
 __all__ = ["complain", "emit", "style"]
@@ -19,19 +20,28 @@ def style() -> Style:
     Output that is piped is 80 columns wide, unless COLUMNS says otherwise.
     """
     width = shutil.get_terminal_size((80, 24)).columns
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         return Style(width, lambda text, colour: typer.style(text, fg=colour))
     return Style(width)
 
 
 def emit(text: str) -> None:
-    """Print the result. A reader that goes away early (``| head``) is no error."""
+    """Print the result. A reader that goes away early (``| head``) is no error.
+
+    Raises:
+        typer.Exit: the result could not be written; that has been said.
+    """
+    if not sys.stdout:  # the program was started without any
+        return
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # Keep the interpreter from complaining when it flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            complain(f"cannot write the result: {error.strerror}")
+            raise typer.Exit(Exit.INTERNAL) from None
 
 
 def complain(message: str) -> None:

@@ -1,7 +1,8 @@
 """What the kernel would answer to each ownership operation, asked right now.
 
-Every answer supposes that no other process holds the group at this moment: sysfs
-does not show it, and opening the group to find out would disturb its user.
+Every answer for a machine that was read supposes that nobody holds the group at this
+moment: sysfs does not show it, and opening the group to find out would disturb its
+user. Hypothetical steps know who holds a group (``Group.held``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from iommu_inspect.kernel.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership import GroupOwnership, Role
 from iommu_inspect.kernel.semantics import Era, Semantics
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import Device, Group, InterruptRemapping, Machine
+from iommu_inspect.model.machine import Device, Group, Held, InterruptRemapping, Machine
 
 __all__ = [
     "ATTACH_DEVICE",
@@ -108,6 +109,8 @@ def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
         )
     if group.is_noiommu is not False:
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
+    if group.held is not Held.FREE:
+        return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
     refused = refused_attach(machine, group, era)
     if refused is not None:
         return refused
@@ -171,6 +174,8 @@ def _claim(machine: Machine, group: Group, era: Era) -> Answer:
 
 def _refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
     """Return why the claim does not succeed, ``None`` where it does."""
+    if group.held is Held.BY_USER:
+        return Answer("-EPERM", "mixed-ownership", _HELD[group.held], (CLAIM_BY_VFIO,))
     sharers = GroupOwnership.of(group, era)
     blockers = sharers.having(Role.KERNEL)
     if blockers:
@@ -180,6 +185,8 @@ def _refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
         return Answer(
             UNKNOWN, "mixed-ownership", _cannot_tell(unknown), (DMA_OWNER_BUSES,)
         )
+    if group.held is Held.BY_KERNEL_DOMAIN:
+        return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
     return refused_claim(machine, group, era)
 
 
@@ -209,6 +216,8 @@ def _cannot_open(group: Group, era: Era) -> Answer | None:
     """Return why ``/dev/vfio/<group>`` cannot be opened, ``None`` if it can."""
     sharers = GroupOwnership.of(group, era)
     if sharers.having(Role.VFIO):
+        if group.held is Held.BY_USER:
+            return Answer("-EBUSY", "not-on-vfio", _HELD[group.held])
         return None
     rule = "not-on-vfio"
     # A member whose driver is not known may be bound to a vfio driver.
@@ -243,8 +252,11 @@ def _set_container(machine: Machine, group: Group, era: Era) -> Answer:
 
 
 def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
+    unopened = _cannot_open(group, era)
+    if unopened is not None:
+        return unopened
     container = _set_container(machine, group, era)
-    if container.result == UNKNOWN or container.rule == "not-on-vfio":
+    if container.result == UNKNOWN:
         return container
     if container.result != OK:
         return Answer(
@@ -263,10 +275,18 @@ def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
         )
     return (
         _refused_type(machine)
+        or _refused_domain(group)
         or refused_attach(machine, group, era)
         or _refused_interrupts(machine, group)
         or _accepted(machine)
     )
+
+
+def _refused_domain(group: Group) -> Answer | None:
+    """Before v5.19 the group's domain is looked at only when it is attached."""
+    if group.held is Held.FREE:
+        return None
+    return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
 
 
 def _refused_type(machine: Machine) -> Answer | None:
@@ -330,6 +350,10 @@ def _cannot_tell(devices: tuple[Device, ...] | list[Device]) -> str:
     return f"the source does not tell what kind of driver is bound to {names}"
 
 
+_HELD = {
+    Held.BY_USER: "user space holds the group",
+    Held.BY_KERNEL_DOMAIN: "a driver of the host attached a domain of its own",
+}
 _FIRST_VMD_DOMAIN = 0x10000
 _NO_IOMMU_BEHIND = "there may be no IOMMU behind this group"
 _ASK = {

@@ -11,8 +11,10 @@ from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing
 
 __all__ = [
+    "Acs",
     "Device",
     "Group",
+    "Held",
     "InterruptRemapping",
     "IommuUnit",
     "Kernel",
@@ -22,6 +24,7 @@ __all__ = [
     "PcieType",
     "ReservedRegion",
     "Source",
+    "SrIov",
     "VfioSettings",
 ]
 
@@ -67,6 +70,35 @@ class PciIds:
     revision: Fact[int] = Missing.ABSENT
 
 
+class Held(enum.Enum):
+    """Who holds a group at this moment.
+
+    A source never shows it: a group that was read is ``FREE`` as far as anybody
+    knows. Hypothetical steps hold groups.
+    """
+
+    FREE = "free"
+    BY_USER = "user"
+    BY_KERNEL_DOMAIN = "kernel-domain"
+
+
+@dataclass(frozen=True, slots=True)
+class Acs:
+    """The ACS capability's two registers (PCIe 6.0, 7.7.11)."""
+
+    capability: int
+    control: int
+
+
+@dataclass(frozen=True, slots=True)
+class SrIov:
+    """What of the SR-IOV capability places virtual functions (PCIe 6.0, 9.3.3)."""
+
+    total_vfs: int
+    first_offset: int
+    stride: int
+
+
 @dataclass(frozen=True, slots=True)
 class PciPlacement:
     """What the function is on its bus.
@@ -74,7 +106,9 @@ class PciPlacement:
     ``header_type`` is without the multi-function bit (0 normal, 1 bridge,
     2 CardBus). ``pcie_type`` is ``None`` for a function without the PCI Express
     capability; a type this program does not know stays a plain number.
-    ``physfn`` and ``virtfns`` are the addresses the SR-IOV links point to.
+    ``physfn`` and ``virtfns`` are the addresses the SR-IOV links point to. ``acs`` and
+    ``sriov`` are ``None`` where the function has no such capability; ``hotplug_slot``
+    says whether the port has a slot that takes cards while the host runs.
     """
 
     header_type: Fact[int] = Missing.ABSENT
@@ -82,6 +116,10 @@ class PciPlacement:
     pcie_type: Fact[int | None] = Missing.ABSENT
     physfn: str | None = None
     virtfns: tuple[str, ...] = ()
+    acs: Fact[Acs | None] = Missing.ABSENT
+    sriov: Fact[SrIov | None] = Missing.ABSENT
+    hotplug_slot: Fact[bool] = Missing.ABSENT
+    secondary_bus: Fact[int] = Missing.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +205,7 @@ class Group:
     type: Fact[str] = Missing.ABSENT
     name: Fact[str] = Missing.ABSENT
     reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
+    held: Held = Held.FREE
 
     @property
     def is_noiommu(self) -> Fact[bool]:

@@ -18,6 +18,7 @@ from iommu_inspect.model.machine import Device, Group, Machine
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.kernel.answers import Answer
     from iommu_inspect.kernel.operations import Prediction
+    from iommu_inspect.kernel.simulate import Simulation
     from iommu_inspect.rules import Audit, Finding, Rule
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "list_document",
     "predict_document",
     "to_json",
+    "whatif_document",
 ]
 
 
@@ -74,15 +76,7 @@ def predict_document(
     """Build ``iommu-inspect/predict/1``."""
     return {
         **_head("predict", machine, semantics),
-        "predictions": [
-            {
-                "operation": prediction.operation,
-                "target": prediction.target,
-                "group": prediction.group,
-                **_answer(prediction.answer),
-            }
-            for prediction in predictions
-        ],
+        "predictions": [_prediction(prediction) for prediction in predictions],
     }
 
 
@@ -107,6 +101,39 @@ def audit_document(
             for verdict in result.targets
         ],
         "findings": [_finding(finding) for finding in result.findings],
+    }
+
+
+def whatif_document(
+    machine: Machine, semantics: Semantics, simulation: Simulation
+) -> dict[str, Any]:
+    """Build ``iommu-inspect/whatif/1``: the steps, then the state after them.
+
+    After a crash there is no state, and so there are no groups or predictions.
+    """
+    from iommu_inspect.kernel.operations import predict
+
+    after = simulation.after
+    alive = simulation.alive
+    return {
+        **_head("whatif", machine, semantics),
+        "steps": [
+            {
+                "step": outcome.step.text,
+                "result": outcome.answer.result,
+                "group": outcome.group,
+                "because": outcome.answer.because,
+                "rule": outcome.answer.rule,
+                "references": [str(cite) for cite in outcome.answer.references],
+            }
+            for outcome in simulation.outcomes
+        ],
+        "groups": [_group(group, semantics) for group in after.groups if alive],
+        "ungrouped": [_device(device) for device in after.ungrouped if alive],
+        "predictions": [
+            _prediction(prediction)
+            for prediction in (predict(after, semantics) if alive else ())
+        ],
     }
 
 
@@ -194,6 +221,15 @@ def _device(device: Device) -> dict[str, Any]:
         "vendor_name": device.vendor_name,
         "name": device.name,
         "missing": _missing(facts),
+    }
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "operation": prediction.operation,
+        "target": prediction.target,
+        "group": prediction.group,
+        **_answer(prediction.answer),
     }
 
 

@@ -39,7 +39,8 @@ def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> s
     if hidden:
         last.append(f"({hidden} note{'s' if hidden > 1 else ''} more: --notes)")
     if shown:
-        last.append(f"(more about it: iommu-inspect explain {shown[0].rule})")
+        more = f"(more about it: iommu-inspect explain {shown[0].rule})"
+        last.append(fold(more, style.width))
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
     return "\n\n".join(blocks)
@@ -94,12 +95,21 @@ def _sentence(result: Audit) -> str:
 
 def _host_sentence(result: Audit) -> str:
     if result.verdict is Verdict.READY:
+        warnings = sum(f.severity is Severity.WARNING for f in result.findings)
+        if warnings:
+            return f"No errors on this host, but {_counted(warnings, 'warning')}."
         return "Nothing is wrong with the IOMMU groups of this host."
     if result.verdict is Verdict.UNKNOWN:
         return f"Whether this host is in order cannot be told{_why(result)}."
-    errors = [f for f in result.findings if f.severity is Severity.ERROR]
-    count = len(errors)
+    count = sum(
+        f.severity is Severity.ERROR and f.certainty is not Certainty.UNKNOWN
+        for f in result.findings
+    )
     return f"{count} thing{'s are' if count > 1 else ' is'} wrong{_why(result)}."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _why(result: Audit) -> str:

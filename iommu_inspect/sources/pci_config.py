@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.machine import Acs, SrIov
 
-__all__ = ["find_capability", "header_type", "multifunction", "pcie_type"]
+__all__ = [
+    "acs",
+    "find_capability",
+    "find_extended_capability",
+    "header_type",
+    "hotplug_slot",
+    "multifunction",
+    "pcie_type",
+    "secondary_bus",
+    "sriov",
+]
 
 _STATUS = 0x06
 _STATUS_CAPABILITY_LIST = 0x10
@@ -13,6 +24,20 @@ _CAPABILITY_POINTER = {0: 0x34, 1: 0x34, 2: 0x14}
 _CAPABILITY_PCIE = 0x10
 _FIRST_CAPABILITY = 0x40
 _MAX_CAPABILITIES = 48
+_CONVENTIONAL_SIZE = 0x100
+_MAX_EXTENDED_CAPABILITIES = (0x1000 - 0x100) // 8
+_EXTENDED_ACS = 0x000D
+_EXTENDED_SRIOV = 0x0010
+_PCIE_FLAGS_SLOT = 0x0100
+_SLOT_CAPABILITIES = 0x14
+_SLOT_HOTPLUG_CAPABLE = 0x40
+
+
+def secondary_bus(config: bytes) -> Fact[int]:
+    """Return the number of the bus below a bridge."""
+    if header_type(config) not in (1, 2):
+        return Missing.ABSENT
+    return _byte(config, 0x19)
 
 
 def _answers(config: bytes) -> bool:
@@ -97,3 +122,75 @@ def pcie_type(config: bytes) -> Fact[int | None]:
         return offset
     flags = _byte(config, offset + 2)
     return flags if isinstance(flags, Missing) else flags >> 4
+
+
+def _word(config: bytes, offset: int) -> Fact[int]:
+    if offset + 2 > len(config):
+        return Missing.TRUNCATED
+    return int.from_bytes(config[offset : offset + 2], "little")
+
+
+def hotplug_slot(config: bytes) -> Fact[bool]:
+    """Say whether a port has a slot that is hot-plug capable."""
+    offset = find_capability(config, _CAPABILITY_PCIE)
+    if isinstance(offset, Missing):
+        return offset
+    if offset is None:
+        return False
+    flags = _word(config, offset + 2)
+    slot = _word(config, offset + _SLOT_CAPABILITIES)
+    if isinstance(flags, Missing):
+        return flags
+    if not flags & _PCIE_FLAGS_SLOT:
+        return False
+    return slot if isinstance(slot, Missing) else bool(slot & _SLOT_HOTPLUG_CAPABLE)
+
+
+def find_extended_capability(config: bytes, wanted: int) -> Fact[int | None]:
+    """Return the offset of an extended capability (0x100 to 0xfff).
+
+    ``None``: there is none. ``TRUNCATED``: the bytes end before one could be.
+    ``UNREADABLE``: the list is broken or the device does not answer.
+    """
+    kind = pcie_type(config)
+    if kind is None:
+        return None  # a conventional device: PCI-X mode 2 apart, it has 256 bytes
+    if isinstance(kind, Missing):
+        return kind
+    offset = _CONVENTIONAL_SIZE
+    for _ in range(_MAX_EXTENDED_CAPABILITIES):
+        identity, link = _word(config, offset), _word(config, offset + 2)
+        if isinstance(identity, Missing) or isinstance(link, Missing):
+            return Missing.TRUNCATED
+        if identity == link == 0xFFFF:
+            return Missing.UNREADABLE
+        if identity == wanted:
+            return offset
+        following = link >> 4 & ~0x3
+        if following == 0:
+            return None
+        if following < _CONVENTIONAL_SIZE:
+            return Missing.UNREADABLE
+        offset = following
+    return Missing.UNREADABLE
+
+
+def acs(config: bytes) -> Fact[Acs | None]:
+    """Return the ACS registers, ``None`` without the capability."""
+    offset = find_extended_capability(config, _EXTENDED_ACS)
+    if offset is None or isinstance(offset, Missing):
+        return offset
+    capability, control = _word(config, offset + 4), _word(config, offset + 6)
+    if isinstance(capability, Missing) or isinstance(control, Missing):
+        return Missing.TRUNCATED
+    return Acs(capability, control)
+
+
+def sriov(config: bytes) -> Fact[SrIov | None]:
+    """Return what places virtual functions, ``None`` without the capability."""
+    offset = find_extended_capability(config, _EXTENDED_SRIOV)
+    if offset is None or isinstance(offset, Missing):
+        return offset
+    words = [_word(config, offset + where) for where in (0x0E, 0x14, 0x16)]
+    numbers = [word for word in words if not isinstance(word, Missing)]
+    return SrIov(*numbers) if len(numbers) == 3 else Missing.TRUNCATED

@@ -100,6 +100,10 @@ class DeviceReader:
             pcie_type=map_fact(config, pci_config.pcie_type),
             physfn=None if isinstance(physfn, Missing) else physfn,
             virtfns=self._virtfns(path),
+            acs=map_fact(config, pci_config.acs),
+            sriov=map_fact(config, pci_config.sriov),
+            hotplug_slot=map_fact(config, pci_config.hotplug_slot),
+            secondary_bus=map_fact(config, pci_config.secondary_bus),
         )
 
     def _virtfns(self, path: str) -> tuple[str, ...]:

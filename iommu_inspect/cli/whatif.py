@@ -1,0 +1,68 @@
+"""``iommu-inspect whatif``: the kernel's answers to steps that nobody has taken."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from iommu_inspect.cli.options import (
+    Demo,
+    Format,
+    FormatOption,
+    From,
+    Numeric,
+    SemanticsOption,
+)
+
+__all__ = ["what_if"]
+
+
+def what_if(
+    steps: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STEP...",
+            help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER claim=GROUP "
+            "release=GROUP attach=DEV detach=DEV sriov=DEV,N "
+            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order.",
+        ),
+    ],
+    source: From = None,
+    demo: Demo = False,
+    semantics: SemanticsOption = "auto",
+    output: FormatOption = Format.TABLE,
+    numeric: Numeric = False,
+) -> None:
+    """Show what the kernel would answer to steps, and the state after them.
+
+    Nothing is done to the host. bind stands for driver_override and then bind.
+
+    Exit code: 0 every step works, 1 one is refused, 3 one cannot be told.
+    """
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.cli.session import load, rules_of
+    from iommu_inspect.kernel.answers import OK, UNKNOWN
+    from iommu_inspect.kernel.simulate import simulate
+    from iommu_inspect.kernel.steps import parse_step
+
+    parsed = [parse_step(text) for text in steps]
+    machine = load(source, numeric=numeric, demo=demo)
+    rules = rules_of(machine, semantics)
+    simulation = simulate(machine, rules, parsed)
+    if output is Format.JSON:
+        from iommu_inspect.render.documents import to_json, whatif_document
+
+        emit(to_json(whatif_document(machine, rules, simulation)))
+    else:
+        from iommu_inspect.render.simulation import simulation_text
+
+        emit(simulation_text(machine, simulation, rules, style()))
+        if not rules.certain:
+            complain(f"{rules.basis}; --semantics chooses a kernel")
+    results = {outcome.answer.result for outcome in simulation.outcomes}
+    if results - {OK, UNKNOWN}:
+        raise typer.Exit(Exit.BLOCKED)
+    if UNKNOWN in results:
+        raise typer.Exit(Exit.CANNOT_TELL)

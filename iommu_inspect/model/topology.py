@@ -1,0 +1,58 @@
+"""Where devices sit: the tree that the directories of sysfs are."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Machine
+
+__all__ = ["Topology"]
+
+
+class Topology:
+    """Answers what is above and below a device of one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._by_path = {
+            device.path: device
+            for device in machine.devices
+            if not isinstance(device.path, Missing)
+        }
+
+    def parent(self, device: Device) -> Device | None:
+        """Return the bridge above a device, ``None`` on a root bus."""
+        if isinstance(device.path, Missing):
+            return None
+        return self._by_path.get(device.path.rpartition("/")[0])
+
+    def upwards(self, device: Device) -> list[Device]:
+        """Return the bridges above a device, the nearest first."""
+        found = []
+        above = self.parent(device)
+        while above is not None:
+            found.append(above)
+            above = self.parent(above)
+        return found
+
+    def children(self, device: Device) -> tuple[Device, ...]:
+        """Return the devices directly below a bridge, in their order."""
+        if isinstance(device.path, Missing):
+            return ()
+        return self._children.get(device.path, ())
+
+    @cached_property
+    def _children(self) -> dict[str, tuple[Device, ...]]:
+        found: dict[str, tuple[Device, ...]] = {}
+        for path, device in self._by_path.items():
+            above = path.rpartition("/")[0]
+            found[above] = (*found.get(above, ()), device)
+        return found
+
+    def subtree(self, device: Device) -> tuple[Device, ...]:
+        """Return a device and everything below it."""
+        if isinstance(device.path, Missing):
+            return (device,)
+        inside = f"{device.path}/"
+        below = (d for path, d in self._by_path.items() if path.startswith(inside))
+        return (device, *below)

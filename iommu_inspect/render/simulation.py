@@ -1,0 +1,75 @@
+"""The text of ``whatif``: the steps' answers, and what they changed."""
+
+from __future__ import annotations
+
+from iommu_inspect.kernel.ownership import ownership
+from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.simulate import HOST_CRASH, Simulation
+from iommu_inspect.model.address import natural_key
+from iommu_inspect.model.machine import Group, Held, Machine
+from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.text import fold
+
+__all__ = ["simulation_text"]
+
+_RESULT_COLOURS = {"0": "green", "unknown": "yellow", HOST_CRASH: "red"}
+
+
+def simulation_text(
+    before: Machine,
+    simulation: Simulation,
+    semantics: Semantics,
+    style: Style = PLAIN,
+) -> str:
+    """Return a table of the steps, then one of the groups that they changed."""
+    rows = [
+        [
+            outcome.step.text,
+            outcome.answer.result,
+            outcome.group or "-",
+            outcome.answer.because,
+        ]
+        for outcome in simulation.outcomes
+    ]
+    headers = ["STEP", "RESULT", "GROUP", "BECAUSE"]
+    blocks = [table(headers, rows, style, paints={1: _RESULT_COLOURS})]
+    if not simulation.alive:
+        blocks.append(fold("The host would have crashed.", style.width))
+        return "\n\n".join(blocks)
+    changes = _changes(before, simulation.after, semantics)
+    if changes:
+        headers = ["GROUP", "OWNERSHIP BEFORE", "AFTER", "DEVICES AFTER"]
+        blocks.append(table(headers, changes, style, paints={}))
+    else:
+        blocks.append("No group changes hands.")
+    return "\n\n".join(blocks)
+
+
+def _changes(before: Machine, after: Machine, semantics: Semantics) -> list[list[str]]:
+    ids = {g.id for g in (*before.groups, *after.groups)}
+    rows = []
+    for group_id in sorted(ids, key=natural_key):
+        old, new = before.group(group_id), after.group(group_id)
+        if old == new:
+            continue
+        rows.append(
+            [
+                group_id,
+                _state(old, semantics),
+                _state(new, semantics),
+                ", ".join(
+                    f"{d.address} ({d.driver if isinstance(d.driver, str) else '-'})"
+                    for d in (new.devices if new else ())
+                ),
+            ]
+        )
+    return rows
+
+
+def _state(group: Group | None, semantics: Semantics) -> str:
+    if group is None:
+        return "-"
+    state = ownership(group, semantics).value
+    if group.held is Held.BY_USER:
+        return f"{state}, claimed"
+    return f"{state}, attached" if group.held is Held.BY_KERNEL_DOMAIN else state
