@@ -1,0 +1,257 @@
+"""Steps that nobody has taken, and what the kernel would say to each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import (
+    BEFORE_5_19,
+    SINCE_5_19,
+    SINCE_6_6,
+    UNKNOWN_KERNEL,
+    device,
+    group,
+    machine,
+    only,
+)
+
+from iommu_inspect.kernel.operations import (
+    CLAIM,
+    GET_STATUS,
+    SET_CONTAINER,
+    SET_IOMMU,
+    attach_device,
+    group_operation,
+)
+from iommu_inspect.kernel.semantics import Era, Semantics
+from iommu_inspect.kernel.simulate import Simulation, simulate
+from iommu_inspect.kernel.steps import BadStepError, parse_step
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import (
+    Acs,
+    Device,
+    Group,
+    Machine,
+    PcieType,
+    PciPlacement,
+    SrIov,
+)
+from iommu_inspect.model.target import UnknownTargetError
+
+NOW = only(SINCE_6_6)
+OLD = only(BEFORE_5_19)
+ON = Acs(0x1D, 0x1D)
+OFF = Acs(0x1D, 0x00)
+
+
+def port(address: str, acs: Acs | None | Missing, group_id: str) -> Device:
+    """A root port; its bus is 0x10 above its slot."""
+    slot = int(address[8:10], 16)
+    placement = PciPlacement(
+        1,
+        False,
+        PcieType.ROOT_PORT,
+        acs=acs,
+        sriov=None,
+        hotplug_slot=True,
+        secondary_bus=slot + 0x10,
+    )
+    made = device(address, "pcieport", bridge=True, group=group_id)
+    ids = replace(made.ids, vendor=0x1B36)
+    return replace(
+        made, path=f"sys/devices/pci0000:00/{address}", pci=placement, ids=ids
+    )
+
+
+def below(above: Device, function: int, driver: str | None, group_id: str) -> Device:
+    bus = above.pci.secondary_bus
+    assert isinstance(bus, int)
+    address = f"0000:{bus:02x}:00.{function}"
+    placement = PciPlacement(
+        0,
+        False,
+        PcieType.ENDPOINT,
+        acs=None,
+        sriov=SrIov(4, 0x80, 2) if function == 0 else None,
+    )
+    made = device(address, driver, group=group_id)
+    return replace(made, path=f"{above.path}/{address}", pci=placement)
+
+
+CLEAN = port("0000:00:01.0", ON, "1")
+BARE = port("0000:00:02.0", None, "2")
+DIM = port("0000:00:03.0", OFF, "3")
+UNTOLD = port("0000:00:04.0", Missing.TRUNCATED, "4")
+BUSY = port("0000:00:05.0", ON, "5")
+NIC = below(BUSY, 0, "vfio-pci", "6")
+SOUND = below(BUSY, 1, "snd_hda_intel", "6")
+
+HOST = machine(
+    group(CLEAN, id="1"),
+    group(BARE, id="2"),
+    group(DIM, id="3"),
+    group(UNTOLD, id="4"),
+    group(BUSY, id="5"),
+    group(NIC, SOUND, id="6"),
+)
+
+
+def take(*steps: str, host: Machine = HOST, rules: Semantics = NOW) -> Simulation:
+    return simulate(host, rules, [parse_step(step) for step in steps])
+
+
+def results(*steps: str, host: Machine = HOST, rules: Semantics = NOW) -> list[str]:
+    simulation = take(*steps, host=host, rules=rules)
+    return [outcome.answer.result for outcome in simulation.outcomes]
+
+
+def the_group(simulation: Simulation, group_id: str) -> Group:
+    found = simulation.after.group(group_id)
+    assert found is not None
+    return found
+
+
+CLAIMED = ("unbind=15:00.1", "claim=6")
+
+
+@pytest.mark.parametrize("era", [SINCE_5_19, SINCE_6_6], ids=lambda era: era.name)
+def test_a_kernel_driver_cannot_bind_in_a_claimed_group_since_5_19(era: Era) -> None:
+    steps = (*CLAIMED, "bind=15:00.1,snd_hda_intel", "release=6")
+    assert results(*steps, rules=only(era)) == ["0", "0", "-EBUSY", "0"]
+    assert results(*steps, "bind=15:00.1,snd_hda_intel", rules=only(era))[-1] == "0"
+
+
+def test_before_5_19_it_kills_the_host_and_nothing_comes_after() -> None:
+    simulation = take(*CLAIMED, "bind=15:00.1,snd_hda_intel", "release=6", rules=OLD)
+    assert [o.answer.result for o in simulation.outcomes] == [
+        "0",
+        "0",
+        "host-crash",
+        "n/a",
+    ]
+    assert not simulation.alive
+
+
+def test_where_the_kernel_is_not_known_the_step_is_unknown() -> None:
+    steps = (*CLAIMED, "bind=15:00.1,snd_hda_intel")
+    assert results(*steps, rules=UNKNOWN_KERNEL)[-1] == "unknown"
+    assert not take(*steps, rules=UNKNOWN_KERNEL).certain
+
+
+@pytest.mark.parametrize("driver", ["vfio-pci", "pci-stub", "mlx5_vfio_pci"])
+def test_drivers_that_leave_dma_alone_bind_in_a_claimed_group(driver: str) -> None:
+    assert results(*CLAIMED, f"bind=15:00.1,{driver}")[-1] == "0"
+    assert results(*CLAIMED, f"bind=15:00.1,{driver}", rules=OLD)[-1] == "0"
+
+
+def test_a_mixed_group_is_refused_to_user_space() -> None:
+    assert results("claim=6") == ["-EPERM"]
+    # Before v5.19 nothing looks before a device is opened.
+    assert results("claim=6", rules=OLD) == ["0"]
+
+
+def test_a_claimed_group_is_busy_for_everybody_else() -> None:
+    simulation = take(*CLAIMED)
+    held = the_group(simulation, "6")
+
+    def ask(operation: str) -> str:
+        return group_operation(simulation.after, held, operation, NOW).result
+
+    assert ask(CLAIM) == "-EPERM"
+    assert ask(GET_STATUS) == ask(SET_CONTAINER) == ask(SET_IOMMU) == "-EBUSY"
+    assert results(*CLAIMED, "claim=6")[-1] == "-EBUSY"
+    assert results(*CLAIMED, "release=6", "claim=6")[-1] == "0"
+
+
+def test_an_attached_domain_keeps_others_out_until_it_is_detached() -> None:
+    attached = ("attach=00:02.0",)
+    assert results(*attached, "attach=00:02.0")[-1] == "-EBUSY"
+    assert results(*attached, "detach=00:02.0", "attach=00:02.0")[-1] == "0"
+    simulation = take(*attached)
+    held = the_group(simulation, "2")
+    assert group_operation(simulation.after, held, CLAIM, NOW).result == "-EBUSY"
+
+
+def test_a_group_that_grew_is_not_detached() -> None:
+    steps = ("attach=00:02.0", "hotplug=00:02.0", "detach=00:02.0")
+    simulation = take(*steps)
+    assert "does not detach" in simulation.outcomes[-1].answer.because
+    assert attach_device(simulation.after, BARE, NOW).result == "-EINVAL"
+
+
+@pytest.mark.parametrize(
+    ("where", "result", "joins"),
+    [
+        ("00:01.0", "0", "new"),
+        ("00:02.0", "0", "2"),
+        ("00:03.0", "0", "3"),
+        ("00:04.0", "unknown", None),
+        ("00:05.0", "-EBUSY", None),
+        ("15:00.0", "-ENODEV", None),
+    ],
+)
+def test_a_newcomer_joins_the_port_unless_acs_is_in_effect(
+    where: str, result: str, joins: str | None
+) -> None:
+    outcome = take(f"hotplug={where}").outcomes[0]
+    assert (outcome.answer.result, outcome.group) == (result, joins)
+
+
+def test_a_newcomer_makes_the_singleton_rule_fail_for_its_port() -> None:
+    assert attach_device(HOST, BARE, NOW).result == "0"
+    after = take("hotplug=00:02.0,0200,e1000e").after
+    assert attach_device(after, BARE, NOW).result == "-EINVAL"
+    newcomer = next(d for d in after.devices if d.address == "0000:12:00.0")
+    assert newcomer.driver == "e1000e"
+
+
+def test_what_was_plugged_in_can_be_used_by_later_steps_and_pulled() -> None:
+    steps = ("hotplug=00:01.0", "bind=11:00.0,vfio-pci", "unplug=11:00.0")
+    simulation = take(*steps)
+    assert [o.answer.result for o in simulation.outcomes] == ["0", "0", "0"]
+    assert simulation.after == HOST
+
+
+def test_a_bridge_to_conventional_pci_takes_the_newcomer_into_its_group() -> None:
+    bridge = replace(
+        BUSY,
+        pci=replace(BUSY.pci, pcie_type=PcieType.PCIE_TO_PCI_BRIDGE, acs=None),
+    )
+    host = machine(group(bridge, id="5"))
+    outcome = take("hotplug=00:05.0", host=host).outcomes[0]
+    assert outcome.group == "5"
+
+
+def test_virtual_functions_get_groups_of_their_own_below_a_clean_port() -> None:
+    simulation = take("sriov=15:00.0,2")
+    assert simulation.outcomes[0].group == "new"
+    added = {d.address for d in simulation.after.devices} - {
+        d.address for d in HOST.devices
+    }
+    # 15:00.0 is 0x1500; offset 0x80, stride 2.
+    assert added == {"0000:15:10.0", "0000:15:10.2"}
+    assert results("sriov=15:00.0,2", "sriov=15:00.0,1")[-1] == "-EBUSY"
+    assert take("sriov=15:00.0,2", "sriov=15:00.0,0").after == HOST
+    assert results("sriov=15:00.0,9") == ["-ERANGE"]
+
+
+def test_no_step_changes_the_machine_that_was_read() -> None:
+    before = repr(HOST)
+    take(*CLAIMED, "hotplug=00:02.0", "attach=00:01.0", "unplug=00:05.0")
+    assert repr(HOST) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "bind", "bind=", "bind=1,2,3", "bind=01:00.0", "fly=01:00.0", "sriov=x,y"],
+)
+def test_a_step_written_otherwise_says_how_it_is_written(text: str) -> None:
+    with pytest.raises(BadStepError, match="step|written|number"):
+        parse_step(text)
+
+
+@pytest.mark.parametrize("step", ["bind=7f:00.0,x", "claim=99", "unbind=group:6"])
+def test_a_step_on_what_is_not_there_names_it(step: str) -> None:
+    with pytest.raises(UnknownTargetError):
+        take(step)
