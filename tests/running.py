@@ -9,9 +9,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from unittest import mock
+
+from shared import SHARED
+
+from iommu_inspect.sources.tree import Tree, open_path
 
 
 def run(
@@ -41,7 +46,11 @@ def run(
 def call(
     *arguments: str | Path, stdin: bytes = b"", columns: int = 80
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``iommu-inspect`` inside this process; a crash is raised, not reported."""
+    """Run ``iommu-inspect`` inside this process; a crash is raised, not reported.
+
+    The large captures beside the checkout are unpacked only once for all tests.
+    """
+    from iommu_inspect.cli import session
     from iommu_inspect.cli.main import main
 
     words = ["iommu-inspect", *map(str, arguments)]
@@ -52,6 +61,7 @@ def call(
         mock.patch.object(sys, "argv", words),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8")),
         mock.patch.dict(os.environ, environment),
+        mock.patch.object(session, "open_path", _open_once),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -66,6 +76,16 @@ def call(
         stream.seek(0)
         texts.append(stream.read())
     return subprocess.CompletedProcess(words, code, *texts)
+
+
+def _open_once(source: str, stdin: BinaryIO | None = None) -> Tree:
+    large = source.startswith(str(SHARED)) and Path(source).is_file()
+    return _opened(source) if large else open_path(source, stdin)
+
+
+@cache
+def _opened(source: str) -> Tree:
+    return open_path(source)
 
 
 def document(*arguments: str | Path) -> dict[str, Any]:

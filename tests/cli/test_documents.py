@@ -1,0 +1,115 @@
+"""Every JSON document is one that its schema describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from running import document
+from shared import KERNELS, SHARED, SYSFS, needs_shared
+
+TREES = sorted(path for path in SYSFS.iterdir() if path.is_dir())
+COMMANDS = ("list", "audit", "predict")
+
+
+@cache
+def validator(command: str) -> jsonschema.Draft202012Validator:
+    file = resources.files("iommu_inspect").joinpath(f"schemas/{command}-1.json")
+    schema = json.loads(file.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def validate(command: str, *words: str | Path) -> dict[str, Any]:
+    found = document(command, *words)
+    assert found["schema"] == f"iommu-inspect/{command}/1"
+    validator(command).validate(found)
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("tree", TREES, ids=lambda path: path.name)
+def test_documents_about_fixtures_are_valid(tree: Path, command: str) -> None:
+    found = validate(command, "--from", tree)
+    assert found["source"]["kind"] == "tree"
+    assert found["source"]["name"] == str(tree)
+
+
+@needs_shared
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_documents_about_real_kernels_are_valid(kernel: str, command: str) -> None:
+    for state in ("before", "after"):
+        tar = SHARED / "real-kernels" / kernel / f"{state}.tar.gz"
+        found = validate(command, "--from", tar)
+        assert found["source"]["kernel"].startswith(f"{kernel}.")
+
+
+@needs_shared
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_document_about_a_source_without_groups_is_valid(command: str) -> None:
+    validate(command, "--from", next((SHARED / "ghw").glob("linux-arm64*")))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_document_about_this_host_is_valid(command: str) -> None:
+    assert validate(command)["source"]["kind"] == "live"
+
+
+@pytest.mark.parametrize(
+    "targets", [("00:01.0",), ("group:13",), ("00:03.0", "00:01.1")]
+)
+def test_documents_about_targets_are_valid(targets: tuple[str, ...]) -> None:
+    source = ("--from", SYSFS / "half-a-group")
+    found = validate("audit", *targets, *source)
+    assert [target["target"] for target in found["targets"]] == list(targets)
+    validate("predict", *targets, *source)
+
+
+def test_documents_about_rules_are_valid() -> None:
+    assert len(validate("explain")["rules"]) >= 12
+    assert len(validate("explain", "no-iommu")["rules"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "spoil"),
+    [
+        ("list", lambda d: d["groups"][0].update(id=13)),
+        ("list", lambda d: d["groups"][0].update(ownership="mine")),
+        ("list", lambda d: d["groups"][0]["devices"][0].pop("driver")),
+        ("audit", lambda d: d.update(verdict="fine")),
+        ("audit", lambda d: d["findings"][0].pop("devices")),
+        ("predict", lambda d: d["predictions"][0].pop("result")),
+        ("predict", lambda d: d["predictions"][0].update(operation="open")),
+        ("predict", lambda d: d.pop("source")),
+    ],
+)
+def test_the_schemas_refuse_what_breaks_the_contract(
+    command: str, spoil: Callable[[dict[str, Any]], object]
+) -> None:
+    found = document(command, "--from", SYSFS / "half-a-group")
+    spoil(found)
+    assert not validator(command).is_valid(found)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_schemas_let_fields_be_added(command: str) -> None:
+    """Version 1 may grow, and old schemas must not refuse what is new."""
+    found = document(command, "--from", SYSFS / "half-a-group")
+    found["something_new"] = 1
+    found["source"]["something_new"] = 1
+    assert validator(command).is_valid(found)
+
+
+def test_the_same_source_gives_the_same_bytes() -> None:
+    from running import call
+
+    for command in COMMANDS:
+        words = (command, "--from", SYSFS / "half-a-group", "--format", "json")
+        assert call(*words).stdout == call(*words).stdout

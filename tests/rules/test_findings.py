@@ -1,0 +1,369 @@
+"""What triggers each rule, and what nearly does and must not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from running import document
+from shared import SYSFS
+
+SHPCHP, HALF, LAYERS = "bridge-shpchp", "half-a-group", "no-iommu"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Findings of one rule on one tree: (severity, certainty, group, devices...)."""
+
+    rule: str
+    tree: str
+    arguments: tuple[str, ...]
+    findings: tuple[tuple[str, ...], ...]
+
+    def __str__(self) -> str:
+        return " ".join((self.rule, self.tree, *self.arguments))
+
+
+E, W, I = "error", "warning", "info"  # noqa: E741
+K, D, U = "kernel", "derived", "unknown"
+
+CASES = [
+    # mixed-ownership
+    Expected(
+        "mixed-ownership",
+        HALF,
+        (),
+        ((E, K, "15", "0000:00:03.1", "0000:00:03.0"),),  # not 13: unbound is no user
+    ),
+    Expected("mixed-ownership", HALF, ("00:01.0",), ()),
+    Expected("mixed-ownership", HALF, ("group:16",), ()),
+    Expected("mixed-ownership", HALF, ("00:03.1",), ()),  # not on vfio, says another
+    Expected("mixed-ownership", SHPCHP, (), ()),  # pcieport and shpchp are not its own
+    Expected(
+        "mixed-ownership",
+        "sriov-one-group",
+        ("3b:00.0",),
+        (
+            (E, K, "31", "0000:3b:01.0", "0000:3b:00.0", "0000:3b:01.1"),
+            (E, K, "31", "0000:3b:01.1", "0000:3b:00.0", "0000:3b:01.0"),
+        ),
+    ),
+    Expected(
+        "mixed-ownership",
+        "dangling-member",
+        ("00:19.0",),
+        ((E, U, "6", "0000:00:1a.0", "0000:00:19.0"),),
+    ),
+    Expected("mixed-ownership", "dangling-member", ("00:1c.0",), ()),
+    Expected(
+        "mixed-ownership",
+        "no-driver-links",
+        (),
+        (
+            (E, U, "4", "0000:00:01.0", "0000:00:01.1"),
+            (E, U, "4", "0000:00:01.1", "0000:00:01.0"),
+        ),  # not 3, which has one member: nothing can be mixed there
+    ),
+    Expected("mixed-ownership", "links-only", (), ()),  # nobody wants it on vfio
+    Expected("mixed-ownership", "variant-by-vfio-dev", ("00:05.0",), ()),
+    Expected("mixed-ownership", "variant-by-name", ("00:05.0",), ()),
+    Expected(
+        "mixed-ownership",
+        "variant-by-name",
+        ("00:06.0",),
+        ((E, U, "3", "0000:00:06.0"),),
+    ),
+    # bridge-driver
+    Expected(
+        "bridge-driver", SHPCHP, (), ((E, K, "9", "0000:00:1e.0", "0000:05:01.0"),)
+    ),
+    Expected("bridge-driver", SHPCHP, ("06:00.0",), ()),  # pcieport
+    Expected("bridge-driver", SHPCHP, ("05:01.0", "--semantics", "5.10"), ()),
+    Expected(
+        "bridge-driver",
+        SHPCHP,
+        ("05:01.0", "--semantics", "6.12"),
+        ((E, K, "9", "0000:00:1e.0", "0000:05:01.0"),),
+    ),
+    Expected("bridge-driver", "sriov-one-group", (), ()),
+    Expected("bridge-driver", "bare-capture", (), ()),  # pcieport, kernel not known
+    # not-on-vfio
+    Expected("not-on-vfio", HALF, ("00:01.0",), ()),
+    Expected("not-on-vfio", HALF, ("00:01.1",), ((E, K, "13", "0000:00:01.1"),)),
+    Expected("not-on-vfio", HALF, ("group:13",), ()),  # one member is enough
+    Expected(
+        "not-on-vfio",
+        HALF,
+        ("group:16",),
+        ((E, K, "16", "0000:00:04.0", "0000:00:04.1"),),
+    ),
+    Expected("not-on-vfio", HALF, (), ()),  # nobody asked
+    Expected("not-on-vfio", "variant-by-vfio-dev", ("00:05.0",), ()),
+    Expected("not-on-vfio", "platform-members", ("0001:01:00.0",), ()),  # no group
+    # direct-mapping
+    Expected("direct-mapping", "firmware-mappings", (), ((E, K, "4", "0000:00:01.0"),)),
+    Expected("direct-mapping", "firmware-mappings", ("00:1d.0",), ()),  # relaxable
+    Expected(
+        "direct-mapping",
+        "firmware-mappings",
+        ("00:01.0", "--semantics", "5.10"),
+        ((E, K, "4", "0000:00:01.0"),),  # VT-d refused it long before v6.6
+    ),
+    Expected(
+        "direct-mapping", "bare-capture", ("00:19.0",), ((E, U, "3", "0000:00:19.0"),)
+    ),
+    Expected("direct-mapping", "links-only", (), ()),  # not told, but nobody asked
+    # interrupt-remapping
+    Expected("interrupt-remapping", "interrupts-not-remapped", (), ((E, K, ""),)),
+    Expected("interrupt-remapping", "interrupts-unsafe", (), ((W, K, ""),)),
+    Expected("interrupt-remapping", HALF, (), ()),
+    Expected("interrupt-remapping", "platform-members", (), ()),
+    Expected("interrupt-remapping", "bare-capture", (), ((E, U, ""),)),
+    Expected("interrupt-remapping", "links-only", (), ()),  # not told, nobody asked
+    # partial-group
+    Expected(
+        "partial-group",
+        HALF,
+        (),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+    ),
+    Expected(
+        "partial-group",
+        HALF,
+        ("00:02.0",),
+        ((W, K, "14", "0000:00:02.0", "0000:00:02.1"),),
+    ),
+    Expected("partial-group", HALF, ("00:02.0", "00:02.1"), ()),
+    Expected("partial-group", HALF, ("group:14",), ()),
+    Expected("partial-group", SHPCHP, ("06:00.0",), ()),  # bridges stay
+    # driver-override
+    Expected(
+        "driver-override",
+        "override-pending",
+        (),
+        ((W, K, "1", "0000:00:02.0"), (W, K, "2", "0000:00:03.0")),
+    ),
+    Expected("driver-override", "override-pending", ("00:04.0",), ()),
+    Expected("driver-override", "override-pending", ("00:05.0",), ()),
+    Expected("driver-override", "override-pending", ("00:06.0",), ()),
+    # acs-override
+    Expected("acs-override", "acs-override", (), ((W, D, ""),)),
+    Expected("acs-override", HALF, (), ()),
+    Expected("acs-override", "bare-capture", (), ()),  # no command line
+    # singleton-assumption
+    Expected(
+        "singleton-assumption",
+        HALF,
+        ("00:01.0",),
+        ((W, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+    ),
+    Expected(
+        "singleton-assumption",
+        "links-only",
+        (),
+        ((I, K, "14", "0000:00:1f.0", "0000:00:1f.3"),),
+    ),
+    Expected("singleton-assumption", "acs-override", ("00:19.0",), ()),
+    # proposed-single-driver
+    Expected(
+        "proposed-single-driver",
+        "links-only",
+        (),
+        ((I, D, "14", "0000:00:1f.0", "0000:00:1f.3"),),
+    ),
+    Expected("proposed-single-driver", "acs-override", (), ()),
+    # no-iommu
+    *(
+        Expected("no-iommu", f"no-iommu-{layer}", (), ((E, D, ""),))
+        for layer in ("firmware", "groups", "guest", "unit")
+    ),
+    Expected("no-iommu", "no-iommu-mode", (), ((E, D, ""),)),
+    Expected("no-iommu", "platform-members", (), ()),
+    Expected(
+        "no-iommu",
+        "platform-members",
+        ("0001:01:00.0",),
+        ((E, K, "", "0001:01:00.0"),),
+    ),
+    Expected("no-iommu", "platform-members", ("axi:gpu",), ()),
+    # no-iommu-mode
+    Expected(
+        "no-iommu-mode", "no-iommu-mode", (), ((E, K, "0", "0000:00:19.0"), (W, K, ""))
+    ),
+    Expected("no-iommu-mode", "no-iommu-firmware", (), ()),
+    Expected("no-iommu-mode", HALF, (), ()),
+]
+
+
+def findings(tree: str, *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = document("audit", *arguments, "--from", SYSFS / tree)[
+        "findings"
+    ]
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_rule_finds_what_it_should_and_nothing_more(case: Expected) -> None:
+    found = [
+        (f["severity"], f["certainty"], f["group"] or "", *f["devices"])
+        for f in findings(case.tree, *case.arguments)
+        if f["rule"] == case.rule
+    ]
+    assert tuple(found) == case.findings
+
+
+def test_every_rule_is_tried_with_and_without_a_finding() -> None:
+    from iommu_inspect.rules import RULES
+
+    for rule in RULES:
+        cases = [bool(case.findings) for case in CASES if case.rule == rule.id]
+        assert set(cases) == {True, False}, rule.id
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ("guest", "virtual machine"),
+        ("firmware", "Firmware describes no IOMMU"),
+        ("unit", "runs no unit"),
+        ("groups", "no device has a group"),
+    ],
+)
+def test_the_layer_that_is_missing_is_named(layer: str, words: str) -> None:
+    (found,) = findings(f"no-iommu-{layer}")
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize("tree", sorted(p.name for p in SYSFS.iterdir() if p.is_dir()))
+def test_an_unbound_member_is_never_a_problem(tree: str) -> None:
+    """But for a driver_override that waits: there somebody wanted a driver."""
+    unbound = {
+        device["address"]
+        for group in document("list", "--numeric", "--from", SYSFS / tree)["groups"]
+        for device in group["devices"]
+        if device["driver"] is None and "driver" not in device["missing"]
+    }
+    for found in findings(tree):
+        if found["severity"] != I and found["rule"] != "driver-override":
+            assert not set(found["devices"][:1]) & unbound, found
+
+
+def test_that_test_has_unbound_members_to_look_at() -> None:
+    found = document("list", "--numeric", "--from", SYSFS / HALF)["groups"]
+    assert sum(d["driver"] is None for g in found for d in g["devices"]) == 3
+
+
+@pytest.mark.parametrize("semantics", ["4.0", "5.10", "6.1", "6.3", "6.12"])
+def test_a_bridge_on_pcieport_is_no_problem_on_any_kernel(semantics: str) -> None:
+    found = findings(SHPCHP, "06:00.0", "--semantics", semantics)
+    assert not [f for f in found if f["severity"] == E]
+
+
+@pytest.mark.parametrize(
+    ("semantics", "verdict"),
+    [("5.10", "ready"), ("5.19", "blocked"), ("6.12", "blocked")],
+)
+def test_a_bridge_on_another_driver_blocks_since_5_19(
+    semantics: str, verdict: str
+) -> None:
+    arguments = ("audit", "05:01.0", "--from", SYSFS / SHPCHP, "--semantics", semantics)
+    assert document(*arguments)["verdict"] == verdict
+
+
+def test_rhel_counts_by_what_exists_not_by_its_number() -> None:
+    """With vfio-dev the ownership rules are there; without, 5.14 may be either."""
+    claims = {}
+    for which in ("with", "without"):
+        found = document("predict", "--from", SYSFS / f"rhel9-{which}-vfio-dev")
+        answers = {p["operation"]: p["result"] for p in found["predictions"]}
+        claims[which] = answers["iommu_group_claim_dma_owner"]
+    assert claims == {"with": "-EPERM", "without": "unknown"}
+
+
+def test_unrelated_devices_and_functions_of_one_card_are_told_apart() -> None:
+    def message(tree: str, address: str) -> str:
+        return next(
+            str(f["message"])
+            for f in findings(tree, address)
+            if f["rule"] == "singleton-assumption"
+        )
+
+    assert "2 other functions" in message("sriov-one-group", "3b:00.0")
+    assert "1 other function" in message(HALF, "00:01.0")
+    assert "1 unrelated device (0000:00:1b.0)" in message(
+        "rhel9-with-vfio-dev", "00:19.0"
+    )
+    assert "1 bridge (0000:00:1c.0)" in message(SHPCHP, "06:00.0")
+
+
+def test_a_card_below_a_bridge_is_not_told_about_functions_that_it_lacks() -> None:
+    found = findings(SHPCHP, "06:00.0")
+    remedy = next(f for f in found if f["rule"] == "singleton-assumption")["remedy"]
+    assert "Functions of one card" not in remedy
+
+
+def test_what_the_proposal_would_change_is_said_of_the_right_devices() -> None:
+    def message(tree: str, target: str) -> str:
+        return next(
+            str(f["message"])
+            for f in findings(tree, target)
+            if f["rule"] == "proposed-single-driver"
+        )
+
+    assert "succeed in group 14 for 0000:00:1f.3," in message("links-only", "00:1f.3")
+    assert "change nothing" in message("platform-members", "axi:gpu")
+
+
+def test_an_override_that_waits_behind_a_driver_says_to_unbind_it_first() -> None:
+    """drivers_probe does nothing to a device that has a driver."""
+    bound, unbound = (
+        f["remedy"].splitlines()
+        for f in findings("override-pending")
+        if f["rule"] == "driver-override"
+    )
+    unbind = "echo 0000:00:02.0 > /sys/bus/pci/drivers/nouveau/unbind"
+    probe = "echo 0000:00:02.0 > /sys/bus/pci/drivers_probe"
+    assert bound.index(unbind) < bound.index(probe)
+    assert not any("unbind" in line for line in unbound)
+
+
+def test_names_in_commands_are_safe_to_paste() -> None:
+    """Every line that is a command is one complete command with its names quoted."""
+    import shlex
+
+    commands = [
+        line
+        for found in findings("hostile-names")
+        for line in found["remedy"].splitlines()
+        if line.startswith(("echo", "modprobe", "readlink"))
+    ]
+    assert len(commands) >= 8
+    for command in commands:
+        assert command.isprintable()
+        words = shlex.split(command.replace("$'", "'").replace("\\'", ""))
+        assert ">" in words or words[0] in ("modprobe", "readlink")
+        assert len([word for word in words if word == ">"]) <= 1
+        assert len(words) <= 4, words
+
+
+def test_a_newline_in_a_name_begins_no_command() -> None:
+    for found in findings("hostile-names"):
+        for line in found["remedy"].splitlines():
+            assert not line.startswith("line")
+            assert line.isprintable()
+
+
+def test_what_cannot_be_told_of_a_host_makes_its_verdict_unknown() -> None:
+    found = document("audit", "--from", SYSFS / "bare-capture")
+    errors = [f for f in found["findings"] if f["severity"] == E]
+    assert {f["certainty"] for f in errors} == {U}
+    assert found["verdict"] == "unknown"
+
+
+def test_strict_makes_errors_of_warnings() -> None:
+    tree = ("--from", SYSFS / "acs-override")
+    assert document("audit", *tree)["verdict"] == "ready"
+    strict = document("audit", "--strict", *tree)
+    assert strict["verdict"] == "blocked"
+    assert {f["severity"] for f in strict["findings"]} == {E}
