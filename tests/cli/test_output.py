@@ -157,6 +157,8 @@ def test_no_control_character_of_a_source_is_printed(
     done = call(*words, "--from", HOSTILE, "--format", output)
     assert done.stdout or done.stderr
     assert control_characters(done.stdout + done.stderr) == set()
+    for line in done.stderr.splitlines():  # no name began one of its own
+        assert line.startswith("iommu-inspect: ")
 
 
 def test_json_keeps_names_as_they_are() -> None:

@@ -46,7 +46,7 @@ BRIDGE = "0000:00:01.0"
     ],
 )
 def test_an_endpoint_counts_by_its_driver_on_every_kernel(
-    driver: str | None | Missing, expected: Role, era: Era
+    driver: str | Missing | None, expected: Role, era: Era
 ) -> None:
     assert role(device(NIC, driver), era) is expected
 

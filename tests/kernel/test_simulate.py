@@ -45,7 +45,7 @@ ON = Acs(0x1D, 0x1D)
 OFF = Acs(0x1D, 0x00)
 
 
-def port(address: str, acs: Acs | None | Missing, group_id: str) -> Device:
+def port(address: str, acs: Acs | Missing | None, group_id: str) -> Device:
     """A root port; its bus is 0x10 above its slot."""
     slot = int(address[8:10], 16)
     placement = PciPlacement(
@@ -247,7 +247,7 @@ def test_no_step_changes_the_machine_that_was_read() -> None:
     ["", "bind", "bind=", "bind=1,2,3", "bind=01:00.0", "fly=01:00.0", "sriov=x,y"],
 )
 def test_a_step_written_otherwise_says_how_it_is_written(text: str) -> None:
-    with pytest.raises(BadStepError, match="step|written|number"):
+    with pytest.raises(BadStepError, match=r"step|written|number"):
         parse_step(text)
 
 
