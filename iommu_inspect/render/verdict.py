@@ -85,7 +85,9 @@ def _sentence(result: Audit) -> str:
         return _host_sentence(result)
     names = _names([_name(v) for v in result.targets if v.verdict is result.verdict])
     if result.verdict is Verdict.READY:
-        return f"{names} can be handed to user space now."
+        warnings = sum(f.severity is Severity.WARNING for f in result.findings)
+        mind = f", but mind the {_counted(warnings, 'warning')}" if warnings else ""
+        return f"{names} can be handed to user space now{mind}."
     if result.verdict is Verdict.UNKNOWN:
         return (
             f"Whether {names} can be handed to user space cannot be told{_why(result)}."
