@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
 from iommu_inspect.kernel.binding import bind_answer
-from iommu_inspect.kernel.grouping import Joins, group_of_newcomer
+from iommu_inspect.kernel.grouping import Grouping, Joins
 from iommu_inspect.kernel.semantics import Era
 from iommu_inspect.kernel.state import (
     Outcome,
@@ -47,7 +47,7 @@ def hotplug(machine: Machine, era: Era, step: Step) -> Taken:
     if address is None:
         refused = Answer("-EBUSY", rule, f"the slot below {port.address} is taken")
         return done(machine, step, refused, None)
-    joins = group_of_newcomer(machine, [port, *topology.upwards(port)])
+    joins = Grouping(machine, topology).newcomer([port, *topology.upwards(port)])
     newcomer = Device(
         address=address,
         bus="pci",
@@ -195,7 +195,7 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
     joined: set[str | None] = set()
     because = ""
     for address in addresses:
-        joins = group_of_newcomer(machine, topology.upwards(physical))
+        joins = Grouping(machine, topology).newcomer(topology.upwards(physical))
         because = joins.because
         if joins.new is None:
             return machine, Outcome(

@@ -84,10 +84,15 @@ class Held(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Acs:
-    """The ACS capability's two registers (PCIe 6.0, 7.7.11)."""
+    """The ACS capability's two registers (PCIe 6.0, 7.7.11).
+
+    ``wide_control`` is the word behind them, which is the control register of ports
+    that have both as double words (Intel's 100 and 200 series).
+    """
 
     capability: int
     control: int
+    wide_control: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Machine
 
@@ -48,6 +49,12 @@ class Topology:
             above = path.rpartition("/")[0]
             found[above] = (*found.get(above, ()), device)
         return found
+
+    @cached_property
+    def addressed(self) -> list[tuple[Device, PciAddress]]:
+        """Every PCI function with its address, in the order of the addresses."""
+        found = [(d, a) for d in self._by_path.values() if (a := d.pci_address)]
+        return sorted(found, key=lambda pair: pair[1])
 
     def subtree(self, device: Device) -> tuple[Device, ...]:
         """Return a device and everything below it."""

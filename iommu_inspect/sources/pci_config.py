@@ -183,7 +183,8 @@ def acs(config: bytes) -> Fact[Acs | None]:
     capability, control = _word(config, offset + 4), _word(config, offset + 6)
     if isinstance(capability, Missing) or isinstance(control, Missing):
         return Missing.TRUNCATED
-    return Acs(capability, control)
+    wide = _word(config, offset + 8)
+    return Acs(capability, control, None if isinstance(wide, Missing) else wide)
 
 
 def sriov(config: bytes) -> Fact[SrIov | None]:

@@ -58,7 +58,7 @@ def test_a_whole_configuration_space_is_read() -> None:
     assert pci_config.pcie_type(config) == 4
     assert pci_config.hotplug_slot(config) is True
     assert pci_config.secondary_bus(config) == 7
-    assert pci_config.acs(config) == Acs(0x1F, 0x1D)
+    assert pci_config.acs(config) == Acs(0x1F, 0x1D, 0)
     assert pci_config.sriov(config) == SrIov(8, 0x80, 2)
 
 

@@ -1,0 +1,94 @@
+"""Under which other requester ids a function's requests can appear.
+
+The ids of the quirks are those of drivers/pci/quirks.c (``quirk_dma_func0_alias`` and
+its neighbours), read in v7.3.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, PcieType
+
+__all__ = ["BridgeAlias", "alias_devfns", "bridge_alias", "devfn"]
+
+_FUNCTION_0 = frozenset(
+    {(0x1180, 0xE832), (0x1180, 0xE476), (0x6766, 0x3D40), (0x6766, 0x3D41)}
+)
+_MARVELL_FUNCTION_1 = (
+    *(0x9120, 0x9123, 0x9125, 0x9128, 0x9130, 0x9170, 0x9172, 0x917A, 0x9182, 0x9183),
+    *(0x91A0, 0x9215, 0x9220, 0x9230, 0x9235),
+)
+_FUNCTION_1 = frozenset(
+    {(0x1B4B, product) for product in _MARVELL_FUNCTION_1}
+    | {(0x1103, 0x0642), (0x1103, 0x0645), (0x197B, 0x2392)}
+)
+_ADAPTEC, _ADAPTEC_SUBSYSTEMS = (0x9005, 0x0285), frozenset({0x02BB, 0x02BC})
+_MIC_X200 = frozenset({(0x8086, 0x2260), (0x8086, 0x2264)})
+_PEX_VCA = frozenset(
+    (0x8086, i) for i in (*range(0x2954, 0x2957), *range(0x2958, 0x295B))
+)
+_PLX_NTB = frozenset({(0x10B5, 0x87B0), (0x10B5, 0x87B1)})
+_SWITCHTEC_VENDORS = frozenset({0x11F8, 0x1DD8})
+
+
+class BridgeAlias(enum.Enum):
+    """What a bridge does to the requester ids of what is below it."""
+
+    NONE = "none"
+    TAKES_OVER = "takes-over"
+    UNKNOWN = "unknown"
+
+
+def devfn(device: Device) -> int | None:
+    """Return slot and function as one number, ``None`` for what is no PCI function."""
+    address = device.pci_address
+    return None if address is None else address.slot << 3 | address.function
+
+
+def _product(device: Device) -> tuple[int, int] | None:
+    vendor, product = device.ids.vendor, device.ids.device
+    if isinstance(vendor, Missing) or isinstance(product, Missing):
+        return None
+    return vendor, product
+
+
+def alias_devfns(device: Device) -> frozenset[int] | None:
+    """Return the devfns of the same bus that a function's requests may carry.
+
+    ``None`` where that cannot be told: ids unknown, or a Switchtec NTB, which the
+    kernel asks the hardware about.
+    """
+    own, product = devfn(device), _product(device)
+    if own is None or product is None:
+        return None
+    if product in _FUNCTION_0:
+        return frozenset({own & ~7})
+    if product in _FUNCTION_1:
+        return frozenset({own & ~7 | 1})
+    if product == _ADAPTEC and device.ids.subsystem_device in _ADAPTEC_SUBSYSTEMS:
+        return frozenset({1 << 3})
+    if product in _MIC_X200:
+        return frozenset({0x10 << 3, 0x11 << 3, 0x12 << 3 | 3})
+    if product in _PEX_VCA:
+        return frozenset(slot << 3 | f for slot in range(32) for f in range(5))
+    if product in _PLX_NTB:
+        return frozenset(range(256))
+    if product[0] in _SWITCHTEC_VENDORS and device.base_class == 0x0680:
+        return None
+    return frozenset()
+
+
+def bridge_alias(bridge: Device) -> BridgeAlias:
+    """Say whether a bridge puts an id of its own on what passes upwards.
+
+    Ports of PCI Express pass requests on as they are; bridges to and from
+    conventional PCI do not (``pci_for_each_dma_alias()`` in drivers/pci/search.c).
+    """
+    kind = bridge.pci.pcie_type
+    if isinstance(kind, Missing):
+        return BridgeAlias.UNKNOWN
+    if kind in (PcieType.ROOT_PORT, PcieType.UPSTREAM_PORT, PcieType.DOWNSTREAM_PORT):
+        return BridgeAlias.NONE
+    return BridgeAlias.TAKES_OVER
