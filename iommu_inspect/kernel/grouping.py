@@ -23,7 +23,14 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group, Machine, PcieType
 from iommu_inspect.model.topology import Topology
 
-__all__ = ["Grouping", "Joins", "Mechanism", "Placement"]
+__all__ = [
+    "Grouping",
+    "Joins",
+    "Mechanism",
+    "Placement",
+    "not_isolated_functions",
+    "same_slot",
+]
 
 _FIRST_VMD_DOMAIN = 0x10000
 _CONVENTIONAL_BRIDGES = (
@@ -262,7 +269,7 @@ class Grouping:
         several = self.multifunction(device)
         if several is False:
             return None
-        siblings = [d for d in self._neighbours(device) if _same_slot(d, device)]
+        siblings = [d for d in self._neighbours(device) if same_slot(d, device)]
         if not siblings:
             return None
         isolated = self.isolates(device)
@@ -276,10 +283,7 @@ class Grouping:
                 return _untold([other])
             if apart:
                 continue
-            because = (
-                f"{device.address} and {other.address} are functions of one slot, and "
-                "neither has ACS in effect towards the other"
-            )
+            because = not_isolated_functions(device, other)
             if has_group(other):
                 return Placement(other, Mechanism.MULTIFUNCTION, device, because)
             found = self._by_quirk(other, has_group, seen)
@@ -312,7 +316,16 @@ def _are_aliases(one: Device, other: Device) -> bool | None:
     return devfn(other) in first or devfn(one) in second
 
 
-def _same_slot(one: Device, other: Device) -> bool:
+def not_isolated_functions(one: Device, other: Device) -> str:
+    """Say why two functions of one slot share a group."""
+    return (
+        f"{one.address} and {other.address} are functions of one slot, and neither has "
+        "ACS in effect towards the other"
+    )
+
+
+def same_slot(one: Device, other: Device) -> bool:
+    """Say whether two functions have the same slot number (their buses not asked)."""
     first, second = devfn(one), devfn(other)
     return first is not None and second is not None and first >> 3 == second >> 3
 

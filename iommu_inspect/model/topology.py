@@ -42,6 +42,13 @@ class Topology:
             return ()
         return self._children.get(device.path, ())
 
+    def siblings(self, device: Device) -> tuple[Device, ...]:
+        """Return the other devices of the same bus or root."""
+        if isinstance(device.path, Missing):
+            return ()
+        beside = self._children.get(device.path.rpartition("/")[0], ())
+        return tuple(other for other in beside if other is not device)
+
     @cached_property
     def _children(self) -> dict[str, tuple[Device, ...]]:
         found: dict[str, tuple[Device, ...]] = {}

@@ -1,0 +1,137 @@
+"""Whether a group can grow while the host runs, and through what.
+
+The kernel has no concept of a group that stays alone: "cannot grow" is a heuristic,
+drawn from ports, bridges and capabilities.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.grouping import Grouping, Joins
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group, PcieType
+
+__all__ = ["CanGrow", "Growth", "Way", "growth"]
+
+_LAST_SLOT = 31
+
+
+class CanGrow(enum.Enum):
+    """The answer for a group."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which a group grows: the device it goes through, and how."""
+
+    address: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Whether a group can grow, the ways, and what could not be told."""
+
+    can_grow: CanGrow
+    through: tuple[Way, ...]
+    untold: tuple[Way, ...]
+
+
+def growth(grouping: Grouping, group: Group) -> Growth:
+    """Look for ways in which a device could join a group."""
+    ways: list[Way] = []
+    untold: list[Way] = []
+    for device in grouping.machine.devices:
+        for way, joins in _ways_through(grouping, device):
+            if joins.new is None:
+                # A newcomer can join the group of a bridge above it, if any.
+                if _could_join(grouping, device, group):
+                    untold.append(Way(way.address, joins.because))
+            elif joins.group is group:
+                ways.append(way)
+    ways += [way for device in group.devices for way in _by_rescan(grouping, device)]
+    if any(not device.is_pci for device in group.devices):
+        why = "its bus or its IOMMU decides what joins (stream ids, containers)"
+        untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
+    state = CanGrow.YES if ways else CanGrow.UNKNOWN if untold else CanGrow.NO
+    return Growth(state, tuple(ways), tuple(dict.fromkeys(untold)))
+
+
+def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
+    """Yield the ways that a device opens, and which group a newcomer there joins."""
+    topology = grouping.topology
+    if device.is_bridge is True:
+        how = _free_slot(grouping, device)
+        if how is not None:
+            bridges = [device, *topology.upwards(device)]
+            yield Way(device.address, how), grouping.newcomer(bridges)
+    sriov = device.pci.sriov
+    if sriov is None or isinstance(sriov, Missing) or device.pci.virtfns:
+        return
+    if sriov.total_vfs:
+        how = f"SR-IOV: up to {sriov.total_vfs} virtual functions"
+        yield Way(device.address, how), grouping.newcomer(topology.upwards(device))
+
+
+def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
+    """Say how a card can come below a bridge, ``None`` if there is no room."""
+    below = grouping.topology.children(bridge)
+    kind = bridge.pci.pcie_type
+    if isinstance(kind, Missing):
+        return "what kind of bridge it is cannot be told"
+    if kind == PcieType.UPSTREAM_PORT:
+        return None  # its bus holds the switch's own ports
+    if kind in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+        if below:
+            return None
+        if bridge.pci.hotplug_slot is True:
+            return "hot-plug slot, empty"
+        if isinstance(bridge.pci.hotplug_slot, Missing):
+            return "empty port, perhaps with a hot-plug slot"
+        return None  # nothing can be plugged in while the host runs
+    slots = {a.slot for a in (d.pci_address for d in below) if a is not None}
+    return "conventional bus with free slots" if len(slots) < _LAST_SLOT else None
+
+
+def _could_join(grouping: Grouping, device: Device, group: Group) -> bool:
+    above = [device, *grouping.topology.upwards(device)]
+    return any(grouping.machine.group_of(bridge) is group for bridge in above)
+
+
+def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
+    """A function with siblings that are hidden or new finds them at the next scan."""
+    if device.bus != "pci" or device.is_bridge is True or device.pci.physfn is not None:
+        return
+    address = device.pci_address
+    if address is None or address.function != 0:
+        return
+    if device.pci.multifunction is True and grouping.isolates(device) is False:
+        siblings = [
+            d
+            for d in grouping.topology.siblings(device)
+            if d.pci_address and d.pci_address.slot_name == address.slot_name
+        ]
+        if len(siblings) < 7:
+            yield Way(device.address, "functions of its slot that a rescan finds")
+    if device.driver == "vmd" or _is_vmd(device):
+        yield Way(device.address, "VMD: the devices behind it, once its driver binds")
+
+
+# Volume Management Devices of Intel (drivers/pci/controller/vmd.c, v7.3).
+_VMD = frozenset(
+    {
+        *(0x201D, 0x28C0, 0x28C1, 0x467F, 0x4C3D, 0x7D0B, 0x9A0B, 0xA77F),
+        *(0xAD0B, 0xB06F, 0xB07F, 0xB60B, 0xD70B, 0xD73B),
+    }
+)
+
+
+def _is_vmd(device: Device) -> bool:
+    return device.ids.vendor == 0x8086 and device.ids.device in _VMD
