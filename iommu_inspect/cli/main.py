@@ -25,6 +25,7 @@ COMMANDS = {
     "audit": ("iommu_inspect.cli.audit", "audit_targets"),
     "predict": ("iommu_inspect.cli.predict", "predict_answers"),
     "whatif": ("iommu_inspect.cli.whatif", "what_if"),
+    "why": ("iommu_inspect.cli.why", "explain_group"),
     "explain": ("iommu_inspect.cli.explain", "explain_rule"),
 }
 

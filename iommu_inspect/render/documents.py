@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
 __all__ = [
     "audit_document",
     "explain_document",
+    "head",
     "list_document",
     "predict_document",
     "to_json",
@@ -64,7 +65,7 @@ def list_document(
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/list/1`` for the groups and devices given."""
     return {
-        **_head("list", machine, semantics),
+        **head("list", machine, semantics),
         "groups": [_group(group, semantics) for group in groups],
         "ungrouped": [_device(device) for device in ungrouped],
     }
@@ -75,7 +76,7 @@ def predict_document(
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/predict/1``."""
     return {
-        **_head("predict", machine, semantics),
+        **head("predict", machine, semantics),
         "predictions": [_prediction(prediction) for prediction in predictions],
     }
 
@@ -85,7 +86,7 @@ def audit_document(
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/audit/1``."""
     return {
-        **_head("audit", machine, semantics),
+        **head("audit", machine, semantics),
         "verdict": result.verdict.value,
         "targets": [
             {
@@ -116,7 +117,7 @@ def whatif_document(
     after = simulation.after
     alive = simulation.alive
     return {
-        **_head("whatif", machine, semantics),
+        **head("whatif", machine, semantics),
         "steps": [
             {
                 "step": outcome.step.text,
@@ -149,7 +150,8 @@ def explain_document(rules: Iterable[tuple[Rule, str]]) -> dict[str, Any]:
     }
 
 
-def _head(command: str, machine: Machine, semantics: Semantics) -> dict[str, Any]:
+def head(command: str, machine: Machine, semantics: Semantics) -> dict[str, Any]:
+    """Return what every document about a machine begins with."""
     return {
         "schema": f"iommu-inspect/{command}/1",
         "source": {
