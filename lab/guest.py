@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +152,62 @@ class Guest:
                 self.command("settle")
                 return
             time.sleep(0.3)
+
+    def do(self, text: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        """Take one step of a machine's states, its devices named as the machine does.
+
+        ``plug NAME`` and ``unplug NAME`` are the driver's, all others the guest's.
+        In those a device's name stands for its address, ``NAME/N`` for its virtual
+        function N, ``group:NAME`` for the number of its group.
+        """
+        words = text.split(" ")
+        if words[0] in ("plug", "unplug"):
+            act = self.plug if words[0] == "plug" else self.remove_device
+            act(words[1])
+            return Answer(0, ())
+        addresses = self.addresses()
+        found = [self._resolve(word, addresses) for word in words[1:]]
+        return self.command(" ".join([words[0], *found]), seconds)
+
+    def resolve(self, word: str) -> str:
+        """Return the address or group that ``word`` stands for, or ``word`` itself."""
+        return self._resolve(word, self.addresses())
+
+    def _resolve(self, word: str, addresses: Mapping[str, str]) -> str:
+        if word.startswith("group:"):
+            return self._link(self._resolve(word[6:], addresses), "iommu_group")
+        name, _, number = word.partition("/")
+        if number.isdecimal() and name in addresses:
+            return self._link(addresses[name], f"virtfn{number}")
+        return addresses.get(word, word)
+
+    def _link(self, address: str, name: str) -> str:
+        path = f"/sys/bus/pci/devices/{address}/{name}"
+        lines = self.command(f"shell readlink {path}").lines
+        if not lines:
+            raise LabError(f"{address} has no {name}")
+        return lines[0].rpartition("/")[2]
+
+    def addresses(self) -> dict[str, str]:
+        """Return where the machine's devices are, by name, as QEMU sees it now."""
+        with Qmp(self._run / "qmp") as qmp:
+            roots = qmp.execute("query-pci")
+        found = dict[str, str]()
+        pending = [device for root in roots for device in root["devices"]]
+        while pending:
+            device = pending.pop()
+            place = f"{device['bus']:02x}:{device['slot']:02x}.{device['function']:x}"
+            if device["qdev_id"]:
+                found[device["qdev_id"]] = f"0000:{place}"
+            pending += device.get("pci_bridge", {}).get("devices", ())
+        return found
+
+    def address(self, name: str) -> str:
+        """Return the PCI address of the device called ``name``."""
+        try:
+            return self.addresses()[name]
+        except KeyError:
+            raise LabError(f"{self.machine.name} holds no '{name}' now") from None
 
     def log(self) -> str:
         """Return what the guest's console printed so far."""

@@ -1,7 +1,7 @@
-"""The emulated machines: what each one holds, and how QEMU is told.
+"""What a machine is, and how QEMU is told.
 
 A machine is data.  ``Device`` is one ``-device`` argument with a short name to
-refer to it; ``Machine`` adds what surrounds them.  A generator of machines makes
+refer to it; ``Machine`` adds what surrounds them.  The generator of machines makes
 the same objects.
 """
 
@@ -24,9 +24,15 @@ class Iommu(Enum):
     INTEL_NO_REMAP = "intel-iommu,intremap=off,caching-mode=on"
     AMD = "amd-iommu,intremap=on"
     AMD_NO_REMAP = "amd-iommu,intremap=off"
-    VIRTIO = "virtio-iommu-pci,addr=1e.0"
+    VIRTIO = "virtio-iommu-pci,bus=pcie.0,addr=1e.0"
     SMMUV3 = "smmuv3"
 
+
+# QEMU's name of the first root bus, and the devices that sit on no bus.
+ROOT_BUS = "pcie.0"
+NOT_PCI = frozenset({"nvme-subsys"})
+
+__all__ = ["NOT_PCI", "ROOT_BUS", "Device", "Iommu", "Machine", "parse_device", "port"]
 
 _AMD = (Iommu.AMD, Iommu.AMD_NO_REMAP)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -46,13 +52,18 @@ class Device:
     slot: str | None = None
     options: str = ""
 
+    @property
+    def _place(self) -> str | None:
+        # Left to itself, QEMU may take another root bus.
+        return self.bus or (ROOT_BUS if self.model not in NOT_PCI else None)
+
     def properties(self) -> dict[str, object]:
         """Return the arguments of QMP's ``device_add`` for this device."""
         found: dict[str, object] = {"driver": self.model}
         if self.name:
             found["id"] = self.name
-        if self.bus:
-            found["bus"] = self.bus
+        if self._place:
+            found["bus"] = self._place
         if self.slot:
             found["addr"] = self.slot
         for option in filter(None, self.options.split(",")):
@@ -60,13 +71,18 @@ class Device:
             found[key] = {"on": True, "off": False}.get(value, _number(value))
         return found
 
+    def option(self, name: str) -> str | None:
+        """Return the property ``name`` as it was given, if it was."""
+        pairs = (option.partition("=") for option in self.options.split(","))
+        return next((value for key, _, value in pairs if key == name), None)
+
     def argument(self) -> str:
         """Return the value of QEMU's ``-device`` for this device."""
         parts = [self.model]
         if self.name:
             parts.append(f"id={self.name}")
-        if self.bus:
-            parts.append(f"bus={self.bus}")
+        if self._place:
+            parts.append(f"bus={self._place}")
         if self.slot:
             parts.append(f"addr={self.slot}")
         if self.options:
@@ -78,6 +94,27 @@ def _number(text: str) -> object:
     return int(text) if text.isdecimal() else text
 
 
+def parse_device(text: str) -> Device:
+    """Read what ``Device.argument`` wrote."""
+    model, *options = text.split(",")
+    known = {"id": "", "bus": "", "addr": ""}
+    others = list[str]()
+    for option in options:
+        key, _, value = option.partition("=")
+        if key in known:
+            known[key] = value
+        else:
+            others.append(option)
+    bus = known["bus"]
+    return Device(
+        model,
+        known["id"],
+        bus if bus and bus != ROOT_BUS else None,
+        known["addr"] or None,
+        ",".join(others),
+    )
+
+
 @dataclass(frozen=True)
 class Machine:
     """An emulated machine.
@@ -87,6 +124,9 @@ class Machine:
     ``spare`` are devices for hot-plug, by name.  ``kernels`` limits the machine to
     some kernel series; empty means all of its architecture.  ``reserved`` are
     regions that the firmware wants mapped one to one (intel-iommu only).
+
+    ``states`` are the commands (``Guest.do``) that lead from each state to the next,
+    with devices by name; the first state is the machine as it booted.
     """
 
     name: str
@@ -102,6 +142,14 @@ class Machine:
     gic_version: int = 3
     qemu_arguments: tuple[str, ...] = ()
     reserved: tuple[acpi.Reserved, ...] = ()
+    states: tuple[tuple[str, ...], ...] = ((),)
+
+    def device(self, name: str) -> Device:
+        """Return the device called ``name``, a spare one too."""
+        for device in (*self.devices, *self.spare):
+            if device.name == name:
+                return device
+        raise LabError(f"{self.name} has no device '{name}'")
 
     def firmware(self) -> dict[str, bytes]:
         """Return the firmware tables that replace QEMU's, by path."""
@@ -153,130 +201,3 @@ def port(
     given = f"chassis={chassis},slot={chassis}" + ("" if acs else ",disable-acs=on")
     given += f",{options}" if options else ""
     return Device("pcie-root-port", name, None, slot, given)
-
-
-_MIXED = (
-    port("rp1", 1, "1.0"),
-    Device("e1000e", "nic", "rp1"),
-    port("rp2", 2, "2.0"),
-    Device("pcie-pci-bridge", "bridge", "rp2"),
-    Device("e1000", "old1", "bridge", "1.0"),
-    Device("e1000", "old2", "bridge", "2.0"),
-    Device("nec-usb-xhci", "usb", None, "3.0"),
-    Device("ich9-intel-hda", "audio", None, "4.0"),
-)
-
-# A virtio-iommu cannot tell apart what sits behind a conventional bridge: those
-# devices get no group (6.12), or none of the machine's devices does (7.3).
-_PLAIN = tuple(
-    device for device in _MIXED if device.name not in ("rp2", "bridge", "old1", "old2")
-)
-
-_ALL = (
-    Machine(
-        "reference",
-        "a NIC below a port with ACS, two behind a PCIe-to-PCI bridge, USB, audio",
-        _MIXED,
-    ),
-    Machine(
-        "two-functions",
-        "an endpoint with two functions below a port with ACS",
-        (
-            port("rp1", 1, "1.0"),
-            Device("e1000e", "f0", "rp1", "0.0", "multifunction=on"),
-            Device("nec-usb-xhci", "f1", "rp1", "0.1"),
-        ),
-    ),
-    Machine(
-        "switch",
-        "a switch with two downstream ports, a NIC and a USB controller below them",
-        (
-            port("rp1", 1, "1.0"),
-            Device("x3130-upstream", "up", "rp1"),
-            Device("xio3130-downstream", "down1", "up", "0.0", "chassis=11,slot=1"),
-            Device("xio3130-downstream", "down2", "up", "1.0", "chassis=12,slot=2"),
-            Device("e1000e", "nic", "down1"),
-            Device("nec-usb-xhci", "usb", "down2"),
-        ),
-    ),
-    Machine(
-        "empty-slot",
-        "two empty slots, one below a port without ACS, to plug a card into",
-        (
-            port("bare", 1, "1.0", acs=False),
-            port("clean", 2, "2.0"),
-            Device("nec-usb-xhci", "usb", None, "3.0"),
-        ),
-        spare=(
-            Device("e1000e", "card1", "bare"),
-            Device("e1000e", "card2", "clean"),
-        ),
-    ),
-    Machine("no-iommu", "no IOMMU at all", _MIXED, Iommu.NONE),
-    Machine(
-        "no-iommu-unsafe",
-        "no IOMMU, and VFIO told to do without one",
-        _MIXED,
-        Iommu.NONE,
-        module_options={"vfio": "enable_unsafe_noiommu_mode=1"},
-    ),
-    Machine(
-        "virtio-iommu",
-        "a paravirtual IOMMU; a NIC below a port with ACS, USB, audio",
-        _PLAIN,
-        Iommu.VIRTIO,
-        kernels=frozenset({"6.12", "7.3"}),
-    ),
-    Machine(
-        "virtio-iommu-bridge",
-        "the reference machine with a paravirtual IOMMU",
-        _MIXED,
-        Iommu.VIRTIO,
-        kernels=frozenset({"6.12", "7.3"}),
-    ),
-    Machine(
-        "no-remapping",
-        "the reference machine without interrupt remapping",
-        _MIXED,
-        Iommu.INTEL_NO_REMAP,
-    ),
-    Machine(
-        "reserved",
-        "the firmware wants memory mapped one to one for the NIC",
-        _MIXED,
-        reserved=(acpi.Reserved(((1, 0), (0, 0))),),
-    ),
-    Machine("amd", "the reference machine with an AMD IOMMU", _MIXED, Iommu.AMD),
-    Machine(
-        "identity",
-        "the reference machine with identity domains (iommu=pt)",
-        _MIXED,
-        kernel_arguments="iommu=pt iommu.passthrough=1",
-    ),
-    Machine(
-        "arm-smmu",
-        "the reference machine on arm64, with an SMMUv3",
-        _MIXED,
-        Iommu.SMMUV3,
-        "arm64",
-    ),
-    Machine(
-        "arm-gicv2",
-        "arm64 with an SMMUv3 and an interrupt controller without an ITS",
-        _MIXED,
-        Iommu.SMMUV3,
-        "arm64",
-        gic_version=2,
-    ),
-)
-
-MACHINES: dict[str, Machine] = {machine.name: machine for machine in _ALL}
-
-
-def find_machine(name: str) -> Machine:
-    """Return the machine called ``name``, or say which there are."""
-    try:
-        return MACHINES[name]
-    except KeyError:
-        known = ", ".join(MACHINES)
-        raise LabError(f"unknown machine '{name}'; known: {known}") from None

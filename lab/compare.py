@@ -1,0 +1,142 @@
+"""Holds the tool against what a kernel answered: right, wrong or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.operations import Prediction, predict
+from iommu_inspect.kernel.ownership import Ownership, ownership
+from iommu_inspect.kernel.recompute import recompute
+from iommu_inspect.kernel.semantics import Semantics, applicable
+from iommu_inspect.kernel.simulate import Simulation
+from iommu_inspect.model.machine import Machine
+from lab.truth import Truth
+
+__all__ = ["Comparison", "compare_simulation", "compare_state", "compare_user"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One answer of the tool beside that of the kernel."""
+
+    operation: str
+    target: str
+    expected: str
+    got: str
+    because: str
+
+    @property
+    def outcome(self) -> str:
+        """``right``, ``wrong`` or ``unknown``."""
+        if self.got == self.expected:
+            return "right"
+        return "unknown" if self.got == "unknown" else "wrong"
+
+
+def compare_state(machine: Machine, truth: Truth) -> Iterator[Comparison]:
+    """Compare groups, ownership, every prediction, and the recomputed groups."""
+    semantics = applicable(machine.kernel)
+    yield from _groups(machine, truth)
+    yield from _ownership(machine, semantics, truth)
+    yield from _predictions(predict(machine, semantics), truth, "")
+    found = recompute(machine)
+    for group in machine.groups:
+        agreement = found.agreement(group)
+        got = {True: "same", False: "other", None: "unknown"}[agreement.agrees]
+        yield Comparison("recomputed group", group.id, "same", got, agreement.because)
+
+
+def _groups(machine: Machine, truth: Truth) -> Iterator[Comparison]:
+    seen = {g.id: _listed(d.address for d in g.devices) for g in machine.groups}
+    for group in sorted(seen.keys() | truth.groups.keys(), key=int):
+        expected = _listed(truth.groups[group]) if group in truth.groups else "none"
+        yield Comparison("list", group, expected, seen.get(group, "none"), "")
+    drivers = {d.address: d.driver for d in machine.devices}
+    for device, driver in truth.drivers.items():
+        got = str(drivers.get(device, "not listed"))
+        yield Comparison("list driver", device, str(driver), got, "")
+
+
+def _ownership(
+    machine: Machine, semantics: Semantics, truth: Truth
+) -> Iterator[Comparison]:
+    """Since v5.19 the kernel says whether an ordinary driver counts for a group."""
+    for group_id, claimed in truth.claimed.items():
+        group = machine.group(group_id)
+        if group is None:
+            continue
+        state = ownership(group, semantics)
+        counted = state in (Ownership.KERNEL, Ownership.CONFLICT)
+        got = "unknown" if state is Ownership.UNKNOWN else str(counted)
+        yield Comparison("list ownership", group_id, str(claimed), got, state.value)
+
+
+def _predictions(
+    predictions: Iterable[Prediction], truth: Truth, prefix: str
+) -> Iterator[Comparison]:
+    for prediction in predictions:
+        key = (prediction.operation, prediction.target)
+        if key in truth.answers:
+            yield Comparison(
+                prefix + prediction.operation,
+                prediction.target,
+                truth.answers[key],
+                prediction.answer.result,
+                prediction.answer.because,
+            )
+
+
+def compare_user(root: Machine, user: Machine) -> Iterator[Comparison]:
+    """An ordinary user gets the same ownership and the same predictions."""
+    semantics = applicable(root.kernel)
+    theirs = applicable(user.kernel)
+    for group in root.groups:
+        other = user.group(group.id)
+        got = ownership(other, theirs).value if other else "none"
+        expected = ownership(group, semantics).value
+        yield Comparison("ownership without root", group.id, expected, got, "")
+    expected_answers = {
+        (p.operation, p.target): p.answer.result for p in predict(root, semantics)
+    }
+    for prediction in predict(user, theirs):
+        key = (prediction.operation, prediction.target)
+        yield Comparison(
+            "prediction without root",
+            f"{key[0]} {key[1]}",
+            expected_answers.get(key, "none"),
+            prediction.answer.result,
+            prediction.answer.because,
+        )
+
+
+def compare_simulation(
+    simulation: Simulation, semantics: Semantics, truth: Truth
+) -> Iterator[Comparison]:
+    """Compare the state after hypothetical steps with the one after real ones.
+
+    A new group's number cannot be known, so groups are matched by their members.
+    """
+    after = simulation.after
+    numbers = {
+        _listed(d.address for d in group.devices): group.id for group in after.groups
+    }
+    renamed = {}
+    for group_id, members in truth.groups.items():
+        known = numbers.get(_listed(members))
+        got = "same" if known is not None else "no such group"
+        yield Comparison("whatif groups", _listed(members), "same", got, "")
+        if known is not None:
+            renamed[group_id] = known
+    expected = Truth(
+        answers={
+            (operation, renamed.get(target, target)): result
+            for (operation, target), result in truth.answers.items()
+            if target not in truth.groups or target in renamed
+        }
+    )
+    yield from _predictions(predict(after, semantics), expected, "whatif ")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " ".join(sorted(names)) or "nothing"

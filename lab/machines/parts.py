@@ -1,0 +1,142 @@
+"""Parts that several machines share: trees of devices, and commands for states."""
+
+from __future__ import annotations
+
+from lab.machines.model import Device, port
+
+__all__ = [
+    "BOOTED",
+    "BRIDGES",
+    "FUNCTIONS",
+    "LOOSE",
+    "MIXED",
+    "PLAIN",
+    "SLOTS",
+    "SPARES",
+    "SRIOV",
+    "SWITCH",
+    "VIRTUAL",
+    "disk",
+    "down",
+    "give",
+    "sriov_disk",
+    "unbind",
+    "up",
+]
+
+BOOTED: tuple[str, ...] = ()
+VIRTUAL = 2
+
+
+def give(*names: str, driver: str = "vfio-pci") -> tuple[str, ...]:
+    """Return the commands that hand the devices ``names`` to ``driver``."""
+    return tuple(f"give {name} {driver}" for name in names)
+
+
+def unbind(*names: str) -> tuple[str, ...]:
+    """Return the commands that take the devices ``names`` from their drivers."""
+    return tuple(f"unbind {name}" for name in names)
+
+
+def up(name: str, bus: str) -> Device:
+    """Return the upper port of a switch."""
+    return Device("x3130-upstream", name, bus)
+
+
+def down(name: str, chassis: int, bus: str, slot: str, more: str = "") -> Device:
+    """Return a lower port of a switch; QEMU's has no ACS."""
+    options = f"chassis={chassis},slot={chassis}" + (f",{more}" if more else "")
+    return Device("xio3130-downstream", name, bus, slot, options)
+
+
+def disk(name: str, bus: str, slot: str | None = None, more: str = "") -> Device:
+    """Return an NVMe drive without media."""
+    options = f"serial={name}" + (f",{more}" if more else "")
+    return Device("nvme", name, bus, slot, options)
+
+
+def sriov_disk(name: str, bus: str) -> tuple[Device, Device]:
+    """Return an NVMe drive that can have virtual functions, with its subsystem."""
+    given = f"subsys={name}-subsystem,sriov_max_vfs={VIRTUAL}"
+    given += f",sriov_vq_flexible={2 * VIRTUAL},sriov_vi_flexible={VIRTUAL}"
+    subsystem = Device("nvme-subsys", f"{name}-subsystem")
+    return subsystem, disk(name, bus, more=given)
+
+
+MIXED = (
+    port("rp1", 1, "1.0"),
+    Device("e1000e", "nic", "rp1"),
+    port("rp2", 2, "2.0"),
+    Device("pcie-pci-bridge", "bridge", "rp2"),
+    Device("e1000", "old1", "bridge", "1.0"),
+    Device("e1000", "old2", "bridge", "2.0"),
+    Device("nec-usb-xhci", "usb", None, "3.0"),
+    Device("ich9-intel-hda", "audio", None, "4.0"),
+)
+
+# A virtio-iommu cannot tell apart what sits behind a conventional bridge: those
+# devices get no group (6.12), or none of the machine's devices does (7.3).
+PLAIN = tuple(
+    device for device in MIXED if device.name not in ("rp2", "bridge", "old1", "old2")
+)
+
+FUNCTIONS = (
+    port("rp1", 1, "1.0"),
+    Device("e1000e", "f0", "rp1", "0.0", "multifunction=on"),
+    Device("nec-usb-xhci", "f1", "rp1", "0.1"),
+)
+
+SWITCH = (
+    port("rp1", 1, "1.0"),
+    up("up", "rp1"),
+    down("down1", 11, "up", "0.0"),
+    down("down2", 12, "up", "1.0"),
+    Device("e1000e", "nic", "down1"),
+    Device("nec-usb-xhci", "usb", "down2"),
+)
+
+# Ports without ACS, each in a slot of its own.
+LOOSE = (
+    port("loose1", 1, "1.0", acs=False),
+    Device("e1000e", "nic1", "loose1"),
+    port("loose2", 2, "2.0", acs=False),
+    Device("e1000e", "nic2", "loose2", "0.0", "multifunction=on"),
+    Device("nec-usb-xhci", "usb", "loose2", "0.1"),
+)
+
+# Ports that are functions of one slot.  The kernel groups one without ACS only with
+# other functions without it: mixed1 stays alone.
+SLOTS = (
+    port("rp1", 1, "1.0", options="multifunction=on"),
+    port("rp2", 2, "1.1"),
+    port("rp3", 3, "1.2"),
+    Device("e1000e", "nic1", "rp1"),
+    Device("nec-usb-xhci", "usb", "rp2"),
+    port("mixed1", 4, "2.0", options="multifunction=on"),
+    port("mixed2", 5, "2.1", acs=False),
+    Device("e1000e", "nic2", "mixed1"),
+    Device("e1000e", "nic3", "mixed2"),
+)
+
+# A conventional bridge behind another, with neighbours at both levels.
+BRIDGES = (
+    port("rp1", 1, "1.0"),
+    Device("pcie-pci-bridge", "outer", "rp1"),
+    Device("e1000", "old1", "outer", "1.0"),
+    Device("pci-bridge", "inner", "outer", "2.0", "chassis_nr=21"),
+    Device("e1000", "old2", "inner", "1.0"),
+    Device("AC97", "sound", "inner", "2.0"),
+)
+
+SPARES = (
+    port("bare", 1, "1.0", acs=False),
+    port("clean", 2, "2.0"),
+    Device("nec-usb-xhci", "usb", None, "3.0"),
+)
+
+SRIOV = (
+    port("rp1", 1, "1.0"),
+    *sriov_disk("disk", "rp1"),
+    port("rp2", 2, "2.0"),
+    Device("e1000e", "nic", "rp2"),
+)

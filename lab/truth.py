@@ -1,0 +1,103 @@
+"""What a guest's kernel answered, in the words of the tool."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lab.errors import LabError
+from lab.guest import Answer, Guest
+
+__all__ = ["Truth", "ask", "result_of"]
+
+_VFIO = {
+    "VFIO_GROUP_SET_CONTAINER": "set_container",
+    "VFIO_SET_IOMMU": "set_iommu",
+}
+
+
+def result_of(value: str) -> str:
+    """Return ``-EPERM`` for ``-1``, ``n/a`` for ``na``, ``0`` for ``0``."""
+    if value == "na":
+        return "n/a"
+    number = int(value)
+    return "0" if number == 0 else f"-{errno.errorcode[-number]}"
+
+
+@dataclass
+class Truth:
+    """One state of a guest: groups, drivers, and the answer to every question.
+
+    ``answers`` has the tool's operation and target as its key. ``claimed`` is what
+    ``iommu_group_dma_owner_claimed()`` says, by group, where the kernel has it.
+    """
+
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    ungrouped: frozenset[str] = frozenset()
+    drivers: dict[str, str | None] = field(default_factory=dict)
+    answers: dict[tuple[str, str], str] = field(default_factory=dict)
+    claimed: dict[str, bool] = field(default_factory=dict)
+
+    def group_of(self, device: str) -> str | None:
+        """Return the number of a device's group."""
+        return next(
+            (g for g, members in self.groups.items() if device in members), None
+        )
+
+
+def ask(guest: Guest) -> Truth:
+    """Ask a guest everything; it is as it was afterwards."""
+    truth = Truth()
+    _read_groups(truth, guest.command("groups"))
+    _read_vfio(truth, guest.command("ask_all", 120).facts())
+    _read_oracle(truth, guest.command("oracle_all", 120).facts())
+    return truth
+
+
+def _read_groups(truth: Truth, answer: Answer) -> None:
+    ungrouped = set()
+    for line in answer.lines:
+        words = line.split()
+        if words[:1] == ["GROUP"]:
+            members = [word.partition("=") for word in words[4:]]
+            truth.groups[words[1]] = frozenset(name for name, _, _ in members)
+        elif words[:1] == ["UNGROUPED"]:
+            members = [words[1].partition("=")]
+            ungrouped.add(members[0][0])
+        else:
+            raise LabError(f"the guest printed no group: {line!r}")
+        truth.drivers.update((name, driver or None) for name, _, driver in members)
+    truth.ungrouped = frozenset(ungrouped)
+
+
+def _read_vfio(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:
+    for fact in facts:
+        if fact["kind"] != "viable":
+            continue
+        group = fact["group"]
+        opened = result_of(fact["open"])
+        if opened != "0":
+            for operation in ("VFIO_GROUP_GET_STATUS", *_VFIO):
+                truth.answers[operation, group] = opened
+            continue
+        viable = "viable" if fact["viable"] == "1" else "not-viable"
+        truth.answers["VFIO_GROUP_GET_STATUS", group] = viable
+        for operation, key in _VFIO.items():
+            truth.answers[operation, group] = result_of(fact[key])
+
+
+def _read_oracle(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:
+    for fact in facts:
+        device, value = fact["dev"], fact["ret"]
+        group = truth.group_of(device)
+        match fact["kind"]:
+            case "try-attach":
+                truth.answers["iommu_attach_device", device] = result_of(value)
+            case "try-claim" if group is not None:
+                key = ("iommu_group_claim_dma_owner", group)
+                found = result_of(value)
+                if truth.answers.setdefault(key, found) != found:
+                    raise LabError(f"members of group {group} answer differently")
+            case "claimed" if group is not None and value != "na":
+                truth.claimed[group] = value == "1"

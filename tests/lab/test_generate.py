@@ -1,0 +1,292 @@
+"""Random machines and steps, and what makes a failing one small; no QEMU needed."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections import Counter
+
+import pytest
+
+from iommu_inspect.kernel import steps as tool
+from lab.errors import LabError
+from lab.generate import (
+    DRIVERS,
+    VERBS,
+    Step,
+    endpoints,
+    guest_commands,
+    parse_step,
+    random_machine,
+    random_steps,
+    whatif,
+)
+from lab.machines import Device, Iommu, Machine, find_machine, port
+from lab.shrink import (
+    add_arguments,
+    read_arguments,
+    repeat_command,
+    shrink,
+    without_device,
+)
+
+SEEDS = range(200)
+MACHINES = {seed: random_machine(seed) for seed in SEEDS}
+
+
+def steps_of(seed: int, count: int = 6) -> tuple[Step, ...]:
+    return random_steps(MACHINES[seed], seed, count)
+
+
+def pci_functions(machine: Machine) -> list[Device]:
+    return [device for device in machine.devices if device.model != "nvme-subsys"]
+
+
+def test_a_seed_always_gives_the_same() -> None:
+    for seed in range(20):
+        assert random_machine(seed) == MACHINES[seed]
+        assert random_steps(random_machine(seed), seed) == steps_of(seed)
+    assert len({machine.devices for machine in MACHINES.values()}) > 190
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_machine_is_well_formed(seed: int) -> None:
+    machine = MACHINES[seed]
+    names = [device.name for device in (*machine.devices, *machine.spare)]
+    assert len(set(names)) == len(names)
+    assert not set(names) & {*DRIVERS.values(), *VERBS}
+    assert 3 <= len(pci_functions(machine)) <= 15
+    above, places = set[str](), set[tuple[str | None, str]]()
+    for device in machine.devices:
+        assert device.bus is None or device.bus in above
+        above.add(device.name)
+        if device.slot:
+            assert (device.bus, device.slot) not in places
+            places.add((device.bus, device.slot))
+    for bus, place in places:
+        slot, _, function = place.partition(".")
+        assert function in ("", "0") or (bus, f"{slot}.0") in places
+    taken = {device.bus for device in machine.devices}
+    plugs = [device.bus for device in machine.spare]
+    assert not taken & set(plugs) and len(set(plugs)) == len(plugs)
+    assert endpoints(machine)
+
+
+def test_machines_are_of_many_kinds() -> None:
+    models = Counter(d.model for m in MACHINES.values() for d in m.devices)
+    assert set(DRIVERS) <= set(models)
+    for model in (
+        "x3130-upstream",
+        "pcie-pci-bridge",
+        "i82801b11-bridge",
+        "pci-bridge",
+        "pxb-pcie",
+        "nvme-subsys",
+    ):
+        assert models[model] >= 5, model
+    bare = [d for m in MACHINES.values() for d in m.devices if d.option("disable-acs")]
+    assert len(bare) > 50
+    iommus = {machine.iommu for machine in MACHINES.values()}
+    assert iommus == {
+        Iommu.INTEL,
+        Iommu.INTEL_NO_REMAP,
+        Iommu.AMD,
+        Iommu.AMD_NO_REMAP,
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_steps_make_sense(seed: int) -> None:
+    machine = MACHINES[seed]
+    present = {device.name for device in endpoints(machine)}
+    drivers = {name: DRIVERS[machine.device(name).model] for name in present}
+    claimed, attached = set[str](), set[str]()
+    for step in steps_of(seed, 12):
+        name = step.device
+        assert parse_step(str(step)) == step
+        if step.verb == "hotplug":
+            assert name not in present
+            present.add(name)
+            drivers[name] = DRIVERS[machine.device(name).model]
+            continue
+        assert name.partition("/")[0] in present
+        match step.verb:
+            case "bind":
+                drivers[name] = drivers.get(name) or step.argument
+            case "unbind":
+                assert drivers[name] != "vfio-pci" or not claimed
+                drivers[name] = ""
+            case "claim":
+                claimed.add(name)
+            case "release":
+                claimed.remove(name)
+            case "attach":
+                attached.add(name)
+            case "detach":
+                attached.remove(name)
+            case "unplug":
+                assert not claimed and not attached
+                present.remove(name)
+
+
+def test_only_the_last_step_may_end_the_kernel() -> None:
+    ends = 0
+    for seed in SEEDS:
+        steps, claims = steps_of(seed, 12), 0
+        for index, step in enumerate(steps):
+            claims += {"claim": 1, "release": -1}.get(step.verb, 0)
+            model = MACHINES[seed].device(step.device.partition("/")[0]).model
+            native = step.verb == "bind" and step.argument == DRIVERS[model]
+            if claims and (native or step.verb == "hotplug"):
+                assert index == len(steps) - 1
+                ends += 1
+    assert ends > 10
+
+
+def test_every_verb_occurs() -> None:
+    verbs = Counter(step.verb for seed in SEEDS for step in steps_of(seed))
+    assert set(verbs) == set(VERBS)
+    assert min(verbs.values()) >= 5, verbs
+    assert sum(verbs.values()) >= 1000
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_tool_understands_every_step(seed: int) -> None:
+    def resolve(word: str) -> str:
+        return "7" if word.startswith("group:") else "0000:01:00.0"
+
+    for step in steps_of(seed):
+        text = whatif(step, MACHINES[seed], resolve)
+        assert tool.parse_step(text).verb == step.verb
+
+
+def test_step_in_the_guest_and_in_the_tool() -> None:
+    machine = find_machine("empty-slot")
+    places = {"usb": "0000:00:03.0", "bare": "0000:00:01.0", "group:usb": "3"}
+    for step, commands, text in (
+        (
+            Step("bind", "usb", "vfio-pci"),
+            ("override usb vfio-pci", "bind usb vfio-pci"),
+            "bind=0000:00:03.0,vfio-pci",
+        ),
+        (Step("claim", "usb"), ("hold claim group:usb",), "claim=3"),
+        (Step("release", "usb"), ("release claim group:usb",), "release=3"),
+        (Step("attach", "usb"), ("oracle attach usb",), "attach=0000:00:03.0"),
+        (Step("detach", "usb"), ("oracle drop usb",), "detach=0000:00:03.0"),
+        (
+            Step("hotplug", "card1"),
+            ("plug card1",),
+            "hotplug=0000:00:01.0,0200,e1000e",
+        ),
+        (
+            Step("sriov", "usb", "2"),
+            ("autoprobe usb 0", "sriov usb 2"),
+            "sriov=0000:00:03.0,2",
+        ),
+        (Step("unplug", "usb"), ("unplug usb",), "unplug=0000:00:03.0"),
+    ):
+        assert guest_commands(step) == commands
+        assert whatif(step, machine, places.__getitem__) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "bind", "bind=a", "unbind=a,b", "jump=a", "bind=,vfio-pci", "sriov=a,"]
+)
+def test_bad_steps_are_errors(text: str) -> None:
+    with pytest.raises(LabError):
+        parse_step(text)
+
+
+class TestShrink:
+    def test_finds_the_planted_case(self) -> None:
+        big = next(
+            machine
+            for machine in MACHINES.values()
+            if len(machine.devices) > 10 and len(machine.spare) > 1
+        )
+        planted = Machine(
+            "planted",
+            "",
+            (*big.devices, port("bad", 99, "1c.0"), Device("nvme", "culprit", "bad")),
+            big.iommu,
+            spare=big.spare,
+        )
+        blame = Step("unbind", "culprit")
+        others = random_steps(big, 5, 8)
+
+        def fails(machine: Machine, steps: tuple[Step, ...]) -> bool:
+            names = {device.name for device in machine.devices}
+            return "culprit" in names and blame in steps
+
+        found = shrink(planted, (*others[:4], blame, *others[4:]), fails, tries=200)
+        assert found.finished
+        assert [device.name for device in found.machine.devices] == ["bad", "culprit"]
+        assert found.machine.device("culprit").model == "e1000e"
+        assert found.machine.spare == ()
+        assert found.machine.iommu is Iommu.INTEL
+        assert found.steps == (blame,)
+
+    def test_stops_in_time(self) -> None:
+        asked = list[Machine]()
+
+        def fails(machine: Machine, steps: tuple[Step, ...]) -> bool:
+            asked.append(machine)
+            return len(asked) % 3 == 0
+
+        found = shrink(MACHINES[7], steps_of(7), fails, tries=11)
+        assert found.tries == len(asked) == 11
+        assert not found.finished
+
+    def test_nothing_smaller_fails(self) -> None:
+        machine, steps = MACHINES[11], steps_of(11)
+        found = shrink(machine, steps, lambda *_: False, tries=500)
+        assert (found.machine, found.steps, found.finished) == (machine, steps, True)
+
+    def test_steps_without_their_device_go(self) -> None:
+        machine = find_machine("switch")
+        steps = (Step("unbind", "nic"), Step("unbind", "usb"))
+        seen = list[tuple[Machine, tuple[Step, ...]]]()
+
+        def fails(less: Machine, fewer: tuple[Step, ...]) -> bool:
+            seen.append((less, fewer))
+            return False
+
+        shrink(machine, steps, fails)
+        for less, fewer in seen:
+            names = {device.name for device in less.devices}
+            assert {step.device for step in fewer} <= names
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_cut_machines_are_whole(self, seed: int) -> None:
+        machine = MACHINES[seed]
+        for device in (*machine.devices, *machine.spare):
+            less = without_device(machine, device.name)
+            names = {device.name for device in less.devices}
+            places = {(device.bus, device.slot) for device in less.devices}
+            assert device.name not in names
+            for other in (*less.devices, *less.spare):
+                assert other.bus is None or other.bus in names
+                assert (other.option("subsys") or next(iter(names))) in names
+                slot, _, function = (other.slot or "").partition(".")
+                alone = function in ("", "0")
+                assert alone or (other.bus, f"{slot}.0") in places
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_command_line_describes_the_machine(self, seed: int) -> None:
+        machine, steps = MACHINES[seed], steps_of(seed)
+        words = shlex.split(repeat_command(machine, steps, "6.12"))
+        assert words[:4] == ["python", "-m", "lab", "repeat"]
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        again, same = read_arguments(parser.parse_args(words[4:]))
+        assert same == steps
+        assert (again.devices, again.spare) == (machine.devices, machine.spare)
+        assert again.iommu is machine.iommu
+        assert again.arguments() == machine.arguments()
+
+    def test_step_on_an_unknown_device_is_an_error(self) -> None:
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        options = parser.parse_args(["6.12", "--step", "unbind=ghost"])
+        with pytest.raises(LabError, match="no device 'ghost'"):
+            read_arguments(options)
