@@ -43,7 +43,7 @@ def audit_targets(
 
     machine = load(source, demo=demo)
     rules = rules_of(machine, semantics)
-    found = tuple(find_target(machine, text) for text in targets or ())
+    found = tuple(find_target(machine, text) for text in dict.fromkeys(targets or ()))
     result = audit(machine, rules, found, strict=strict)
     if output is Format.JSON:
         from iommu_inspect.render.documents import audit_document, to_json

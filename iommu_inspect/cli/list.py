@@ -56,15 +56,17 @@ def list_groups(
     """Show the groups, their devices and drivers, and who owns each group."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.cli.selection import Selection, check_exists, select
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.kernel.ownership import Ownership
-    from iommu_inspect.kernel.selection import Selection, select
 
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:
         raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
     machine = load(source, numeric=numeric, demo=demo)
     rules = rules_of(machine, semantics)
+    for word in filter(None, (f"group:{group}" if group else None, device)):
+        check_exists(machine, word)
     wanted = Selection(group, device, driver, class_, ownership)
     groups, ungrouped = select(machine, rules, wanted)
     if output is Format.JSON:

@@ -11,7 +11,6 @@ __all__ = [
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
     "PCIEPORT_MANAGED",
-    "PCI_STUB_MANAGED",
     "PROPOSED_SINGLE_DRIVER",
     "REQUIRE_DIRECT",
     "SINGLETON",
@@ -44,9 +43,6 @@ DMA_OWNER_BUSES = Citation(
     "commit 512881eacfa7",
     "bus: platform,amba,fsl-mc,PCI: Add device DMA ownership management",
     "in v5.19",
-)
-PCI_STUB_MANAGED = Citation(
-    "commit 18c7a349d072", "PCI: pci_stub: Set driver_managed_dma", "in v5.19"
 )
 PCIEPORT_MANAGED = Citation(
     "commit c7d469849747", "PCI: portdrv: Set driver_managed_dma", "in v5.19"

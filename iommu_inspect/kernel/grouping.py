@@ -32,7 +32,6 @@ __all__ = [
     "same_slot",
 ]
 
-_FIRST_VMD_DOMAIN = 0x10000
 _CONVENTIONAL_BRIDGES = (
     PcieType.PCIE_TO_PCI_BRIDGE,
     PcieType.PCI_TO_PCIE_BRIDGE,
@@ -166,7 +165,7 @@ class Grouping:
         address = device.pci_address
         if address is None:
             return Placement(None, Mechanism.UNKNOWN, None, "it is no PCI function")
-        if address.domain >= _FIRST_VMD_DOMAIN:
+        if device.is_below_vmd:
             return Placement(
                 None,
                 Mechanism.UNKNOWN,

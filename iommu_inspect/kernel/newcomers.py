@@ -7,6 +7,7 @@ from dataclasses import replace
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
 from iommu_inspect.kernel.binding import bind_answer
 from iommu_inspect.kernel.grouping import Grouping, Joins
+from iommu_inspect.kernel.ownership import has_vfio_driver
 from iommu_inspect.kernel.semantics import Era
 from iommu_inspect.kernel.state import (
     Outcome,
@@ -178,15 +179,34 @@ def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
     if capability is None:
         answer = Answer("-ENOENT", rule, "it has no SR-IOV capability")
         return done(machine, step, answer, group)
-    if wanted and physical.pci.virtfns:
-        answer = Answer("-EBUSY", rule, "it has virtual functions already")
+    if wanted == len(physical.pci.virtfns):
+        answer = Answer(OK, rule, "it has that many virtual functions already")
         return done(machine, step, answer, group)
     if wanted > capability.total_vfs:
         because = f"it can have {capability.total_vfs} virtual functions"
         return done(machine, step, Answer("-ERANGE", rule, because), group)
+    unable = _cannot_have_vfs(physical)
+    if unable is not None:
+        return done(machine, step, unable, group)
+    if wanted and physical.pci.virtfns:
+        answer = Answer("-EBUSY", rule, "it has virtual functions already")
+        return done(machine, step, answer, group)
     if not wanted:
         return _without_vfs(machine, step, physical, group)
     return _with_vfs(machine, step, physical, wanted)
+
+
+def _cannot_have_vfs(physical: Device) -> Answer | None:
+    """The driver makes virtual functions; none does without one."""
+    rule = "singleton-assumption"
+    if isinstance(physical.driver, Missing):
+        return Answer(UNKNOWN, rule, "the source does not tell its driver")
+    if physical.driver is None:
+        return Answer("-ENOENT", rule, "no driver is bound that could make them")
+    if has_vfio_driver(physical) is not False:
+        because = "vfio-pci makes them only with its parameter enable_sriov"
+        return Answer(UNKNOWN, rule, because)
+    return None
 
 
 def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Taken:

@@ -96,6 +96,8 @@ def attach_device(machine: Machine, device: Device, semantics: Semantics) -> Ans
 
 def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
     count = len(group.devices)
+    if not group.whole:
+        return Answer(UNKNOWN, "singleton-assumption", _NOT_WHOLE)
     if era.single_driver:
         refused = _refused_by_single_driver(device, group, era)
         if refused is not None:
@@ -109,6 +111,8 @@ def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
         )
     if group.is_noiommu is not False:
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
+    if _is_mediated(group):
+        return Answer(UNKNOWN, "no-iommu-mode", _MEDIATED)
     if group.held is not Held.FREE:
         return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
     refused = refused_attach(machine, group, era)
@@ -164,6 +168,8 @@ def _claim(machine: Machine, group: Group, era: Era) -> Answer:
         )
     if group.is_noiommu is not False:
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
+    if _is_mediated(group):
+        return Answer(UNKNOWN, "no-iommu-mode", _MEDIATED)
     return _refused_claim(machine, group, era) or Answer(
         OK,
         "mixed-ownership",
@@ -185,6 +191,8 @@ def _refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
         return Answer(
             UNKNOWN, "mixed-ownership", _cannot_tell(unknown), (DMA_OWNER_BUSES,)
         )
+    if not group.whole:
+        return Answer(UNKNOWN, "mixed-ownership", _NOT_WHOLE)
     if group.held is Held.BY_KERNEL_DOMAIN:
         return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
     return refused_claim(machine, group, era)
@@ -204,6 +212,8 @@ def _get_status(_machine: Machine, group: Group, era: Era) -> Answer:
     unknown = sharers.having(Role.UNKNOWN)
     if unknown:
         return Answer(UNKNOWN, "mixed-ownership", _cannot_tell(unknown), cite)
+    if not group.whole:
+        return Answer(UNKNOWN, "mixed-ownership", _NOT_WHOLE)
     return Answer(
         "viable",
         "mixed-ownership",
@@ -225,6 +235,8 @@ def _cannot_open(group: Group, era: Era) -> Answer | None:
     unknown += [d for d in sharers.having(Role.UNKNOWN) if d not in unknown]
     if unknown:
         return Answer(UNKNOWN, rule, _cannot_tell(unknown))
+    if not group.whole:
+        return Answer(UNKNOWN, rule, _NOT_WHOLE)
     return Answer(
         "-ENOENT",
         rule,
@@ -293,6 +305,9 @@ def _refused_type(machine: Machine) -> Answer | None:
     """Look for the module that serves type 1; nothing loads it on demand."""
     if machine.vfio.type1_loaded is True:
         return None
+    if machine.vfio.type1_loaded is False and "iommufd" in machine.kernel.features:
+        because = "iommufd may serve /dev/vfio/vfio in place of vfio_iommu_type1"
+        return Answer(UNKNOWN, "not-on-vfio", because)
     if machine.vfio.type1_loaded is False:
         return Answer("-ENODEV", "not-on-vfio", "vfio_iommu_type1 is not loaded")
     return Answer(
@@ -327,9 +342,12 @@ def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
 
 
 def _is_behind_vmd(device: Device) -> bool:
-    """VMD domains are numbered from 0x10000 (drivers/pci/controller/vmd.c)."""
-    address = device.pci_address
-    return address is not None and address.domain >= _FIRST_VMD_DOMAIN
+    """Behind a VMD a PCI root hangs below a PCI function."""
+    return device.is_below_vmd
+
+
+def _is_mediated(group: Group) -> bool:
+    return bool(group.devices) and all(d.bus == "mdev" for d in group.devices)
 
 
 def _accepted(machine: Machine) -> Answer:
@@ -350,11 +368,12 @@ def _cannot_tell(devices: tuple[Device, ...] | list[Device]) -> str:
     return f"the source does not tell what kind of driver is bound to {names}"
 
 
+_MEDIATED = "a mediated device's group is one that vfio makes up"
+_NOT_WHOLE = "the source does not show all members of the group"
 _HELD = {
     Held.BY_USER: "user space holds the group",
     Held.BY_KERNEL_DOMAIN: "a driver of the host attached a domain of its own",
 }
-_FIRST_VMD_DOMAIN = 0x10000
 _NO_IOMMU_BEHIND = "there may be no IOMMU behind this group"
 _ASK = {
     CLAIM: _claim,

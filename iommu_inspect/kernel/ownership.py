@@ -137,7 +137,7 @@ class GroupOwnership:
         kernel = bool(self.having(Role.KERNEL))
         if user and kernel:
             return Ownership.CONFLICT
-        if self.having(Role.UNKNOWN):
+        if self.having(Role.UNKNOWN) or not self.group.whole:
             return Ownership.UNKNOWN
         if user:
             return Ownership.USER

@@ -72,6 +72,7 @@ PROPOSED = Era(
     single_driver=True,
 )
 
+_FIRST_VFIO = (3, 6)
 # What exists only since a release, and so proves that the rules are not older.
 # Only things of the IOMMU and VFIO code itself: a distribution that takes one of
 # these into an older kernel takes the code around it along.
@@ -134,6 +135,8 @@ def named(name: str) -> Semantics:
         raise UnknownSemanticsError(
             f"{name!r} is no kernel release such as 6.12, nor auto, nor {PROPOSED.name}"
         )
+    if version < _FIRST_VFIO:
+        raise UnknownSemanticsError(f"{name!r}: VFIO came with release 3.6")
     return _from_release(name, version)
 
 

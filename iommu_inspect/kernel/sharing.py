@@ -120,8 +120,7 @@ def _unexplained(device: Device) -> str:
             "ACS cannot be seen: without root only 64 bytes of configuration space can "
             "be read; run as root, or look at 'lspci -vvv' as root"
         )
-    address = device.pci_address
-    if address is not None and address.domain > 0xFFFF:
+    if device.is_below_vmd:
         return "VMD: the device that translates for the whole domain is not shown"
     return (
         "isolation does not explain it: a quirk that configuration space does not "

@@ -140,12 +140,18 @@ def _override(machine: Machine, _era: Era, step: Step) -> Taken:
 def _claim(machine: Machine, era: Era, step: Step) -> Taken:
     """Open the group, set the container, set the IOMMU: the first refusal counts."""
     group = group_of_step(machine, step)
-    for operation in (GET_STATUS, SET_CONTAINER, SET_IOMMU):
+    status = group_operation(machine, group, GET_STATUS, only(era))
+    for operation in (SET_CONTAINER, SET_IOMMU):
         answer = group_operation(machine, group, operation, only(era))
-        status_is_no_refusal = answer.result in ("viable", "not-viable")
-        if answer.result != OK and not status_is_no_refusal:
+        if answer.result != OK:
             because = f"{operation}: {answer.because}"
             return done(machine, step, replace(answer, because=because), group)
+    if status.result == "not-viable":
+        because = (
+            "container and IOMMU are set, but the group is not viable "
+            f"({status.because}): VFIO_GROUP_GET_DEVICE_FD then returns -EINVAL"
+        )
+        answer = replace(answer, because=because)
     after = with_group(machine, group, replace(group, held=Held.BY_USER))
     return done(after, step, answer, group)
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
-__all__ = ["Fact", "Missing", "known", "map_fact", "value_or"]
+__all__ = ["Fact", "Missing", "map_fact", "value_or"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -28,11 +28,6 @@ class Missing(enum.Enum):
 
 
 Fact: TypeAlias = T | Missing
-
-
-def known(fact: Fact[T]) -> bool:
-    """Say whether the fact has a value."""
-    return not isinstance(fact, Missing)
 
 
 def value_or(fact: Fact[T], default: U) -> T | U:

@@ -9,7 +9,7 @@ __all__ = ["carries_code_back", "version_of"]
 # Kernels that carry later IOMMU and VFIO code under an old number: RHEL and its
 # rebuilds (".el8"), Oracle ("uek"), SUSE ("-150500.55-default").
 _VENDOR = re.compile(r"\.el\d+|uek|-1[0-9]0[0-9]00\.")
-_RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:[.\-+~_ ].*|rc\d.*)?", re.DOTALL)
+_RELEASE = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.\-+~_ ].*|rc\d.*)?", re.DOTALL)
 
 
 def version_of(release: str) -> tuple[int, int] | None:

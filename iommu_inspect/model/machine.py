@@ -165,6 +165,20 @@ class Device:
         return PciAddress.parse(self.address) if self.is_pci else None
 
     @property
+    def is_below_vmd(self) -> bool:
+        """Say whether a Volume Management Device is above this function.
+
+        Its domain then has a root of its own below a PCI function:
+        ``pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0``. Without the path the
+        number tells: VMD counts from 0x10000 (drivers/pci/controller/vmd.c).
+        """
+        if isinstance(self.path, Missing):
+            address = self.pci_address
+            return address is not None and address.domain >= 0x10000
+        above = self.path.split("/")[3:-1]
+        return self.is_pci and any(part.startswith("pci") for part in above)
+
+    @property
     def base_class(self) -> Fact[int]:
         """The upper 16 bits of the class code, ``0x0604`` for a PCI bridge."""
         code = self.ids.class_code
@@ -202,7 +216,8 @@ class Group:
     """One IOMMU group. ``id`` is a name made of digits; ids have gaps.
 
     ``type`` is that of the *default* domain, not of the current one: it says
-    nothing about who owns the group now.
+    nothing about who owns the group now. ``whole`` is false where the source does not
+    show all members, or contradicts itself about them.
     """
 
     id: str
@@ -211,6 +226,7 @@ class Group:
     name: Fact[str] = Missing.ABSENT
     reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
     held: Held = Held.FREE
+    whole: bool = True
 
     @property
     def is_noiommu(self) -> Fact[bool]:

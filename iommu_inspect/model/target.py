@@ -14,7 +14,11 @@ _MOST_NEAR_MISSES = 5
 
 
 class UnknownTargetError(ValueError):
-    """No device or group, or more than one, is what was asked for."""
+    """No device or group, or more than one (``several``), is what was asked for."""
+
+    def __init__(self, message: str, *, several: bool = False) -> None:
+        super().__init__(message)
+        self.several = several
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ def find_target(machine: Machine, text: str) -> Target:
         return Target(text, found[0], machine.group_of(found[0]))
     if found:
         raise UnknownTargetError(
-            f"{text!r} fits {len(found)} devices: {_some(found)}; name one of them"
+            f"{text!r} fits {len(found)} devices: {_some(found)}; name one of them",
+            several=True,
         )
     raise UnknownTargetError(f"no device is called {text!r}{_near(machine, text)}")
 
@@ -97,6 +102,8 @@ def _words(device: Device) -> list[str]:
 
 
 def _near(machine: Machine, text: str) -> str:
+    if machine.group(text) is not None:
+        return f"; a group is asked for as group:{text}"
     names = [device.address for device in machine.devices]
     wanted = PciAddress.parse(text)
     probe = str(wanted) if wanted else text

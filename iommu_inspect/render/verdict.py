@@ -27,6 +27,10 @@ _VERDICT_COLOURS = {
     Verdict.UNKNOWN: "yellow",
 }
 _MOST_NAMES = 3
+# The one thing that an opener finds out and a reader of sysfs cannot.
+_SUPPOSED = (
+    "(supposed that no other process has the group open: sysfs does not show that)"
+)
 
 
 def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> str:
@@ -41,6 +45,8 @@ def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> s
     if shown:
         more = f"(more about it: iommu-inspect explain {shown[0].rule})"
         last.append(fold(more, style.width))
+    if result.targets and result.verdict is Verdict.READY:
+        last.append(fold(_SUPPOSED, style.width))
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
     return "\n\n".join(blocks)

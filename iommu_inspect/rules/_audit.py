@@ -13,6 +13,7 @@ from iommu_inspect.kernel.operations import (
     SET_IOMMU,
     group_operation,
 )
+from iommu_inspect.kernel.ownership import Role
 from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.machine import Device, Machine
@@ -23,6 +24,7 @@ from iommu_inspect.rules.registry import RULES
 __all__ = ["Audit", "TargetVerdict", "Verdict", "audit"]
 
 _BY_SEVERITY = list(Severity)
+_OPERATIONS = (GET_STATUS, SET_CONTAINER, SET_IOMMU)
 
 
 class Verdict(enum.Enum):
@@ -73,7 +75,9 @@ def audit(
         findings = [_strictly(finding) for finding in findings]
     findings.sort(key=_order)
     verdicts = tuple(_judge(case, target, findings) for target in targets)
-    overall = _worst(v.verdict for v in verdicts) if targets else _of(findings)
+    overall = _worst(v.verdict for v in verdicts)
+    if not targets:
+        overall = _worst((_of(findings), _of_host(case)))
     return Audit(overall, verdicts, tuple(findings))
 
 
@@ -95,6 +99,16 @@ def _judge(case: Case, target: Target, findings: Iterable[Finding]) -> TargetVer
     return TargetVerdict(target, _worst((by_kernel, by_rules)), answers)
 
 
+def _of_host(case: Case) -> Verdict:
+    """Ask the kernel about every group that something of is on vfio already."""
+    return _worst(
+        _of_answer(group_operation(case.machine, group, operation, case.semantics))
+        for group in case.groups
+        if case.having(group, Role.VFIO)
+        for operation in _OPERATIONS
+    )
+
+
 def _answers(case: Case, target: Target) -> tuple[tuple[str, Answer], ...]:
     if target.group is None:
         return ()
@@ -103,7 +117,7 @@ def _answers(case: Case, target: Target) -> tuple[tuple[str, Answer], ...]:
             operation,
             group_operation(case.machine, target.group, operation, case.semantics),
         )
-        for operation in (GET_STATUS, SET_CONTAINER, SET_IOMMU)
+        for operation in _OPERATIONS
     )
 
 

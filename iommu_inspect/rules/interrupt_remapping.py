@@ -49,6 +49,15 @@ def _check(case: Case) -> Iterator[Finding]:
 
 
 def _unsafe(case: Case) -> Finding:
+    vfio = case.machine.vfio
+    commands = [
+        f"echo N > /sys/module/{module}/parameters/allow_unsafe_interrupts"
+        for module, on in (
+            ("vfio_iommu_type1", vfio.type1_allow_unsafe_interrupts),
+            ("iommufd", vfio.iommufd_allow_unsafe_interrupts),
+        )
+        if on is True
+    ]
     remapped = case.machine.interrupt_remapping is InterruptRemapping.ON
     message = (
         "allow_unsafe_interrupts is on: a guest may inject interrupts into the host"
@@ -62,10 +71,7 @@ def _unsafe(case: Case) -> Finding:
         group=None,
         devices=(),
         message=f"{message}.",
-        remedy=(
-            "Turn it off where interrupts are remapped:\n"
-            "echo N > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
-        ),
+        remedy="\n".join(["Turn it off where interrupts are remapped:", *commands]),
     )
 
 

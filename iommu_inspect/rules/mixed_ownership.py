@@ -21,6 +21,8 @@ ID = "mixed-ownership"
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
+    if not group.whole:
+        yield _not_whole(group)
     if not case.handed_over(group):
         if _may_be_mixed(case, group):
             for device in _perhaps_on_vfio(group):
@@ -47,6 +49,26 @@ def _perhaps_on_vfio(group: Group) -> tuple[Device, ...]:
         d
         for d in group.devices
         if has_vfio_driver(d) is None and d.is_bridge is not True
+    )
+
+
+def _not_whole(group: Group) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=group.id,
+        devices=tuple(d.address for d in group.devices),
+        message=(
+            f"The source does not show all members of group {group.id}, or says two "
+            "things about them: what it does not show may keep user space out."
+        ),
+        remedy=(
+            "Look at the group on the host itself:\n"
+            f"ls -l /sys/kernel/iommu_groups/{quoted(group.id)}/devices"
+        ),
+        references=(str(DMA_OWNER_BUSES),),
+        step=f"find out who is in group {group.id}",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.rules._words import quoted, shown
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -35,6 +36,9 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
     if not machine.groups or machine.group_of(device) is not None:
         return
+    if isinstance(device.group, Missing):
+        yield _untold_group(device)
+        return
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -53,6 +57,22 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     )
 
 
+def _untold_group(device: Device) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=None,
+        devices=(device.address,),
+        message=f"The source does not tell the group of {shown(device.address)}.",
+        remedy=(
+            "Look at the host itself:\n"
+            f"readlink {quoted(f'/sys/bus/pci/devices/{device.address}/iommu_group')}"
+        ),
+        step=f"find out the group of {shown(device.address)}",
+    )
+
+
 def _turn_on(machine: Machine) -> str:
     """Say what to do where the firmware has done its part."""
     command_line = value_or(machine.kernel.command_line, "")
@@ -60,14 +80,20 @@ def _turn_on(machine: Machine) -> str:
     off = [w for w in words if w in ("iommu=off", "intel_iommu=off", "amd_iommu=off")]
     if off:
         return f"Take {' and '.join(off)} off the kernel command line."
+    tables = value_or(machine.firmware_tables, ())
+    if "DMAR" not in tables:
+        return (
+            "Look for errors of AMD-Vi or the SMMU in dmesg, and for a kernel without "
+            "the driver (CONFIG_AMD_IOMMU, CONFIG_ARM_SMMU_V3); both need no parameter."
+        )
     if any(word.startswith("intel_iommu=on") for word in words):
         return (
             "The kernel command line asks for it already: look for DMAR errors in "
             "dmesg, and for a kernel without the driver (CONFIG_INTEL_IOMMU)."
         )
     return (
-        "Boot with intel_iommu=on (AMD and Arm need no parameter) and a kernel that "
-        "has the driver."
+        "Boot with intel_iommu=on and a kernel that has the driver "
+        "(CONFIG_INTEL_IOMMU)."
     )
 
 

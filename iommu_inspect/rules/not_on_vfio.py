@@ -45,7 +45,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
     loaded = case.machine.vfio.type1_loaded
     if not needed or loaded is True:
         return
-    unknown = isinstance(loaded, Missing)
+    by_iommufd = "iommufd" in case.machine.kernel.features
+    unknown = isinstance(loaded, Missing) or by_iommufd
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -53,8 +54,9 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         group=None,
         devices=(),
         message=(
-            "The source does not tell whether the module vfio_iommu_type1 is loaded; "
-            "without it VFIO_SET_IOMMU returns -ENODEV."
+            "The source does not tell whether the module vfio_iommu_type1 is loaded, "
+            "or iommufd serves in its place; without both VFIO_SET_IOMMU returns "
+            "-ENODEV."
             if unknown
             else "The module vfio_iommu_type1 is not loaded, and VFIO_SET_IOMMU does "
             "not load it: it returns -ENODEV."
@@ -73,13 +75,14 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         return  # no-iommu speaks of devices without a group
     if bound is None:
         return  # mixed-ownership says that the driver is not known
-    if device.is_bridge is True:
-        message = f"{shown(device.address)} is a bridge: it stays with the host."
+    if device.is_bridge is True or device.base_class in _CHIPSET:
+        kind = "bridge" if device.is_bridge is True else "part of the chipset"
+        message = f"{shown(device.address)} is a {kind}: it stays with the host."
         to_move = []
     else:
         message = (
             f"{shown(device.address)} is {bound_to(device)}; only a device on a vfio "
-            "driver can be opened by user space."
+            f"driver can be opened by user space.{_caution(device)}"
         )
         to_move = [device]
     yield Finding(
@@ -96,7 +99,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
 
 def _bind(devices: list[Device]) -> str:
     if not devices:
-        return "Hand over the devices below the bridge instead."
+        return "Hand over a device that is no bridge, below it or elsewhere."
     other = [d for d in devices if not d.is_pci]
     if other:
         return (
@@ -113,9 +116,28 @@ def _bind(devices: list[Device]) -> str:
     )
 
 
+# Disks, displays, networks: what a host is likely to need itself.
+_LIKELY_NEEDED = {
+    0x01: "It is a storage controller: the host's own disks may be behind it.",
+    0x02: "It is a network device: the host may be reached through it.",
+    0x03: "It is a display: the host's console may be on it.",
+}
+# Host bridges and ISA bridges: parts of the chipset.
+_CHIPSET = (0x0600, 0x0601)
+
+
+def _caution(device: Device) -> str:
+    """Say what a host may lose with a device, before it is told how to let it go."""
+    base = device.base_class
+    if device.driver is None or isinstance(base, Missing):
+        return ""
+    text = _LIKELY_NEEDED.get(base >> 8)
+    return f" {text}" if text else ""
+
+
 def _step(devices: list[Device]) -> str:
     if not devices:
-        return "choose a device below the bridge"
+        return "choose a device that is no bridge"
     driver = "vfio-pci" if all(d.is_pci for d in devices) else "a vfio driver"
     return f"bind {addresses(devices)} to {driver}"
 

@@ -19,7 +19,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     on_vfio = case.having(group, Role.VFIO)
     if not on_vfio:
         return
-    asked = [d for d in group.devices if case.is_target(d)]
+    asked = case.targets_in(group)
     forgotten = [d for d in on_vfio if asked and d not in asked]
     if forgotten:
         yield _finding(

@@ -17,7 +17,7 @@ ID = "singleton-assumption"
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     if len(group.devices) < 2:
         return
-    asked = tuple(d for d in group.devices if case.is_target(d))
+    asked = case.targets_in(group)
     subject = asked[0] if asked else _first_endpoint(group)
     singleton_check = any(era.singleton_check for era in case.semantics.eras)
     message = f"Group {group.id} has {len(group.devices)} devices: {subject.address}"
@@ -29,7 +29,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     message += "anagers that take one device per group refuse it."
     yield Finding(
         rule=ID,
-        severity=Severity.WARNING if case.handed_over(group) else Severity.INFO,
+        severity=_severity(case, group, subject),
         certainty=Certainty.KERNEL,
         group=group.id,
         devices=(
@@ -40,6 +40,14 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         remedy=_remedy(group, subject),
         references=(str(SINGLETON),),
     )
+
+
+def _severity(case: Case, group: Group, subject: Device) -> Severity:
+    """A card with its functions and its port is what people hand over all the time."""
+    others = [d for d in group.devices if d is not subject and d.is_bridge is not True]
+    strangers = [d for d in others if not _same_card(subject, d)]
+    matters = strangers and case.handed_over(group)
+    return Severity.WARNING if matters else Severity.INFO
 
 
 def _remedy(group: Group, subject: Device) -> str:
@@ -69,7 +77,7 @@ def _sharers(group: Group, subject: Device) -> str:
     strangers = [d for d in endpoints if not _same_card(subject, d)]
     parts = []
     if same_card:
-        parts.append(_counted(same_card, "other function", " of the same slot"))
+        parts.append(_counted(same_card, "other function", " of the same card"))
     if strangers:
         parts.append(_counted(strangers, "unrelated device"))
     if bridges:

@@ -16,9 +16,11 @@ __all__ = ["interrupt_remapping"]
 _REMAPPED = re.compile(r"IR-")
 # arm64: the GICv3 ITS isolates MSIs by device id ("ITS-MSI", "ITS-PCI-MSIX-...").
 _ISOLATED = re.compile(r"ITS-")
-# Other MSI controllers of arm64 (GICv2m, MBI, DesignWare) isolate nothing; old kernels
-# call their chips just "MSI". The interrupts of IOMMUs and timers are not asked.
-_NOT_REMAPPED = re.compile(r"(?!DMAR-|IOMMU-|HPET-)(?:\S*MSI|IO-APIC)")
+# Other MSI controllers isolate nothing; the interrupts of IOMMUs and timers are not
+# asked. What a platform that is neither x86 nor arm64 calls its chips proves nothing:
+# s390 isolates its plain "PCI-MSI".
+_OTHER_MSI = re.compile(r"(?!DMAR-|IOMMU-|HPET-)\S*MSI")
+_NOT_REMAPPED = re.compile(r"IO-APIC|XT-PIC|GICv2m|MBI-")
 
 
 def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
@@ -34,9 +36,12 @@ def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
     if any(_REMAPPED.match(name) for name in names):
         return InterruptRemapping.ON
     isolated = {name for name in names if _ISOLATED.match(name)}
-    if any(_NOT_REMAPPED.match(name) for name in names - isolated):
-        return Missing.ABSENT if isolated else InterruptRemapping.OFF
-    return InterruptRemapping.ON if isolated else Missing.ABSENT
+    if isolated:
+        others = any(_OTHER_MSI.match(name) for name in names - isolated)
+        return Missing.ABSENT if others else InterruptRemapping.ON
+    if any(_NOT_REMAPPED.match(name) for name in names):
+        return InterruptRemapping.OFF
+    return Missing.ABSENT
 
 
 def _chip_names(tree: Tree) -> Fact[frozenset[str]]:

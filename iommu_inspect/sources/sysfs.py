@@ -60,11 +60,11 @@ def read_machine(tree: Tree) -> Machine:
         drivers_known=_drivers_known(tree, buses),
         groups_known=groups_known,
     )
-    listed = _listed_members(tree, group_ids)
+    listed, partial = _listed_members(tree, group_ids, buses)
     paths = set(buses) | set(listed)
     overrides = _driver_overrides(tree, paths)
     devices = [
-        _with_group(device, listed.get(path))
+        _with_group(device, listed.get(path, ()))
         for path, device in [(path, reader.read(path, overrides)) for path in paths]
         if not _has_vanished(tree, path)
     ]
@@ -72,7 +72,7 @@ def read_machine(tree: Tree) -> Machine:
     return Machine(
         source=Source("live" if tree.live else "tree", tree.label),
         kernel=_kernel(tree, devices),
-        groups=_groups(tree, group_ids, devices),
+        groups=_groups(tree, group_ids, devices, partial | _contested(devices, listed)),
         ungrouped=tuple(d for d in devices if d.is_pci and _group_id(d) is None),
         groups_known=groups_known,
         iommus=_iommus(tree),
@@ -128,20 +128,45 @@ def _drivers_known(tree: Tree, buses: Iterable[str]) -> bool:
     return any(_has(tree, path, "driver") for path in buses)
 
 
-def _listed_members(tree: Tree, group_ids: Fact[tuple[str, ...]]) -> dict[str, str]:
-    """Return the group id by the path that each ``devices`` link resolves to.
+def _listed_members(
+    tree: Tree, group_ids: Fact[tuple[str, ...]], buses: Iterable[str]
+) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+    """Return the group ids by the path that each ``devices`` link resolves to.
 
     The links' own names are not parsed: two buses can have a device of one name,
-    and then the second link has a number behind it.
+    and then the second link has a number behind it. Only where a capture has no link,
+    the name has to do; such a member is one that nothing more is known of, unless a
+    bus shows a device of that name. The second result has the groups whose list of
+    members is not there.
     """
-    members: dict[str, str] = {}
+    by_name = {path.rpartition("/")[2]: path for path in buses}
+    members: dict[str, tuple[str, ...]] = {}
+    partial: set[str] = set()
     for group_id in () if isinstance(group_ids, Missing) else group_ids:
-        names = tree.names(f"{_GROUPS}/{group_id}/devices")
-        for name in () if isinstance(names, Missing) else names:
-            path = tree.target(f"{_GROUPS}/{group_id}/devices/{name}")
-            if not isinstance(path, Missing):
-                members[path] = group_id
-    return members
+        directory = f"{_GROUPS}/{group_id}/devices"
+        names = tree.names(directory)
+        if isinstance(names, Missing):
+            partial.add(group_id)
+            continue
+        for name in names:
+            path = tree.target(f"{directory}/{name}")
+            if isinstance(path, Missing):
+                path = by_name.get(name, f"{directory}/{name}")
+            members[path] = (*members.get(path, ()), group_id)
+    return members, partial
+
+
+def _contested(
+    devices: Iterable[Device], listed: dict[str, tuple[str, ...]]
+) -> set[str]:
+    """Return the groups of devices that the source puts into more than one."""
+    contested: set[str] = set()
+    for device in devices:
+        own = _group_id(device)
+        claims = {*listed.get(str(device.path), ()), *([own] if own else [])}
+        if len(claims) > 1:
+            contested |= claims
+    return contested
 
 
 def _driver_overrides(tree: Tree, paths: Iterable[str]) -> dict[str, Fact[str]]:
@@ -150,15 +175,18 @@ def _driver_overrides(tree: Tree, paths: Iterable[str]) -> dict[str, Fact[str]]:
     return {path: texts[file] for path, file in files.items()}
 
 
-def _with_group(device: Device, listed: str | None) -> Device:
+def _with_group(device: Device, listed: tuple[str, ...]) -> Device:
     """Let the group's own list complete a device that does not name its group."""
-    if listed is None or device.group == listed:
+    if not listed or _group_id(device):
         return device
-    return device if _group_id(device) else replace(device, group=listed)
+    return replace(device, group=listed[0])
 
 
 def _groups(
-    tree: Tree, group_ids: Fact[tuple[str, ...]], devices: Iterable[Device]
+    tree: Tree,
+    group_ids: Fact[tuple[str, ...]],
+    devices: Iterable[Device],
+    partial: set[str],
 ) -> tuple[Group, ...]:
     members: dict[str, list[Device]] = {}
     if not isinstance(group_ids, Missing):
@@ -176,6 +204,7 @@ def _groups(
             reserved_regions=map_fact(
                 tree.text(f"{_GROUPS}/{group_id}/reserved_regions"), _regions
             ),
+            whole=group_id not in partial,
         )
         for group_id in sorted(members, key=natural_key)
     )

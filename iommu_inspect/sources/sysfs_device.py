@@ -37,7 +37,7 @@ class DeviceReader:
         apart, because old kernels take the device lock for them.
         """
         address = path.rpartition("/")[2]
-        if not self._tree.exists(path):
+        if not self._tree.exists(path) or self._is_hollow(path):
             return Device(address=address, path=path, bus=_bus_of_path(path))
         bus = self._link_name(f"{path}/subsystem")
         return Device(
@@ -57,6 +57,15 @@ class DeviceReader:
             numa_node=self._parsed(f"{path}/numa_node", _numa_node),
         )
 
+    def _is_hollow(self, path: str) -> bool:
+        """Say whether a group's entry is not a device, but what is left of a link."""
+        if path.startswith("sys/devices/"):
+            return False
+        return not any(
+            self._tree.exists(f"{path}/{name}")
+            for name in ("uevent", "vendor", "subsystem")
+        )
+
     def _parsed(self, path: str, parse: Callable[[str], T]) -> Fact[T]:
         text = self._tree.text(path)
         if isinstance(text, Missing):
@@ -67,7 +76,11 @@ class DeviceReader:
             return Missing.UNREADABLE
 
     def _link_name(self, path: str) -> Fact[str]:
-        return map_fact(self._tree.target(path), _basename)
+        """Return what a link points to; a copy of it does not say that any more."""
+        target = self._tree.target(path)
+        if target is Missing.ABSENT and self._tree.exists(path):
+            return Missing.UNREADABLE
+        return map_fact(target, _basename)
 
     def _optional_link(self, path: str, absence_counts: bool) -> Fact[str | None]:
         name = self._link_name(path)

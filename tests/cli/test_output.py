@@ -224,7 +224,6 @@ def addresses(*words: str, source: Path = HALF) -> list[str]:
     ("words", "groups"),
     [
         (("--group", "15"), ["15"]),
-        (("--group", "99"), []),
         (("--ownership", "conflict"), ["15"]),
         (("--ownership", "none"), ["16"]),
         (("--ownership", "user"), ["13", "14"]),
@@ -254,9 +253,21 @@ def test_filters_on_groups_leave_ungrouped_devices_out() -> None:
 
 
 def test_a_filter_that_nothing_fits_says_so() -> None:
-    done = call("list", "--group", "99", "--from", HALF)
+    done = call("list", "--driver", "snd", "--from", HALF)
     assert (done.returncode, done.stdout) == (0, "")
     assert "no device fits" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [(("--group", "99"), "near are 16"), (("--device", "00:03.7"), "0000:00:03.1")],
+)
+def test_a_filter_on_what_does_not_exist_names_the_near_misses(
+    words: tuple[str, ...], near: str
+) -> None:
+    done = call("list", *words, "--from", HALF)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert near in done.stderr
 
 
 def test_predict_shows_only_the_targets_asked_for() -> None:

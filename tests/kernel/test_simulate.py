@@ -223,17 +223,27 @@ def test_a_bridge_to_conventional_pci_takes_the_newcomer_into_its_group() -> Non
     assert outcome.group == "5"
 
 
+ON_NVME = ("unbind=15:00.0", "bind=15:00.0,nvme")
+
+
 def test_virtual_functions_get_groups_of_their_own_below_a_clean_port() -> None:
-    simulation = take("sriov=15:00.0,2")
-    assert simulation.outcomes[0].group == "new"
+    simulation = take(*ON_NVME, "sriov=15:00.0,2")
+    assert simulation.outcomes[-1].group == "new"
     added = {d.address for d in simulation.after.devices} - {
         d.address for d in HOST.devices
     }
     # 15:00.0 is 0x1500; offset 0x80, stride 2.
     assert added == {"0000:15:10.0", "0000:15:10.2"}
-    assert results("sriov=15:00.0,2", "sriov=15:00.0,1")[-1] == "-EBUSY"
-    assert take("sriov=15:00.0,2", "sriov=15:00.0,0").after == HOST
-    assert results("sriov=15:00.0,9") == ["-ERANGE"]
+    some = (*ON_NVME, "sriov=15:00.0,2")
+    assert results(*some, "sriov=15:00.0,1")[-1] == "-EBUSY"
+    assert results(*some, "sriov=15:00.0,2")[-1] == "0"
+    assert take(*some, "sriov=15:00.0,0").after == take(*ON_NVME).after
+    assert results(*ON_NVME, "sriov=15:00.0,9")[-1] == "-ERANGE"
+
+
+def test_virtual_functions_need_a_driver_that_makes_them() -> None:
+    assert results("unbind=15:00.0", "sriov=15:00.0,2")[-1] == "-ENOENT"
+    assert results("sriov=15:00.0,2") == ["unknown"]  # vfio-pci, by its parameter
 
 
 def test_no_step_changes_the_machine_that_was_read() -> None:

@@ -89,7 +89,11 @@ def test_each_target_has_its_own_line_in_the_order_asked_for() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    text = audit_text(audit(machine(READY, MIXED), only(SINCE_6_6)), notes=True)
+    stranger = device("0000:05:00.0", "vfio-pci", group="9")
+    another = device("0000:06:00.0", "vfio-pci", group="9")
+    strangers = group(stranger, another, id="9")
+    host = machine(READY, MIXED, strangers)
+    text = audit_text(audit(host, only(SINCE_6_6)), notes=True)
     heads = [line for line in text.splitlines() if line.startswith(("e", "w", "i"))]
     order = [head.split(":")[0] for head in heads]
     assert order == sorted(order, key=["error", "warning", "info"].index)

@@ -156,7 +156,7 @@ CASES = [
         "singleton-assumption",
         HALF,
         ("00:01.0",),
-        ((W, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),
     ),
     Expected(
         "singleton-assumption",

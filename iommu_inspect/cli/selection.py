@@ -10,8 +10,9 @@ from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.pci_class import class_name
+from iommu_inspect.model.target import UnknownTargetError, find_target
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "check_exists", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,16 @@ def _of_class(device: Device, text: str) -> bool:
     wanted = text.lower().removeprefix("0x")
     name = class_name(code) or ""
     return f"{code:06x}".startswith(wanted) or wanted in name.lower()
+
+
+def check_exists(machine: Machine, text: str) -> None:
+    """Refuse a group or device that is nowhere, with what is near it.
+
+    Raises:
+        UnknownTargetError: nothing fits; that several devices fit is no error here.
+    """
+    try:
+        find_target(machine, text)
+    except UnknownTargetError as error:
+        if not error.several:
+            raise

@@ -1,0 +1,108 @@
+"""``why`` as its users run it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from running import call
+from shared import KERNELS, SHARED, SYSFS, needs_shared
+
+from iommu_inspect.kernel.recompute import recompute
+from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.tree import open_path
+
+DEMO = str(resources.files("iommu_inspect").joinpath("demo.tar.gz"))
+
+
+def document(*devices: str, source: str | Path = DEMO) -> dict[str, Any]:
+    done = call("why", *devices, "--from", source, "--format", "json")
+    found: dict[str, Any] = json.loads(done.stdout)
+    file = resources.files("iommu_inspect").joinpath("schemas/why-1.json")
+    jsonschema.Draft202012Validator(json.loads(file.read_text())).validate(found)
+    return found
+
+
+def mechanisms(found: dict[str, Any]) -> dict[str, str]:
+    return {reason["with"]: reason["mechanism"] for reason in found["reasons"]}
+
+
+def test_a_conventional_bridge_is_why_what_is_behind_it_shares_a_group() -> None:
+    found = document("03:01.0")
+    assert found["members"] == ["0000:02:00.0", "0000:03:01.0", "0000:03:02.0"]
+    assert set(mechanisms(found).values()) == {"dma-alias"}
+    assert {reason["at"] for reason in found["reasons"]} == {"0000:02:00.0"}
+    assert found["recomputed"]["agrees"] is True
+    assert found["growth"]["can_grow"] == "yes"
+
+
+def test_functions_of_one_slot_share_a_group_without_acs() -> None:
+    found = document("00:1f.2")
+    assert set(mechanisms(found).values()) == {"multifunction"}
+
+
+def test_a_card_below_a_port_with_acs_is_alone_and_sealed() -> None:
+    found = document("01:00.0")
+    assert found["reasons"] == []
+    assert [hop["isolates"] for hop in found["path"]] == [True, True]
+    port = found["path"][1]
+    assert int(port["acs_enabled"], 16) & 0x1D == 0x1D
+    assert found["growth"]["can_grow"] == "no"
+
+
+def test_two_devices_give_two_answers() -> None:
+    found = document("03:01.0", "01:00.0")
+    assert [d["address"] for d in found["devices"]] == ["0000:03:01.0", "0000:01:00.0"]
+
+
+def test_the_text_fits_and_says_where_isolation_is_lost() -> None:
+    done = call("why", "03:01.0", "--from", DEMO)
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert "bridge to conventional PCI  NO" in done.stdout
+
+
+def test_without_root_the_members_are_named_and_nothing_is_guessed(
+    tmp_path: Path,
+) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("the collection of captures is not beside the checkout")
+    copy = tmp_path / "tree"
+    shutil.unpack_archive(SHARED / "real-kernels/6.12/after.tar.gz", copy, filter="tar")
+    for config in copy.rglob("config"):
+        config.write_bytes(config.read_bytes()[:64])
+    found = document("00:1f.2", source=copy)
+    assert len(found["members"]) == 3
+    assert set(mechanisms(found).values()) == {"unknown"}
+    assert "root" in found["reasons"][0]["evidence"]
+    assert found["recomputed"]["agrees"] is None
+    assert found["growth"]["can_grow"] != "no"
+
+
+def test_a_device_without_a_group_is_said_to_have_none() -> None:
+    done = call("why", "0001:01:00.0", "--from", SYSFS / "platform-members")
+    assert "has no IOMMU group" in done.stdout
+
+
+@needs_shared
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("state", ["before", "after"])
+def test_recomputed_groups_are_those_of_the_kernel(kernel: str, state: str) -> None:
+    tar = SHARED / "real-kernels" / kernel / f"{state}.tar.gz"
+    machine = read_machine(open_path(str(tar)))
+    found = recompute(machine)
+    assert len(machine.groups) == 8
+    assert [found.agreement(g).agrees for g in machine.groups] == [True] * 8
+
+
+@needs_shared
+def test_on_a_real_laptop_no_group_is_recomputed_wrongly() -> None:
+    """It was captured without configuration space: much is unknown, nothing wrong."""
+    tar = next((SHARED / "ghw").glob("linux-amd64-415*.tar.gz"))
+    machine = read_machine(open_path(str(tar)))
+    found = recompute(machine)
+    assert False not in [found.agreement(g).agrees for g in machine.groups]
