@@ -82,7 +82,7 @@ def main() -> None:
     from iommu_inspect.kernel.semantics import UnknownSemanticsError
     from iommu_inspect.kernel.steps import BadStepError
     from iommu_inspect.model.target import UnknownTargetError
-    from iommu_inspect.render.text import printable
+    from iommu_inspect.model.text import printable
     from iommu_inspect.sources.errors import SourceError
 
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.semantics import Era, Semantics
 
-__all__ = ["NOT_APPLICABLE", "OK", "UNKNOWN", "Answer", "across_eras"]
+__all__ = ["NOT_APPLICABLE", "OK", "UNKNOWN", "Answer", "across_eras", "differing"]
 
 OK = "0"
 UNKNOWN = "unknown"
@@ -37,13 +37,16 @@ def across_eras(semantics: Semantics, ask: Callable[[Era], Answer]) -> Answer:
     newest = answers[-1]
     if len({answer.result for answer in answers}) == 1:
         return newest
-    spans: list[str] = []
-    for era, answer in zip(semantics.eras, answers, strict=True):
-        spans.append(f"{answer.result} {era.name}")
     references = tuple(era.origin for era in semantics.eras[1:] if era.origin)
-    return Answer(
-        UNKNOWN,
-        newest.rule,
-        f"it depends on the kernel ({semantics.basis}): {', '.join(spans)}",
-        references,
-    )
+    return Answer(UNKNOWN, newest.rule, differing(semantics.eras, answers), references)
+
+
+def differing(eras: Sequence[Era], answers: Sequence[Answer]) -> str:
+    """Say which kernels answer what, neighbours that agree taken together."""
+    spans: list[str] = []
+    for index, (era, answer) in enumerate(zip(eras, answers, strict=True)):
+        if index and answers[index - 1].result == answer.result:
+            continue
+        since = "" if not index else f" since v{era.since[0]}.{era.since[1]}"
+        spans.append(f"{answer.result}{since}")
+    return f"it depends on the kernel: {', '.join(spans)}"

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from iommu_inspect.kernel.answers import NOT_APPLICABLE, OK, UNKNOWN, Answer
+from iommu_inspect.kernel.answers import (
+    NOT_APPLICABLE,
+    OK,
+    UNKNOWN,
+    Answer,
+    differing,
+)
 from iommu_inspect.kernel.binding import bind_answer
 from iommu_inspect.kernel.newcomers import hotplug, sriov, unplug
 from iommu_inspect.kernel.operations import (
@@ -67,11 +73,7 @@ def simulate(
         results = {outcome.answer.result for outcome in found}
         outcome = found[-1]
         if len(results) > 1:
-            spans = ", ".join(
-                f"{o.answer.result} {era.name}"
-                for o, era in zip(found, semantics.eras, strict=True)
-            )
-            because = f"it depends on the kernel ({semantics.basis}): {spans}"
+            because = differing(semantics.eras, [o.answer for o in found])
             outcome = replace(
                 outcome, answer=replace(outcome.answer, result=UNKNOWN, because=because)
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from iommu_inspect.render.text import printable
+from iommu_inspect.model.text import printable
 
 __all__ = ["PLAIN", "Paint", "Style", "table"]
 

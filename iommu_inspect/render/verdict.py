@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from iommu_inspect.kernel.answers import OK
+from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style
-from iommu_inspect.render.text import fold, printable
+from iommu_inspect.render.text import fold
 from iommu_inspect.rules import (
     Audit,
     Certainty,

@@ -11,9 +11,10 @@ from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.kernel.sharing import Hop, Reason, Sharing
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Acs, Machine, PcieType
+from iommu_inspect.model.text import printable
 from iommu_inspect.render.documents import head
 from iommu_inspect.render.layout import PLAIN, Style, table
-from iommu_inspect.render.text import fold, printable
+from iommu_inspect.render.text import fold
 
 __all__ = ["why_document", "why_text"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
+from iommu_inspect.model.text import printable
 
 __all__ = [
     "addresses",
@@ -29,7 +30,7 @@ def listed(words: Iterable[str]) -> str:
 
 def shown(name: str) -> str:
     """Return a name for use in prose, where a newline in it would begin a command."""
-    return name if name.isprintable() else "".join(map(_escape, name))
+    return printable(name)
 
 
 def quoted(text: str) -> str:
@@ -37,19 +38,10 @@ def quoted(text: str) -> str:
 
     Names come from the source, which may be anybody's.
     """
-    if text.isprintable():
+    if text == printable(text):
         return shlex.quote(text)
-    characters = (f"\\{c}" if c in "'\\" else _escape(c) for c in text)
+    characters = (f"\\{c}" if c in "'\\" else printable(c) for c in text)
     return f"$'{''.join(characters)}'"
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if character.isprintable():
-        return character
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x80 else f"\\U{code:08x}"
 
 
 def addresses(devices: Iterable[Device]) -> str:

@@ -17,14 +17,15 @@ from iommu_inspect.kernel.operations import (
     SET_IOMMU,
     group_operation,
 )
-from iommu_inspect.kernel.ownership import Role, ownership, role
-from iommu_inspect.kernel.semantics import Era, Semantics
+from iommu_inspect.kernel.ownership import Ownership, Role, ownership, role
+from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import (
     Device,
     Group,
     InterruptRemapping,
     Machine,
+    PciPlacement,
     ReservedRegion,
     VfioSettings,
 )
@@ -162,12 +163,24 @@ def test_the_order_of_members_changes_nothing(
     assert ownership(only_group(shuffled), rules) is ownership(only_group(host), rules)
 
 
-@given(machines(), eras)
-def test_a_role_never_depends_on_the_neighbours(host: Machine, era: Era) -> None:
-    for member in only_group(host).devices:
-        alone = role(member, era)
-        assert isinstance(alone, Role)
-        assert (alone is Role.VFIO) <= (member.driver is not None)
+@given(machines(), semantics, st.data())
+def test_binding_a_kernel_driver_makes_an_endpoint_block_its_group(
+    host: Machine, rules: Semantics, data: st.DataObject
+) -> None:
+    index = data.draw(st.integers(0, len(only_group(host).devices) - 1))
+    devices = [
+        replace(d, driver="e1000e", bus="pci", pci=PciPlacement(0), vfio_devices=())
+        if i == index
+        else d
+        for i, d in enumerate(only_group(host).devices)
+    ]
+    bound = with_members(host, *devices)
+    state = ownership(only_group(bound), rules)
+    assert state is not Ownership.NONE and state is not Ownership.USER
+    status = group_operation(bound, only_group(bound), GET_STATUS, rules).result
+    assert status in ("not-viable", "-ENOENT", "unknown") or (
+        only_group(bound).is_noiommu is True
+    )
 
 
 def losses(value: Any) -> Iterator[Any]:
@@ -198,9 +211,46 @@ def test_losing_a_fact_never_makes_a_target_ready(
             assert before is Verdict.READY
 
 
-def test_the_losses_cover_every_kind_of_fact() -> None:
+def lost_fields(value: Any) -> set[str]:
+    """The names of all facts of a machine and of what is in it."""
+    if isinstance(value, tuple):
+        return {name for item in value for name in lost_fields(item)}
+    if not is_dataclass(value) or isinstance(value, type):
+        return set()
+    found = {f.name for f in fields(value) if "Fact[" in str(f.type)}
+    return found.union(*(lost_fields(getattr(value, f.name)) for f in fields(value)))
+
+
+def test_every_fact_that_a_verdict_rests_on_is_lost_in_turn() -> None:
     host = machine(group(device("0000:01:00.0", "vfio-pci")))
-    assert sum(1 for _ in losses(host)) > 20
+    assert lost_fields(host) >= {
+        *("driver", "bus", "group", "vfio_devices", "header_type", "class_code"),
+        *("reserved_regions", "name", "type", "interrupt_remapping", "iommus"),
+        *("type1_loaded", "type1_allow_unsafe_interrupts", "release"),
+    }
+    assert len(list(losses(host))) >= 20
+
+
+@given(machines(), semantics)
+def test_a_group_that_is_not_shown_whole_is_never_ready(
+    host: Machine, rules: Semantics
+) -> None:
+    partial = replace(host, groups=(replace(only_group(host), whole=False),))
+    assert verdict_of(partial, rules) is not Verdict.READY
+    assert audit(partial, rules).verdict is not Verdict.READY
+
+
+@given(machines(), semantics)
+def test_a_host_is_in_order_only_if_what_is_on_vfio_can_be_opened(
+    host: Machine, rules: Semantics
+) -> None:
+    claimed = any(
+        role(d, era) is Role.VFIO
+        for d in only_group(host).devices
+        for era in rules.eras
+    )
+    if claimed and audit(host, rules).verdict is Verdict.READY:
+        assert answers(host, rules)[1:] == ["viable", "0", "0"]
 
 
 @given(machines(), semantics)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style, table
-from iommu_inspect.render.text import fold, printable
+from iommu_inspect.render.text import fold
 
 
 @given(st.text(st.characters()))
