@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check clean
+.PHONY: demo test check lab lab-quick lab-random clean
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -19,6 +19,27 @@ check: $(DEV_STAMP)  ## lint, types, imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The lab boots real kernels under QEMU; it skips, and says so, where it cannot.
+LAB := $(BIN)/python -m lab
+SEED ?= 1
+N ?= 200
+RANDOM_KERNELS ?= 5.10,6.12
+
+lab: $(DEV_STAMP)  ## all machines, kernels and seeds, and docs/conformance.md (hours)
+	@status=0; \
+	$(LAB) run --skip || status=1; \
+	$(LAB) random --seed $(SEED) --count $(N) --kernels $(RANDOM_KERNELS) --skip \
+		|| status=1; \
+	$(LAB) live --machines reference,sriov,arm-smmu --skip || status=1; \
+	$(LAB) report --skip || status=1; \
+	exit $$status
+
+lab-quick: $(DEV_STAMP)  ## two kernels, a few machines: what CI runs
+	$(LAB) quick --skip
+
+lab-random: $(DEV_STAMP)  ## N random machines from SEED on: make lab-random SEED=7 N=1
+	$(LAB) random --seed $(SEED) --count $(N) --kernels $(RANDOM_KERNELS) --skip
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

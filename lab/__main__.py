@@ -1,16 +1,39 @@
-"""``python -m lab``: fetch kernels, boot machines, print what they answer."""
+"""``python -m lab``: boot real kernels, ask them, and hold the tool against them."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from lab.errors import LabError
+from lab import shrink
+from lab.campaign import (
+    QUICK_KERNELS,
+    QUICK_MACHINES,
+    QUICK_SEEDS,
+    Pair,
+    declared,
+    evidence_root,
+    find_kernels,
+    random_pairs,
+)
+from lab.errors import LabError, Unavailable
+from lab.evidence import load_all
+from lab.fixtures import FIXTURES, write_fixtures
+from lab.generate import guest_commands
 from lab.guest import GuestError, boot
-from lab.initramfs import prepare
-from lab.kernels import KERNELS, fetch, find_kernel
+from lab.judge import judge
+from lab.kernels import KERNELS, find_kernel
+from lab.live import run_live
 from lab.machines import MACHINES, find_machine
+from lab.needs import images, is_ci
+from lab.report import boot_of, render
+from lab.run import Job, run_all
+
+_ALL = ",".join(KERNELS)
+_AMD64 = ",".join(name for name, k in KERNELS.items() if k.architecture == "amd64")
 
 
 def say(text: str) -> None:
@@ -18,18 +41,24 @@ def say(text: str) -> None:
     print(f"lab: {text}", file=sys.stderr, flush=True)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except Unavailable as error:
+        if getattr(options, "skip", False) and not is_ci():
+            say(f"skipped: {error}")
+            return 0
+        say(str(error))
     except GuestError as error:
         print(error.log[-4000:], file=sys.stderr)
-        print(f"lab: {error}", file=sys.stderr)
-        return 1
+        say(str(error))
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
-        return 1
+        say(str(error))
+    except OSError as error:
+        say(f"{error.strerror or error}: {error.filename or 'the lab stopped'}")
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,14 +77,56 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--plug", action="append", default=[], metavar="NAME")
     part.add_argument("--capture", type=Path, metavar="FILE")
     part.set_defaults(run=_boot)
+
+    part = commands.add_parser("run", help="boot machines, compare every answer")
+    part.add_argument("--machines", default="all", metavar="A,B|all")
+    _run_options(part, _ALL)
+    part.set_defaults(run=_run)
+    part = commands.add_parser("random", help="the same with random machines")
+    part.add_argument("--seed", type=int, default=1, help="the first one")
+    part.add_argument("--count", type=int, default=1, help="how many seeds")
+    part.add_argument("--steps", type=int, default=6, help="steps for each machine")
+    _run_options(part, _AMD64)
+    part.set_defaults(run=_random)
+    part = commands.add_parser("quick", help="what CI runs")
+    _run_options(part, ",".join(QUICK_KERNELS))
+    part.set_defaults(run=_quick)
+    part = commands.add_parser("repeat", help="boot what a failure was shrunk to")
+    shrink.add_arguments(part)
+    part.set_defaults(run=_repeat)
+    part = commands.add_parser("live", help="run the tool in the guest, compare")
+    part.add_argument("--machines", default="reference", metavar="A,B|all")
+    _run_options(part, _ALL)
+    part.set_defaults(run=_live)
+
+    part = commands.add_parser("judge", help="compare again, without booting")
+    part.add_argument("evidence", nargs="*", type=Path)
+    part.set_defaults(run=_judge)
+    part = commands.add_parser("report", help="write docs/conformance.md")
+    part.add_argument("evidence", nargs="*", type=Path)
+    part.add_argument("--out", type=Path, default=Path("docs/conformance.md"))
+    part.add_argument("--command", default="make lab", help="what made the evidence")
+    part.add_argument("--skip", action="store_true", help="succeed without evidence")
+    part.set_defaults(run=_report)
+    part = commands.add_parser("fixtures", help="cut fixtures for the tests")
+    part.add_argument("evidence", nargs="*", type=Path)
+    part.add_argument("--into", type=Path, default=FIXTURES)
+    part.set_defaults(run=_fixtures)
     return parser
 
 
+def _run_options(part: argparse.ArgumentParser, kernels: str) -> None:
+    part.add_argument("--kernels", default=kernels, metavar="A,B|all")
+    part.add_argument("--jobs", type=int, default=2, help="guests at a time")
+    part.add_argument("--evidence", type=Path, help="where to keep what was seen")
+    part.add_argument(
+        "--skip", action="store_true", help="succeed where QEMU or packages are missing"
+    )
+
+
 def _fetch(options: argparse.Namespace) -> int:
-    for name in options.kernel:
-        image = fetch(find_kernel(name), say)
-        prepare(image, say)
-        print(f"{name}: {image.release} ({image.version})")
+    for image in images(map(find_kernel, options.kernel), say).values():
+        print(f"{image.kernel.name}: {image.release} ({image.version})")
     return 0
 
 
@@ -63,20 +134,20 @@ def _list(_: argparse.Namespace) -> int:
     for kernel in KERNELS.values():
         print(f"kernel {kernel.name:12} {kernel.suites[0]}")
     for machine in MACHINES.values():
-        print(f"machine {machine.name:16} {machine.description}")
+        print(f"machine {machine.name:22} {machine.description}")
     return 0
 
 
 def _boot(options: argparse.Namespace) -> int:
     machine = find_machine(options.machine)
-    image = fetch(find_kernel(options.kernel), say)
-    with boot(machine, image, say) as guest:
+    kernel = find_kernel(options.kernel)
+    with boot(machine, images([kernel], say)[kernel.name], say) as guest:
         commands = [f"give {pair.replace('=', ' ')}" for pair in options.give]
         commands += ["groups", "chips", *options.do, "ask_all", "oracle_all"]
         for name in options.plug:
             guest.plug(name)
         for text in commands:
-            answer = guest.command(text)
+            answer = guest.do(text)
             print(f"> {text}")
             for line in answer.lines:
                 print(line)
@@ -86,6 +157,114 @@ def _boot(options: argparse.Namespace) -> int:
             options.capture.write_bytes(guest.capture())
         print("> log")
         print(guest.log())
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    return _go(options, declared(options.machines, find_kernels(options.kernels)))
+
+
+def _random(options: argparse.Namespace) -> int:
+    seeds = range(options.seed, options.seed + options.count)
+    kernels = find_kernels(options.kernels)
+    return _go(options, random_pairs(seeds, kernels, options.steps))
+
+
+def _quick(options: argparse.Namespace) -> int:
+    kernels = find_kernels(options.kernels)
+    pairs = declared(",".join(QUICK_MACHINES), kernels)
+    pairs += random_pairs(QUICK_SEEDS, kernels)
+    status = _go(options, pairs)
+    live = declared(QUICK_MACHINES[0], kernels[-1:])
+    return _compare_live(live) or status
+
+
+def _go(options: argparse.Namespace, pairs: Sequence[Pair]) -> int:
+    """Boot and compare; the status is 1 after a wrong answer or a failed boot."""
+    ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    jobs = [Job(machine, ready[kernel.name], seed) for machine, kernel, seed in pairs]
+    root = options.evidence or evidence_root()
+    say(f"{len(jobs)} boots, {options.jobs} at a time; what they show is in {root}")
+    records, failed = run_all(jobs, root, say, options.jobs)
+    wrong = [record for record in records if record.outcome == "wrong"]
+    unknown = sum(record.outcome == "unknown" for record in records)
+    say(
+        f"{len(records)} answers compared: {len(wrong)} wrong, {unknown} unknown; "
+        f"{failed} of {len(jobs)} boots failed"
+    )
+    for job in jobs:
+        mine = [r for r in wrong if r.machine == job.machine.name]
+        if any(r.kernel == job.image.kernel.name for r in mine):
+            say(f"again: {_command(job)}")
+    return 1 if wrong or failed else 0
+
+
+def _command(job: Job) -> str:
+    kernel = job.image.kernel.name
+    if job.seed is not None:
+        return f"python -m lab random --seed {job.seed} --kernels {kernel}"
+    return f"python -m lab run --machines {job.machine.name} --kernels {kernel}"
+
+
+def _repeat(options: argparse.Namespace) -> int:
+    machine, steps = shrink.read_arguments(options)
+    machine = replace(machine, states=((), *map(guest_commands, steps)))
+    options.jobs, options.evidence = 1, evidence_root().parent / "repeated"
+    return _go(options, [(machine, find_kernel(options.kernel), None)])
+
+
+def _live(options: argparse.Namespace) -> int:
+    pairs = declared(options.machines, find_kernels(options.kernels))
+    return _compare_live(pairs)
+
+
+def _compare_live(pairs: Sequence[Pair]) -> int:
+    ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    compared = different = 0
+    for machine, kernel, _ in pairs:
+        for name, difference in run_live(machine, ready[kernel.name], say):
+            compared += 1
+            if difference is not None:
+                different += 1
+                say(f"DIFFERENT {name}: {difference}")
+    say(f"{compared} documents made live: {different} differ from the captures'")
+    return 1 if different else 0
+
+
+def _folders(options: argparse.Namespace) -> list[Path]:
+    return options.evidence or [evidence_root()]
+
+
+def _judge(options: argparse.Namespace) -> int:
+    wrong = 0
+    for folder in _folders(options):
+        for evidence in load_all(folder):
+            for record in judge(evidence):
+                if record.outcome != "right":
+                    print(f"{record.outcome}: {record}")
+                wrong += record.outcome == "wrong"
+    return 1 if wrong else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    boots = [
+        boot_of(evidence, judge(evidence))
+        for folder in _folders(options)
+        for evidence in load_all(folder)
+    ]
+    if not boots:
+        raise Unavailable(f"no evidence in {', '.join(map(str, _folders(options)))}")
+    options.out.write_text(render(boots, options.command))
+    say(f"wrote {options.out}: {len(boots)} boots")
+    return 0
+
+
+def _fixtures(options: argparse.Namespace) -> int:
+    count = sum(
+        write_fixtures(folder, options.into, say=say) for folder in _folders(options)
+    )
+    if not count:
+        raise LabError("no evidence that a fixture could be cut from")
     return 0
 
 

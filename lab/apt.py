@@ -8,6 +8,7 @@ taken from the host: the mirror its sources name, and its ``Acquire`` settings
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import cache_root
-from lab.errors import LabError
+from lab.errors import LabError, Unavailable
 
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -69,7 +70,7 @@ class Archive:
     def refresh(self) -> None:
         """Write the private configuration and fetch the package lists."""
         if not KEYRING.is_file():
-            raise LabError(f"{KEYRING} is missing: install debian-archive-keyring")
+            raise Unavailable(f"{KEYRING} is missing: install debian-archive-keyring")
         state = self.state
         for part in ("lists/partial", "cache/archives/partial", "preferences"):
             (state / part).mkdir(parents=True, exist_ok=True)
@@ -154,7 +155,12 @@ class Archive:
             "APT_CONFIG": str(self.state / "apt.conf"),
             "LC_ALL": "C",
         }
-        return run(command, cwd=cwd, env=environment, seconds=DOWNLOAD_SECONDS)
+        try:
+            return run(command, cwd=cwd, env=environment, seconds=DOWNLOAD_SECONDS)
+        except LabError as error:
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise
+            raise Unavailable(str(error)) from error
 
 
 def _host_settings() -> str:
@@ -183,7 +189,7 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise LabError(f"{words[0]} is not installed") from error
+        raise Unavailable(f"{words[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
         raise LabError(f"gave up after {seconds:g} s: {' '.join(words)}") from error
     if done.returncode:

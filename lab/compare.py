@@ -10,7 +10,7 @@ from iommu_inspect.kernel.ownership import Ownership, ownership
 from iommu_inspect.kernel.recompute import recompute
 from iommu_inspect.kernel.semantics import Semantics, applicable
 from iommu_inspect.kernel.simulate import Simulation
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.machine import Held, Machine
 from lab.truth import Truth
 
 __all__ = ["Comparison", "compare_simulation", "compare_state", "compare_user"]
@@ -61,13 +61,14 @@ def _groups(machine: Machine, truth: Truth) -> Iterator[Comparison]:
 def _ownership(
     machine: Machine, semantics: Semantics, truth: Truth
 ) -> Iterator[Comparison]:
-    """Since v5.19 the kernel says whether an ordinary driver counts for a group."""
+    """Since v5.19 the kernel says whether a driver or a user owns a group's DMA."""
     for group_id, claimed in truth.claimed.items():
         group = machine.group(group_id)
         if group is None:
             continue
         state = ownership(group, semantics)
         counted = state in (Ownership.KERNEL, Ownership.CONFLICT)
+        counted = counted or group.held is Held.BY_USER
         got = "unknown" if state is Ownership.UNKNOWN else str(counted)
         yield Comparison("list ownership", group_id, str(claimed), got, state.value)
 

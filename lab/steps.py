@@ -8,7 +8,7 @@ from lab.guest import Answer, Guest
 from lab.machines import Machine as Hardware
 from lab.truth import result_of
 
-__all__ = ["answer_of", "whatif_steps"]
+__all__ = ["answer_of", "newcomers_with_drivers", "whatif_steps"]
 
 
 def whatif_steps(
@@ -50,6 +50,26 @@ def whatif_steps(
             return [f"unplug={resolve(name)}"]
         case _:
             return None
+
+
+def newcomers_with_drivers(steps: list[str], guest: Guest) -> list[str]:
+    """Add the driver that bound by itself to a card that was plugged in."""
+    found = []
+    for step in steps:
+        verb, _, port = step.partition("=")
+        driver = _driver_below(port, guest) if verb == "hotplug" else None
+        found.append(f"{step},0200,{driver}" if driver else step)
+    return found
+
+
+def _driver_below(port: str, guest: Guest) -> str | None:
+    pattern = f"/sys/bus/pci/devices/{port}/0000:*/driver"
+    links = guest.command(f"shell ls -d {pattern}").lines
+    links = tuple(line for line in links if line.startswith("/sys"))
+    if not links:
+        return None
+    lines = guest.command(f"shell readlink {links[-1]}").lines
+    return lines[0].rpartition("/")[2] if lines else None
 
 
 def answer_of(command: str, answer: Answer) -> str | None:

@@ -5,8 +5,8 @@
  *	ask group NAME		open /dev/vfio/NAME, status, container, type
  *	ask empty		VFIO_SET_IOMMU on a container without a group
  *	ask device NAME		bind /dev/vfio/devices/NAME to an iommufd
- *	ask claim NAME		hold group and container until killed
- *	ask bind NAME		hold a bound device node until killed
+ *	ask claim NAME		hold group and container until killed, if allowed
+ *	ask bind NAME		hold a bound device node until killed, if allowed
  *	ask write PATH TEXT	write() TEXT to PATH and print what it returned
  *
  * Answers are lines "TRUTH KIND KEY=VALUE ...": 0 where a call worked, -ERRNO
@@ -120,7 +120,7 @@ static void ask_empty(void)
 	       show(has_type), show(set_iommu));
 }
 
-static void ask_device(const char *kind, const char *name)
+static int ask_device(const char *kind, const char *name)
 {
 	char path[128];
 	struct bind bind = { .argsz = 16 };
@@ -138,11 +138,16 @@ static void ask_device(const char *kind, const char *name)
 	printf("TRUTH %s device=%s open=%d iommufd=%d bind=%s\n", kind, name,
 	       opened, iommu_opened, show(bound));
 	fflush(stdout);
+	return bound == 0;
 }
 
 /* The descriptors stay open until a signal ends the process. */
-static void hold(void)
+static void hold(int worked)
 {
+	if (!worked) {
+		printf("TRUTH refused\n");
+		return;
+	}
 	printf("TRUTH held\n");
 	fflush(stdout);
 	for (;;)
@@ -173,10 +178,9 @@ int main(int argc, char **argv)
 	} else if (argc == 3 && !strcmp(argv[1], "claim")) {
 		ask_group(argv[2], &a);
 		print_group("claim", argv[2], &a);
-		hold();
+		hold(!a.open && !a.set_container && (!a.set_iommu || !a.noiommu));
 	} else if (argc == 3 && !strcmp(argv[1], "bind")) {
-		ask_device("iommufd-claim", argv[2]);
-		hold();
+		hold(ask_device("iommufd-claim", argv[2]));
 	} else if (argc == 4 && !strcmp(argv[1], "write")) {
 		write_text(argv[2], argv[3]);
 	} else {

@@ -1,0 +1,94 @@
+"""Which machines are booted with which kernels, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lab.cache import cache_root
+from lab.errors import LabError
+from lab.generate import guest_commands, random_machine, random_steps
+from lab.kernels import KERNELS, Kernel, find_kernel
+from lab.machines import MACHINES, Machine, find_machine
+
+__all__ = [
+    "QUICK_KERNELS",
+    "QUICK_MACHINES",
+    "QUICK_SEEDS",
+    "Pair",
+    "declared",
+    "evidence_root",
+    "find_kernels",
+    "random_pairs",
+    "random_walk",
+]
+
+Pair = tuple[Machine, Kernel, int | None]
+
+# What CI boots: one kernel of each set of rules, and machines that differ most.
+QUICK_KERNELS = ("5.10", "6.12")
+QUICK_MACHINES = ("reference", "two-functions", "sriov-no-acs", "empty-slot")
+QUICK_SEEDS = (1, 2)
+
+
+def evidence_root() -> Path:
+    """Where runs keep what guests showed and answered."""
+    return cache_root() / "evidence"
+
+
+def find_kernels(text: str) -> list[Kernel]:
+    """Return the kernels of a list such as ``5.10,6.12``; ``all`` is all of them."""
+    names = list(KERNELS) if text == "all" else text.split(",")
+    return [find_kernel(name) for name in dict.fromkeys(names)]
+
+
+def declared(machines: str, kernels: Iterable[Kernel]) -> list[Pair]:
+    """Return each named machine with each kernel that it runs.
+
+    Raises:
+        LabError: there is no such machine, or none of the kernels runs it.
+    """
+    names = list(MACHINES) if machines == "all" else machines.split(",")
+    found: list[Pair] = []
+    kernels = list(kernels)
+    for machine in (find_machine(name) for name in dict.fromkeys(names)):
+        fitting = [kernel for kernel in kernels if _runs(machine, kernel)]
+        if not fitting and machines != "all":
+            wanted = ", ".join(kernel.name for kernel in kernels)
+            raise LabError(f"{machine.name} runs with none of: {wanted}")
+        found += [(machine, kernel, None) for kernel in fitting]
+    order = {kernel.name: number for number, kernel in enumerate(kernels)}
+    return sorted(found, key=lambda pair: order[pair[1].name])
+
+
+def _runs(machine: Machine, kernel: Kernel) -> bool:
+    if machine.architecture != kernel.architecture:
+        return False
+    return not machine.kernels or kernel.series in machine.kernels
+
+
+def random_walk(seed: int, steps: int = 6) -> Machine:
+    """Return the machine of a seed, each of its random steps a state of its own."""
+    machine = random_machine(seed)
+    taken = random_steps(machine, seed, steps)
+    return replace(machine, states=((), *(guest_commands(step) for step in taken)))
+
+
+def random_pairs(
+    seeds: Sequence[int], kernels: Iterable[Kernel], steps: int = 6
+) -> list[Pair]:
+    """Return the machine of each seed with each kernel.
+
+    Raises:
+        LabError: a kernel is of an architecture that no random machine has.
+    """
+    kernels = list(kernels)
+    found: list[Pair] = []
+    for seed in seeds:
+        machine = random_walk(seed, steps)
+        for kernel in kernels:
+            if not _runs(machine, kernel):
+                raise LabError(f"random machines do not run with {kernel.name}")
+            found.append((machine, kernel, seed))
+    return found

@@ -1,0 +1,146 @@
+"""Judges evidence: every answer of the kernel beside that of the tool."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+from iommu_inspect.kernel.semantics import applicable
+from iommu_inspect.kernel.simulate import Simulation, simulate
+from iommu_inspect.kernel.steps import parse_step
+from iommu_inspect.model.machine import Device, Held, Machine
+from iommu_inspect.model.target import UnknownTargetError
+from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.tree import open_path
+from lab.compare import Comparison, compare_simulation, compare_state, compare_user
+from lab.evidence import Evidence, State
+
+__all__ = ["Record", "judge"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One compared answer, and where it was asked."""
+
+    machine: str
+    kernel: str
+    release: str
+    seed: int | None
+    state: int
+    operation: str
+    target: str
+    expected: str
+    got: str
+    because: str
+    outcome: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.machine} {self.kernel} state {self.state}: {self.operation} "
+            f"{self.target}: the kernel says {self.expected}, the tool {self.got} "
+            f"({self.because})"
+        )
+
+    def document(self) -> dict[str, object]:
+        """Return the record for a line of JSON."""
+        return asdict(self)
+
+
+def judge(evidence: Evidence) -> list[Record]:
+    """Compare everything in the evidence."""
+    found: list[Record] = []
+    machine: Machine | None = None
+    for number, state in enumerate(evidence.states):
+        for item in _judge_state(machine, state):
+            found.append(_record(evidence, number, item))
+        held = _held_after(machine, state)
+        machine = _read(state.capture, held)
+    return found
+
+
+def _record(evidence: Evidence, number: int, item: Comparison) -> Record:
+    return Record(
+        evidence.machine,
+        evidence.kernel,
+        evidence.release,
+        evidence.seed,
+        number,
+        item.operation,
+        item.target,
+        item.expected,
+        item.got,
+        item.because,
+        item.outcome,
+    )
+
+
+def _judge_state(before: Machine | None, state: State) -> Iterator[Comparison]:
+    if before is not None:
+        try:
+            yield from _steps(before, state)
+        except UnknownTargetError as error:
+            # What a step names is not there: an earlier step led somewhere else.
+            steps = " ".join(step for taken in state.taken for step in taken.steps)
+            yield Comparison("whatif steps", steps, "there", "not there", str(error))
+            return
+    machine = _read(state.capture, _held_after(before, state))
+    if machine is None or state.truth is None:
+        return
+    yield from compare_state(machine, state.truth)
+    if before is not None and state.taken:
+        simulation = _simulation(before, state)
+        semantics = applicable(before.kernel)
+        yield from compare_simulation(simulation, semantics, state.truth)
+    user = _read(state.user_capture, _held_after(before, state))
+    if user is not None:
+        yield from compare_user(machine, user)
+
+
+def _steps(before: Machine, state: State) -> Iterator[Comparison]:
+    """A command of several steps has one answer: that of the last one."""
+    outcomes = list(_simulation(before, state).outcomes)
+    for taken in state.taken:
+        own, outcomes = outcomes[: len(taken.steps)], outcomes[len(taken.steps) :]
+        if taken.answer is None or not own:
+            continue
+        verb = taken.command.partition(" ")[0]
+        answer = own[-1].answer
+        yield Comparison(
+            f"whatif {verb}", taken.command, taken.answer, answer.result, answer.because
+        )
+
+
+def _simulation(before: Machine, state: State) -> Simulation:
+    steps = [parse_step(step) for taken in state.taken for step in taken.steps]
+    return simulate(before, applicable(before.kernel), steps)
+
+
+def _held_after(before: Machine | None, state: State) -> dict[frozenset[str], Held]:
+    """Return who holds which group, by its members: sysfs does not show it."""
+    if before is None:
+        return {}
+    try:
+        after = _simulation(before, state).after
+    except UnknownTargetError:
+        return {}
+    return {
+        _members(group.devices): group.held
+        for group in after.groups
+        if group.held is not Held.FREE
+    }
+
+
+def _read(capture: bytes | None, held: dict[frozenset[str], Held]) -> Machine | None:
+    if capture is None:
+        return None
+    machine = read_machine(open_path("-", io.BytesIO(capture)))
+    groups = tuple(
+        replace(group, held=held.get(_members(group.devices), Held.FREE))
+        for group in machine.groups
+    )
+    return replace(machine, groups=groups)
+
+
+def _members(devices: Iterable[Device]) -> frozenset[str]:
+    return frozenset(device.address for device in devices)

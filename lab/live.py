@@ -1,0 +1,171 @@
+"""Runs the tool in the guest, on its live /sys, and compares with captures.
+
+The host's root is mounted there read-only over 9p, so that its Python and its virtual
+environment run in the guest. That takes one PCI function of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lab.apt import run
+from lab.cache import REPOSITORY
+from lab.errors import LabError
+from lab.guest import Guest, boot
+from lab.kernels import Image
+from lab.machines import Machine
+
+__all__ = ["Difference", "differences", "run_live", "with_host"]
+
+COMMANDS = ("list", "predict")
+READERS = ("root", "user")
+SECONDS = 180.0
+_USER = "/usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups "
+# What says where the facts come from, and so differs.
+_SOURCE = ("kind", "name")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two documents that should be the same first differ."""
+
+    place: str
+    live: object
+    captured: object
+
+    def __str__(self) -> str:
+        return f"{self.place}: live {self.live!r}, captured {self.captured!r}"
+
+
+def with_host(machine: Machine) -> Machine:
+    """Return the machine with the host's root as a file system to mount."""
+    return replace(
+        machine,
+        qemu_arguments=(
+            *machine.qemu_arguments,
+            "-fsdev",
+            # Remapped: /proc and /sys of the host have the same inode number.
+            "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+            "-device",
+            "virtio-9p-pci,fsdev=host,mount_tag=host,addr=1d.0",
+        ),
+    )
+
+
+def run_live(
+    machine: Machine, image: Image, say: Callable[[str], None]
+) -> Iterator[tuple[str, Difference | None]]:
+    """Yield, for each state, reader and command, how live and captured differ.
+
+    Raises:
+        LabError: the tool does not run in the guest.
+    """
+    with boot(with_host(machine), image, say) as guest:
+        _mount(guest)
+        for number, commands in enumerate(machine.states):
+            for command in commands:
+                guest.do(command)
+            for reader in READERS:
+                capture = guest.capture(user=reader == "user")
+                for command in COMMANDS:
+                    name = f"{machine.name} {image.kernel.name} state {number}"
+                    found = differences(
+                        _live(guest, command, reader), _captured(command, capture)
+                    )
+                    yield f"{name}: {command} as {reader}", next(found, None)
+
+
+def _mount(guest: Guest) -> None:
+    """Make /host the host's root, with the guest's own /sys, /proc and /dev in it."""
+    options = "trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
+    for module in ("9pnet_virtio", "9p"):
+        guest.command(f"load {module}")
+    _shell(guest, "mkdir -p /host")
+    _shell(guest, f"mount -t 9p -o {options} host /host")
+    for name in ("proc", "sys", "dev"):
+        _shell(guest, f"mount -o bind /{name} /host/{name}")
+    for name in ("run", "tmp"):
+        _shell(guest, f"mount -t tmpfs tmpfs /host/{name}")
+    _open(guest)
+
+
+def _open(guest: Guest) -> None:
+    """Let an ordinary user reach what the tool needs below directories closed to him.
+
+    A checkout or a Python below /root, say: what is needed is mounted again, over an
+    empty directory in the place of the closed one.
+    """
+    needed = (Path(sys.base_prefix), Path(sys.prefix), REPOSITORY)
+    closed: dict[Path, list[Path]] = {}
+    for path in needed:
+        for above in reversed(path.parents):
+            if not above.stat().st_mode & 0o001:
+                closed.setdefault(above, []).append(path)
+                break
+    for number, (above, paths) in enumerate(closed.items()):
+        kept = {path: f"/kept/{number}/{index}" for index, path in enumerate(paths)}
+        for path, place in kept.items():
+            _shell(guest, f"mkdir -p {place}")
+            _shell(guest, f"mount -o bind /host{path} {place}")
+        _shell(guest, f"mount -t tmpfs -o mode=755 tmpfs /host{above}")
+        for path, place in kept.items():
+            _shell(guest, f"mkdir -p /host{path}")
+            _shell(guest, f"mount -o bind {place} /host{path}")
+
+
+def _shell(guest: Guest, script: str) -> None:
+    answer = guest.command(f"shell {script}", SECONDS)
+    if answer.status:
+        raise LabError(f"in the guest, {script}: {' '.join(answer.lines)}")
+
+
+def _live(guest: Guest, command: str, reader: str) -> Any:
+    """Return the document that the tool prints in the guest."""
+    words = [sys.executable, "-m", "iommu_inspect", command, "--format", "json"]
+    inner = f"cd {shlex.quote(str(REPOSITORY))} && exec {shlex.join(words)}"
+    prefix = _USER if reader == "user" else ""
+    chroot = f"chroot /host {prefix}/bin/sh -c {shlex.quote(inner)}"
+    # The protocol splits a line into words and the guest joins them again, so that
+    # quotes survive.
+    script = f"env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 {chroot} 2> /tmp/err"
+    answer = guest.command(f"shell {script}", SECONDS)
+    try:
+        return json.loads("\n".join(answer.lines))
+    except json.JSONDecodeError:
+        said = " ".join(guest.command("show /tmp/err").lines)
+        raise LabError(f"the tool does not run in the guest: {said[-500:]}") from None
+
+
+def _captured(command: str, capture: bytes) -> Any:
+    """Return the document that the tool prints for a capture, here."""
+    with tempfile.NamedTemporaryFile(suffix=".tar.gz") as file:
+        file.write(capture)
+        file.flush()
+        words = [sys.executable, "-m", "iommu_inspect", command, "--format", "json"]
+        return json.loads(run([*words, "--from", file.name], seconds=60))
+
+
+def differences(
+    live: object, captured: object, place: str = ""
+) -> Iterator[Difference]:
+    """Yield where two documents differ, apart from where they come from."""
+    if isinstance(live, dict) and isinstance(captured, dict):
+        for key in dict.fromkeys((*live, *captured)):
+            if place == ".source" and key in _SOURCE:
+                continue
+            below = f"{place}.{key}"
+            yield from differences(live.get(key), captured.get(key), below)
+    elif isinstance(live, list) and isinstance(captured, list):
+        if len(live) != len(captured):
+            yield Difference(f"{place}: length", len(live), len(captured))
+        for number, (mine, other) in enumerate(zip(live, captured, strict=False)):
+            yield from differences(mine, other, f"{place}[{number}]")
+    elif live != captured:
+        yield Difference(place, live, captured)
