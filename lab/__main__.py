@@ -20,7 +20,7 @@ from lab.campaign import (
     random_pairs,
 )
 from lab.errors import LabError, Unavailable
-from lab.evidence import load_all
+from lab.evidence import Evidence, load_all
 from lab.fixtures import FIXTURES, write_fixtures
 from lab.generate import guest_commands
 from lab.guest import GuestError, boot
@@ -247,11 +247,11 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    boots = [
-        boot_of(evidence, judge(evidence))
-        for folder in _folders(options)
-        for evidence in load_all(folder)
-    ]
+    found: dict[str, Evidence] = {}
+    for folder in _folders(options):
+        for evidence in load_all(folder):
+            found.setdefault(evidence.name, evidence)  # a boot counts once
+    boots = [boot_of(evidence, judge(evidence)) for evidence in found.values()]
     if not boots:
         raise Unavailable(f"no evidence in {', '.join(map(str, _folders(options)))}")
     options.out.write_text(render(boots, options.command))

@@ -94,20 +94,21 @@ def compare_user(root: Machine, user: Machine) -> Iterator[Comparison]:
     theirs = applicable(user.kernel)
     for group in root.groups:
         other = user.group(group.id)
-        got = ownership(other, theirs).value if other else "none"
+        got = ownership(other, theirs).value if other else "no such group"
         expected = ownership(group, semantics).value
         yield Comparison("ownership without root", group.id, expected, got, "")
-    expected_answers = {
-        (p.operation, p.target): p.answer.result for p in predict(root, semantics)
-    }
-    for prediction in predict(user, theirs):
-        key = (prediction.operation, prediction.target)
+    expected_answers, answers = (
+        {(p.operation, p.target): p.answer for p in predict(machine, rules)}
+        for machine, rules in ((root, semantics), (user, theirs))
+    )
+    for key in dict.fromkeys((*expected_answers, *answers)):
+        mine, answer = expected_answers.get(key), answers.get(key)
         yield Comparison(
             "prediction without root",
             f"{key[0]} {key[1]}",
-            expected_answers.get(key, "none"),
-            prediction.answer.result,
-            prediction.answer.because,
+            mine.result if mine else "not predicted",
+            answer.result if answer else "not predicted",
+            answer.because if answer else "",
         )
 
 

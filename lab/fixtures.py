@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from iommu_inspect.sources.errors import SourceError
 from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.evidence import Evidence, State, load
@@ -29,8 +30,8 @@ CHOICES: tuple[Choice, ...] = (
     ("empty-slot", 2, "root"),
     ("no-remapping", 1, "root"),
     ("reserved", 1, "root"),
-    ("smmu", 1, "root"),
-    ("smmu-sriov", 1, "user"),
+    ("arm-functions", 1, "root"),
+    ("arm-sriov", 1, "user"),
 )
 
 
@@ -76,7 +77,7 @@ def write_fixture(
             for kind, suffix in (("capture", "tar.gz"), ("manifest", "json")):
                 (draft / kind).chmod(0o644)
                 (draft / kind).replace(into / f"{name}.{suffix}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SourceError) as error:
         for suffix in ("tar.gz", "json"):
             (into / f"{name}.{suffix}").unlink(missing_ok=True)
         raise LabError(f"cannot write the fixture {name}: {error}") from error

@@ -91,8 +91,6 @@ def _mount(guest: Guest) -> None:
     _shell(guest, f"mount -t 9p -o {options} host /host")
     for name in ("proc", "sys", "dev"):
         _shell(guest, f"mount -o bind /{name} /host/{name}")
-    for name in ("run", "tmp"):
-        _shell(guest, f"mount -t tmpfs tmpfs /host/{name}")
     _open(guest)
 
 
@@ -100,13 +98,14 @@ def _open(guest: Guest) -> None:
     """Let an ordinary user reach what the tool needs below directories closed to him.
 
     A checkout or a Python below /root, say: what is needed is mounted again, over an
-    empty directory in the place of the closed one.
+    empty directory in the place of the closed one. The host's /run and /tmp count as
+    closed too: they are not the guest's.
     """
     needed = (Path(sys.base_prefix), Path(sys.prefix), REPOSITORY)
-    closed: dict[Path, list[Path]] = {}
+    closed: dict[Path, list[Path]] = {Path("/run"): [], Path("/tmp"): []}
     for path in needed:
         for above in reversed(path.parents):
-            if not above.stat().st_mode & 0o001:
+            if above in closed or not above.stat().st_mode & 0o001:
                 closed.setdefault(above, []).append(path)
                 break
     for number, (above, paths) in enumerate(closed.items()):

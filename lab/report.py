@@ -59,7 +59,8 @@ _OUTCOMES = ("right", "wrong", "unknown")
 class Boot:
     """One boot: what it was, and every answer that was compared.
 
-    ``steps`` counts the steps that were taken, by verb and the kernel's answer.
+    ``walked`` counts the states after the first, ``steps`` the commands that led
+    there, by verb and the kernel's answer.
     """
 
     machine: str
@@ -68,6 +69,7 @@ class Boot:
     release: str
     seed: int | None
     records: tuple[Record, ...]
+    walked: int = 0
     steps: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -86,6 +88,7 @@ def boot_of(evidence: Evidence, records: Iterable[Record]) -> Boot:
         evidence.release,
         evidence.seed,
         tuple(records),
+        max(0, len(evidence.states) - 1),
         steps,
     )
 
@@ -97,8 +100,8 @@ def render(boots: Sequence[Boot], command: str) -> str:
     records = [record for boot in ordered for record in boot.records]
     parts = [
         _HEAD,
-        f"Made by `{command}`; captures and answers stay in the lab's cache, and\n"
-        "`python -m lab judge` compares them again without booting.\n",
+        f"Made by `{command}`. Captures and answers stay in the lab's\n"
+        "cache, and `python -m lab judge` compares them again without booting.\n",
         _summary(records),
         _kernel_table(ordered, kernels),
         _ABOUT,
@@ -241,7 +244,7 @@ def _steps(boots: Iterable[Boot]) -> Iterator[str]:
         return
     total = sum(sum(answers.values()) for answers in verbs.values())
     yield "## Steps that were taken\n"
-    yield f"{total} steps, with what the kernels answered to them:\n"
+    yield f"{total} commands, with what the kernels answered to them:\n"
     yield _table(
         ("step", "taken", "answers"),
         (
@@ -261,7 +264,7 @@ def _random(boots: Iterable[Boot]) -> Iterator[str]:
     for boot in boots:
         if boot.seed is not None:
             seeds[boot.kernel].append(boot.seed)
-            steps[boot.kernel] += sum(boot.steps.values())
+            steps[boot.kernel] += boot.walked
     if not seeds:
         return
     yield "## Random machines\n"

@@ -1,0 +1,179 @@
+"""The comparison itself: what counts as right, wrong and unknown; no QEMU needed."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from shared import FIXTURES
+
+from iommu_inspect.model.machine import Held, Machine
+from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.tree import open_path
+from lab import evidence as kept
+from lab.compare import Comparison, compare_state, compare_user
+from lab.errors import LabError
+from lab.evidence import Evidence, State, Taken
+from lab.fixtures import manifest, write_fixture
+from lab.guest import Answer
+from lab.judge import judge
+from lab.steps import answer_of
+from lab.truth import Truth, result_of
+
+CAPTURE = (FIXTURES / "kernels" / "6.12-empty-slot-2.tar.gz").read_bytes()
+
+
+def machine() -> Machine:
+    return read_machine(open_path("-", io.BytesIO(CAPTURE)))
+
+
+def truth() -> Truth:
+    """What a kernel would say that agrees with the capture."""
+    read = machine()
+    return Truth(
+        groups={g.id: frozenset(d.address for d in g.devices) for g in read.groups},
+        drivers={d.address: str(d.driver) if d.driver else None for d in read.devices},
+    )
+
+
+def outcomes(found: list[Comparison]) -> Counter[str]:
+    return Counter(item.outcome for item in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [("0", "0"), ("-1", "-EPERM"), ("-16", "-EBUSY"), ("na", "n/a")],
+)
+def test_numbers_become_names(value: str, result: str) -> None:
+    assert result_of(value) == result
+
+
+@pytest.mark.parametrize(
+    ("got", "outcome"), [("0", "right"), ("-EPERM", "wrong"), ("unknown", "unknown")]
+)
+def test_outcome(got: str, outcome: str) -> None:
+    assert Comparison("VFIO_SET_IOMMU", "1", "0", got, "").outcome == outcome
+
+
+def test_agreement_is_right() -> None:
+    found = list(compare_state(machine(), truth()))
+    assert found
+    assert set(outcomes(found)) == {"right"}
+
+
+def test_another_group_driver_or_answer_is_wrong() -> None:
+    told = truth()
+    group, members = next(iter(told.groups.items()))
+    device = min(members)
+    told.groups[group] = members | {"0000:ff:00.0"}
+    told.drivers[device] = "another"
+    told.answers["iommu_attach_device", device] = "-ENOMEM"
+    wrong = [i for i in compare_state(machine(), told) if i.outcome == "wrong"]
+    assert {(item.operation, item.target) for item in wrong} == {
+        ("list", group),
+        ("list driver", device),
+        ("iommu_attach_device", device),
+    }
+
+
+def test_group_that_the_tool_does_not_see_is_wrong() -> None:
+    told = truth()
+    told.groups["99"] = frozenset({"0000:ff:00.0"})
+    wrong = [i for i in compare_state(machine(), told) if i.outcome == "wrong"]
+    assert [(item.target, item.got) for item in wrong] == [("99", "none")]
+
+
+def test_a_held_group_is_claimed() -> None:
+    read, told = machine(), truth()
+    group = next(g for g in read.groups if not any(d.driver for d in g.devices))
+    told.claimed[group.id] = True
+    assert outcomes(list(compare_state(read, told)))["wrong"] == 1
+    held = tuple(
+        replace(g, held=Held.BY_USER) if g is group else g for g in read.groups
+    )
+    assert not outcomes(list(compare_state(replace(read, groups=held), told)))["wrong"]
+
+
+def test_user_who_sees_less_must_still_get_the_same() -> None:
+    read = machine()
+    assert set(outcomes(list(compare_user(read, read)))) == {"right"}
+    less = replace(read, groups=read.groups[1:])
+    wrong = [i for i in compare_user(read, less) if i.outcome == "wrong"]
+    lost = read.groups[0]
+    assert (wrong[0].target, wrong[0].got) == (lost.id, "no such group")
+    assert {item.got for item in wrong[1:]} == {"not predicted"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "answer"),
+    [
+        (["TRUTH claim group=2 open=0 set_container=0 set_iommu=0", "TRUTH held"], "0"),
+        (["TRUTH claim group=2 open=-2 set_container=na", "TRUTH refused"], "-ENOENT"),
+        (["TRUTH claim group=2 open=0 set_container=-1", "TRUTH refused"], "-EPERM"),
+    ],
+)
+def test_claim_is_answered_by_the_call_that_refused(
+    lines: list[str], answer: str
+) -> None:
+    assert answer_of("hold claim group:nic", Answer(0, tuple(lines))) == answer
+
+
+def evidence() -> Evidence:
+    states = [
+        State([], CAPTURE, None, truth()),
+        State([Taken("unbind usb", ("unbind=0000:00:03.0",), "0")], CAPTURE, CAPTURE),
+    ]
+    return Evidence("empty-slot", "two slots", "6.12", "6.12.1", None, states, "log")
+
+
+def test_evidence_survives_the_disk(tmp_path: Path) -> None:
+    folder = kept.save(evidence(), tmp_path)
+    again = next(kept.load_all(tmp_path))
+    assert folder.name == "6.12-empty-slot"
+    assert replace(again, log="log") == evidence()
+    assert sorted(map(str, judge(again))) == sorted(map(str, judge(evidence())))
+
+
+def test_step_that_the_kernel_answers_otherwise_is_wrong() -> None:
+    told = evidence()
+    assert all(record.outcome == "right" for record in judge(told))
+    told.states[1].taken[0] = replace(told.states[1].taken[0], answer="-EBUSY")
+    wrong = [record for record in judge(told) if record.outcome == "wrong"]
+    assert [(r.operation, r.expected, r.got) for r in wrong] == [
+        ("whatif unbind", "-EBUSY", "0")
+    ]
+    assert "empty-slot 6.12 state 1" in str(wrong[0])
+
+
+def test_fixture_is_the_same_bytes_again(tmp_path: Path) -> None:
+    source = tmp_path / "whole.tar.gz"
+    source.write_bytes(CAPTURE)
+    for into in (tmp_path / "a", tmp_path / "b"):
+        name = write_fixture(evidence(), 0, "root", source, into)
+        assert sorted(path.name for path in into.iterdir()) == [
+            f"{name}.json",
+            f"{name}.tar.gz",
+        ]
+    for suffix in ("json", "tar.gz"):
+        one, two = (tmp_path / d / f"{name}.{suffix}" for d in ("a", "b"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_fixture_that_cannot_be_cut_leaves_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "broken.tar.gz"
+    source.write_bytes(b"no tar")
+    with pytest.raises(LabError, match="cannot write the fixture"):
+        write_fixture(evidence(), 0, "root", source, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_manifest_says_what_a_reader_needs() -> None:
+    found = manifest(evidence(), 0, "user")
+    assert found["privileged"] is False
+    assert found["kernel"] == "6.12.1"
+    assert found["steps"] == [[["unbind=0000:00:03.0"], "0"]]
+    with pytest.raises(LabError, match="not asked"):
+        manifest(evidence(), 1, "root")
