@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing
@@ -175,8 +176,11 @@ class Device:
         if isinstance(self.path, Missing):
             address = self.pci_address
             return address is not None and address.domain >= 0x10000
-        above = self.path.split("/")[3:-1]
-        return self.is_pci and any(part.startswith("pci") for part in above)
+        parts = self.path.split("/")
+        return self.is_pci and any(
+            below.startswith("pci") and PciAddress.parse(above) is not None
+            for above, below in pairwise(parts)
+        )
 
     @property
     def base_class(self) -> Fact[int]:

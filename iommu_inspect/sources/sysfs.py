@@ -65,7 +65,9 @@ def read_machine(tree: Tree) -> Machine:
     overrides = _driver_overrides(tree, paths)
     devices = [
         _with_group(device, listed.get(path, ()))
-        for path, device in [(path, reader.read(path, overrides)) for path in paths]
+        for path, device in [
+            (path, reader.read(path, overrides, buses.get(path))) for path in paths
+        ]
         if not _has_vanished(tree, path)
     ]
     devices.sort(key=lambda device: (sort_key(device.address), str(device.path)))
@@ -106,9 +108,9 @@ def _has(tree: Tree, path: str, link: str) -> bool:
     return not isinstance(tree.target(f"{path}/{link}"), Missing)
 
 
-def _bus_devices(tree: Tree) -> list[str]:
-    """Return the paths of all PCI functions, and of grouped devices elsewhere."""
-    paths: list[str] = []
+def _bus_devices(tree: Tree) -> dict[str, str]:
+    """Return the bus by path, of PCI functions and of grouped devices elsewhere."""
+    paths: dict[str, str] = {}
     for bus in _GROUPED_BUSES:
         directory = f"sys/bus/{bus}/devices"
         names = tree.names(directory)
@@ -118,7 +120,7 @@ def _bus_devices(tree: Tree) -> list[str]:
                 # Not a link: a capture that was made by copying what links show.
                 path = f"{directory}/{name}"
             if bus == "pci" or _has(tree, path, "iommu_group"):
-                paths.append(path)
+                paths[path] = bus
     return paths
 
 

@@ -30,20 +30,24 @@ class DeviceReader:
         self._groups_known = groups_known
         self._asleep: dict[str, bool] = {}
 
-    def read(self, path: str, overrides: dict[str, Fact[str]]) -> Device:
+    def read(
+        self, path: str, overrides: dict[str, Fact[str]], listed_on: str | None = None
+    ) -> Device:
         """Read the device whose directory is ``path`` (links resolved).
 
         ``overrides`` holds the ``driver_override`` texts by path: they are read
-        apart, because old kernels take the device lock for them.
+        apart, because old kernels take the device lock for them. ``listed_on`` is the
+        bus that lists the device, if one does.
         """
+        told_bus: Fact[str] = listed_on or _bus_of_path(path)
         address = path.rpartition("/")[2]
         if not self._tree.exists(path) or self._is_hollow(path):
-            return Device(address=address, path=path, bus=_bus_of_path(path))
+            return Device(address=address, path=path, bus=told_bus)
         bus = self._link_name(f"{path}/subsystem")
         return Device(
             address=address,
             path=path,
-            bus=_bus_of_path(path) if isinstance(bus, Missing) else bus,
+            bus=told_bus if isinstance(bus, Missing) else bus,
             driver=self._optional_link(f"{path}/driver", self._drivers_known),
             group=self._optional_link(f"{path}/iommu_group", self._groups_known),
             iommu=self._optional_link(f"{path}/iommu", self._groups_known),

@@ -112,3 +112,15 @@ def test_a_group_link_that_was_copied_as_a_directory_is_not_no_group(
     link.unlink()
     link.mkdir()
     assert call("audit", first.name, "--from", tree).returncode == 3
+
+
+def test_a_function_that_the_pci_bus_lists_is_listed_with_nothing_else_captured(
+    tree: Path,
+) -> None:
+    """On arm64 PCI roots are below platform devices: the path does not tell the bus."""
+    bare = tree / "sys/devices/platform/4010000000.pcie/pci0009:00/0009:00:01.0"
+    bare.mkdir(parents=True)
+    link = tree / "sys/bus/pci/devices/0009:00:01.0"
+    link.symlink_to("../../../devices/platform/4010000000.pcie/pci0009:00/0009:00:01.0")
+    ungrouped = document("list", "--from", tree)["ungrouped"]
+    assert [device["address"] for device in ungrouped] == ["0009:00:01.0"]
