@@ -62,8 +62,11 @@ class DeviceReader:
         )
 
     def _is_hollow(self, path: str) -> bool:
-        """Say whether a group's entry is not a device, but what is left of a link."""
-        if path.startswith("sys/devices/"):
+        """Say whether a capture has no more of a device than its directory.
+
+        Then that there is no driver link says nothing about the driver.
+        """
+        if self._tree.live:
             return False
         return not any(
             self._tree.exists(f"{path}/{name}")

@@ -124,3 +124,4 @@ def test_a_function_that_the_pci_bus_lists_is_listed_with_nothing_else_captured(
     link.symlink_to("../../../devices/platform/4010000000.pcie/pci0009:00/0009:00:01.0")
     ungrouped = document("list", "--from", tree)["ungrouped"]
     assert [device["address"] for device in ungrouped] == ["0009:00:01.0"]
+    assert ungrouped[0]["missing"]["driver"] == "absent"
