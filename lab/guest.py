@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabError, Unavailable
 from lab.initramfs import boot_modules, firmware, overlay, prepare
 from lab.kernels import Image
 from lab.machines import Device, Machine
@@ -29,6 +29,8 @@ COMMAND_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 PLUG_SECONDS = 20.0
 QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
+# A lab that is killed takes its guests along.
+TIED = ("setpriv", "--pdeathsig", "KILL")
 # A kernel that dies must end QEMU; warnings go to the log, chatter does not.
 KERNEL_ARGUMENTS = "panic=-1 oops=panic loglevel=5"
 CONSOLE = {"amd64": "ttyS0", "arm64": "ttyAMA0"}
@@ -278,7 +280,7 @@ def boot(
             + initramfs.read_bytes()
             + overlay({**modules, "oracle": ""})
         )
-        arguments = [*_arguments(machine, image, run)]
+        arguments = [*TIED, *_arguments(machine, image, run)]
         say(f"booting {machine.name} with {image.release}")
         with (run / "qemu").open("wb") as errors:
             try:
@@ -289,7 +291,7 @@ def boot(
                     stderr=errors,
                 )
             except FileNotFoundError as error:
-                raise LabError(f"{arguments[0]} is not installed") from error
+                raise Unavailable(f"{arguments[0]} is not installed") from error
         guest = Guest(machine, process, run)
         try:
             guest.connect()

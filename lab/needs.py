@@ -21,6 +21,7 @@ _PROGRAMS = {
     "depmod": "kmod",
     "dpkg": "dpkg",
     "gcc": "gcc libc6-dev",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
 }
 _QEMU_PACKAGES = {"amd64": "qemu-system-x86", "arm64": "qemu-system-arm"}

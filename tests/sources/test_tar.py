@@ -23,7 +23,8 @@ from iommu_inspect.sources import tar as tar_module
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree import MAX_FILE, Tree, open_path
 
-CAPTURES = Path("/work/shared/data")
+# Spelled out here, because a child process runs this module on its own.
+CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "data"
 END = bytes(1024)
 
 
