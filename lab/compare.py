@@ -10,6 +10,7 @@ from iommu_inspect.kernel.ownership import Ownership, ownership
 from iommu_inspect.kernel.recompute import recompute
 from iommu_inspect.kernel.semantics import Semantics, applicable
 from iommu_inspect.kernel.simulate import Simulation
+from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Held, Machine
 from lab.truth import Truth
 
@@ -54,7 +55,8 @@ def _groups(machine: Machine, truth: Truth) -> Iterator[Comparison]:
         yield Comparison("list", group, expected, seen.get(group, "none"), "")
     drivers = {d.address: d.driver for d in machine.devices}
     for device, driver in truth.drivers.items():
-        got = str(drivers.get(device, "not listed"))
+        found = drivers.get(device, "not listed")
+        got = "unknown" if isinstance(found, Missing) else str(found)
         yield Comparison("list driver", device, str(driver), got, "")
 
 

@@ -271,6 +271,8 @@ int main(int argc, char **argv)
 	each("/sys/bus/pci/drivers", 9, 0);
 	each("/sys/bus/pci/slots", 9, 0);
 	each("/sys/devices/pci*", 30, 0);
+	/* Elsewhere the host bridge is a platform device. */
+	each("/sys/devices/platform/*/pci*", 30, 0);
 	each("/sys/kernel/iommu_groups/*/devices/*", 1, 1);
 	names("/sys/firmware/acpi/tables");
 	if (unreadable_size)
