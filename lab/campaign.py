@@ -8,7 +8,12 @@ from pathlib import Path
 
 from lab.cache import cache_root
 from lab.errors import LabError
-from lab.generate import guest_commands, random_machine, random_steps
+from lab.generate import (
+    growing_steps,
+    guest_commands,
+    random_machine,
+    random_steps,
+)
 from lab.kernels import KERNELS, Kernel, find_kernel
 from lab.machines import MACHINES, Machine, find_machine
 
@@ -69,10 +74,17 @@ def _runs(machine: Machine, kernel: Kernel) -> bool:
 
 
 def random_walk(seed: int, steps: int = 6) -> Machine:
-    """Return the machine of a seed, each of its random steps a state of its own."""
+    """Return the machine of a seed, each of its random steps a state of its own.
+
+    In the last state a card is below every port that takes one.
+    """
     machine = random_machine(seed)
     taken = random_steps(machine, seed, steps)
-    return replace(machine, states=((), *(guest_commands(step) for step in taken)))
+    states = [(), *map(guest_commands, taken)]
+    last = growing_steps(machine, taken)
+    if last:
+        states.append(tuple(c for step in last for c in guest_commands(step)))
+    return replace(machine, states=tuple(states))
 
 
 def random_pairs(

@@ -15,7 +15,7 @@ it may end the kernel.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from lab.errors import LabError
@@ -29,6 +29,7 @@ __all__ = [
     "VERBS",
     "Step",
     "endpoints",
+    "growing_steps",
     "guest_commands",
     "parse_step",
     "random_machine",
@@ -273,7 +274,7 @@ class _Builder:
             self.add(drive)
         elif kind == "endpoint" and self.room():
             self.functions_of_slot(bus, 0, old=False)
-        elif plug and len(self.spare) < 3:
+        elif plug:
             self.spare_card(bus)
 
     def spare_card(self, bus: str) -> None:
@@ -473,9 +474,7 @@ def random_steps(machine: Machine, seed: int, count: int = 6) -> tuple[Step, ...
     They favour the devices of one bus, so that groups of several get mixed.
     """
     rng = random.Random(f"steps {seed}")
-    drivers = {device.name: DRIVERS[device.model] for device in endpoints(machine)}
-    spare = {device.name: device for device in machine.spare}
-    walk = _Walk(rng, machine, drivers, spare)
+    walk = _walk(machine, rng)
     favoured = rng.choice([device.bus or device.name for device in endpoints(machine)])
     steps = list[Step]()
     while len(steps) < count and not walk.over:
@@ -494,6 +493,29 @@ def random_steps(machine: Machine, seed: int, count: int = 6) -> tuple[Step, ...
         walk.take(step)
         steps.append(step)
     return tuple(steps)
+
+
+def growing_steps(machine: Machine, steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps that plug a card into every port left empty after ``steps``.
+
+    Users let go first.  There are none after steps that may have ended the kernel.
+    """
+    walk = _walk(machine, random.Random(0))
+    for step in steps:
+        walk.take(step)
+    if walk.over or not walk.spare:
+        return ()
+    return (
+        *(Step("release", name) for name in walk.claimed),
+        *(Step("detach", name) for name in walk.attached),
+        *(Step("hotplug", name) for name in walk.spare),
+    )
+
+
+def _walk(machine: Machine, rng: random.Random) -> _Walk:
+    drivers = {device.name: DRIVERS[device.model] for device in endpoints(machine)}
+    spare = {device.name: device for device in machine.spare}
+    return _Walk(rng, machine, drivers, spare)
 
 
 def _into_claimed(walk: _Walk) -> list[Step]:

@@ -15,6 +15,7 @@ from iommu_inspect.sources.sysfs import read_machine
 from iommu_inspect.sources.tree import open_path
 from lab.compare import Comparison, compare_simulation, compare_state, compare_user
 from lab.evidence import Evidence, State
+from lab.growth import compare_growth
 
 __all__ = ["Record", "judge"]
 
@@ -92,6 +93,8 @@ def _judge_state(before: Machine | None, state: State) -> Iterator[Comparison]:
         simulation = _simulation(before, state)
         semantics = applicable(before.kernel)
         yield from compare_simulation(simulation, semantics, state.truth)
+    if before is not None:
+        yield from compare_growth(before, machine)
     user = _read(state.user_capture, _held_after(before, state))
     if user is not None:
         yield from compare_user(machine, user)

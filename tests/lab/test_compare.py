@@ -18,6 +18,7 @@ from lab.compare import Comparison, compare_state, compare_user
 from lab.errors import LabError
 from lab.evidence import Evidence, State, Taken
 from lab.fixtures import manifest, write_fixture
+from lab.growth import compare_growth
 from lab.guest import Answer
 from lab.judge import judge
 from lab.steps import answer_of
@@ -177,3 +178,48 @@ def test_manifest_says_what_a_reader_needs() -> None:
     assert found["steps"] == [[["unbind=0000:00:03.0"], "0"]]
     with pytest.raises(LabError, match="not asked"):
         manifest(evidence(), 1, "root")
+
+
+def without(address: str) -> Machine:
+    """The captured machine before the card ``address`` came."""
+    read = machine()
+    groups = (
+        replace(g, devices=tuple(d for d in g.devices if d.address != address))
+        for g in read.groups
+    )
+    return replace(read, groups=tuple(group for group in groups if group.devices))
+
+
+def newcomers() -> list[str]:
+    """Cards below the two ports, the first of which has no ACS."""
+    found = [d.address for d in machine().devices if d.address > "0000:01"]
+    assert len(found) == 2
+    return found
+
+
+def test_growth_that_was_foretold_is_right() -> None:
+    for address in newcomers():
+        found = list(compare_growth(without(address), machine()))
+        assert [item.outcome for item in found] == ["right"]
+
+
+def test_growth_that_was_not_foretold_is_wrong() -> None:
+    bare, isolated = newcomers()
+    after = machine()
+    card = next(d for d in after.devices if d.address == isolated)
+    groups = [
+        tuple(d for d in g.devices if d is not card)
+        + ((card,) if any(d.address == bare for d in g.devices) else ())
+        for g in after.groups
+    ]
+    joined = next(g.id for g in after.groups if bare in {d.address for d in g.devices})
+    moved = replace(
+        after,
+        groups=tuple(
+            replace(g, devices=d) for g, d in zip(after.groups, groups, strict=True)
+        ),
+    )
+    found = list(compare_growth(without(isolated), moved))
+    assert [(i.outcome, i.expected, i.got) for i in found] == [
+        ("wrong", joined, "a group of its own")
+    ]

@@ -15,6 +15,7 @@ from lab.generate import (
     VERBS,
     Step,
     endpoints,
+    growing_steps,
     guest_commands,
     parse_step,
     random_machine,
@@ -93,6 +94,25 @@ def test_machines_are_of_many_kinds() -> None:
         Iommu.AMD,
         Iommu.AMD_NO_REMAP,
     }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_end_no_port_that_takes_a_card_is_empty(seed: int) -> None:
+    machine, steps = MACHINES[seed], steps_of(seed)
+    last = growing_steps(machine, steps)
+    if not last:
+        return
+    plugged = [s for s in (*steps, *last) if s.verb in ("hotplug", "unplug")]
+    verbs = {step.device: step.verb for step in plugged}
+    assert verbs == {device.name: "hotplug" for device in machine.spare}
+    used = Counter(step.verb for step in (*steps, *last))
+    # What is claimed without a node is not held, and not released.
+    assert used["release"] <= used["claim"] and used["attach"] == used["detach"]
+
+
+def test_cards_come_last_on_most_machines_that_have_room() -> None:
+    grown = [seed for seed in SEEDS if growing_steps(MACHINES[seed], steps_of(seed))]
+    assert len(grown) > 100
 
 
 @pytest.mark.parametrize("seed", SEEDS)
