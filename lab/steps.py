@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 
+from iommu_inspect.kernel.answers import NOT_APPLICABLE
 from lab.guest import Answer, Guest
 from lab.machines import Machine as Hardware
 from lab.truth import result_of
+
+# The module's own answer: it keeps nothing for this device, and called nobody.
+_NOTHING_KEPT = f"-{errno.ENOENT}"
 
 __all__ = ["answer_of", "newcomers_with_drivers", "whatif_steps"]
 
@@ -86,6 +91,8 @@ def answer_of(command: str, answer: Answer) -> str | None:
     if verb == "release":
         return "0" if any(fact.get("done") == "1" for fact in facts) else None
     for fact in reversed(facts):
+        if fact["kind"] == "drop" and fact.get("ret") == _NOTHING_KEPT:
+            return NOT_APPLICABLE
         if "ret" in fact:
             return result_of(fact["ret"])
     return None

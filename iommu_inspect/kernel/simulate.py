@@ -183,7 +183,9 @@ def _detach(machine: Machine, _era: Era, step: Step) -> Taken:
     group = machine.group_of(device)
     rule = "singleton-assumption"
     if group is None or group.held is not Held.BY_KERNEL_DOMAIN:
-        answer = Answer("-EINVAL", rule, "nothing is attached")
+        answer = Answer(
+            NOT_APPLICABLE, rule, "nothing is attached: there is no domain to detach"
+        )
         return done(machine, step, answer, group)
     if len(group.devices) != 1:
         answer = Answer(

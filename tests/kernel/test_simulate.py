@@ -173,6 +173,10 @@ def test_an_attached_domain_keeps_others_out_until_it_is_detached() -> None:
     assert group_operation(simulation.after, held, CLAIM, NOW).result == "-EBUSY"
 
 
+def test_a_detach_without_an_attach_is_no_call() -> None:
+    assert results("detach=00:02.0") == ["n/a"]
+
+
 def test_a_group_that_grew_is_not_detached() -> None:
     steps = ("attach=00:02.0", "hotplug=00:02.0", "detach=00:02.0")
     simulation = take(*steps)

@@ -122,6 +122,14 @@ def test_claim_is_answered_by_the_call_that_refused(
     assert answer_of("hold claim group:nic", Answer(0, tuple(lines))) == answer
 
 
+def test_detach_of_nothing_calls_no_kernel() -> None:
+    """An attach was refused: the module then keeps no domain that it could detach."""
+    told = Answer(0, ("TRUTH drop dev=0000:01:00.0 ret=-2",))
+    assert answer_of("oracle drop nic", told) == "n/a"
+    held = Answer(0, ("TRUTH drop dev=0000:01:00.0 ret=0",))
+    assert answer_of("oracle drop nic", held) == "0"
+
+
 def evidence() -> Evidence:
     states = [
         State([], CAPTURE, None, truth()),
