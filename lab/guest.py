@@ -28,6 +28,7 @@ BOOT_SECONDS = 180.0
 COMMAND_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 PLUG_SECONDS = 20.0
+NUDGE_SECONDS = 5.0
 QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
 # A lab that is killed takes its guests along.
 TIED = ("setpriv", "--pdeathsig", "KILL")
@@ -110,7 +111,8 @@ class Guest:
         number = str(next(self._numbers))
         self._send(f"{number} {seconds:g} {text}\n".encode())
         lines = list[str]()
-        for line in self._lines(time.monotonic() + seconds + GRACE_SECONDS):
+        deadline = time.monotonic() + seconds + GRACE_SECONDS
+        for line in self._lines(deadline, f" to '{text}'"):
             words = line.split()
             if len(words) == 3 and words[:2] == ["END", number]:
                 return Answer(int(words[2]), tuple(lines))
@@ -229,17 +231,25 @@ class Guest:
         except OSError as error:
             raise GuestCrash(f"the guest is gone: {error}", self.log()) from error
 
-    def _lines(self, deadline: float) -> Iterator[str]:
-        """Yield lines from the guest until ``deadline``, which is an error."""
+    def _lines(self, deadline: float, asked: str = "") -> Iterator[str]:
+        """Yield lines from the guest until ``deadline``, which is an error.
+
+        An emulated serial port loses an interrupt now and then, and both sides wait:
+        an empty line, which the guest passes over, makes it raise another.
+        """
+        nudged = time.monotonic()
         while True:
             while b"\n" in self._pending:
                 line, _, self._pending = self._pending.partition(b"\n")
                 yield line.decode(errors="replace").rstrip("\r")
             left = deadline - time.monotonic()
             if left <= 0:
-                raise GuestHang("the guest does not answer", self.log())
+                raise GuestHang(f"the guest does not answer{asked}", self.log())
             if not self._selector.select(min(left, 1.0)):
                 self._check_alive()
+                if time.monotonic() - nudged > NUDGE_SECONDS:
+                    nudged = time.monotonic()
+                    self._send(b"\n")
                 continue
             try:
                 data = self._socket.recv(65536)

@@ -104,7 +104,8 @@ def run_all(
             except GuestError as error:
                 if not left:
                     raise
-                say(f"{job.name}: {error}; booting it again")
+                log = _keep_log(root, job, left, error)
+                say(f"{job.name}: {error}; its log is {log}; booting it again")
         save(evidence, root)
         records = judge(evidence)
         say(f"{_line(job, records)}  {time.monotonic() - started:3.0f} s")
@@ -126,6 +127,14 @@ def run_all(
                 if record.outcome == "wrong":
                     say(f"WRONG {record}")
     return found, failed
+
+
+def _keep_log(root: Path, job: Job, left: int, error: GuestError) -> Path:
+    """Write down the last words of a guest that is booted again."""
+    path = root / f".lost-{job.image.kernel.name}-{job.machine.name}-{left}.txt"
+    root.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{error}\n\n{error.log}")
+    return path
 
 
 def _line(job: Job, records: Sequence[Record]) -> str:
