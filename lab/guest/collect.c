@@ -49,6 +49,25 @@ static int is_skipped(const char *name)
 	return 0;
 }
 
+/* What is entered below a PCI function, apart from more functions. */
+static const char *const entered[] = { "vfio-dev", "vfio[0-9]*", "iommu" };
+
+/*
+ * Below functions are thousands of files of their drivers: queues, ports, sensors.
+ * They are not the tool's business, and a guest takes seconds to bring them out.
+ */
+static int is_of_a_driver(const char *above, const char *name)
+{
+	size_t i;
+
+	if (!strstr(above, "/pci") || strchr(name, ':'))
+		return 0;
+	for (i = 0; i < sizeof(entered) / sizeof(*entered); i++)
+		if (!fnmatch(entered[i], name, 0))
+			return 0;
+	return 1;
+}
+
 /* Every path goes into the archive once. */
 static int seen(const char *path)
 {
@@ -180,6 +199,7 @@ static void collect(const char *path, int depth)
 	char link[PATH_SIZE] = "", below[PATH_SIZE];
 	struct dirent *entry;
 	struct stat st;
+	int device;
 	DIR *dir;
 
 	if (lstat(path, &st))
@@ -189,6 +209,7 @@ static void collect(const char *path, int depth)
 		if (!seen(path))
 			member(path, NULL, '5', st.st_mode, "", 0);
 		dir = depth ? opendir(path) : NULL;
+		device = !strncmp(path, "/sys/devices/", 13);
 		if (!dir)
 			return;
 		while ((entry = readdir(dir))) {
@@ -197,8 +218,12 @@ static void collect(const char *path, int depth)
 			    is_skipped(entry->d_name))
 				continue;
 			if (snprintf(below, sizeof(below), "%s/%s", path,
-				     entry->d_name) < (int)sizeof(below))
-				collect(below, depth - 1);
+				     entry->d_name) >= (int)sizeof(below))
+				continue;
+			if (entry->d_type == DT_DIR && device &&
+			    is_of_a_driver(path, entry->d_name))
+				continue;
+			collect(below, depth - 1);
 		}
 		closedir(dir);
 	} else if (seen(path)) {

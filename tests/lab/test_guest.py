@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import guest as lab_guest
-from lab.guest import Guest, GuestCrash, GuestHang
+from lab.guest import Answer, Guest, GuestCrash, GuestHang
 from lab.machines import MACHINES
 
 
@@ -70,6 +70,34 @@ def test_command_that_is_not_answered_is_a_hang(
         assert guest.release == "6.12.1"
         with pytest.raises(GuestHang, match="does not answer to 'groups'"):
             guest.command("groups", seconds=0.2)
+        assert other.recv(100) == b"DO 1 0.2 groups\n"
+
+
+def test_lost_line_is_said_again_and_read_once(
+    guest: Guest, port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_guest, "PATIENCE_SECONDS", 0.2)
+    connecting = threading.Thread(target=guest.connect)
+    connecting.start()
+    other, _ = port.accept()
+    with other:
+        other.sendall(b"READY 6.12.1\n")
+        connecting.join(10)
+        heard = []
+
+        def answer() -> None:
+            heard.append(other.recv(100))  # the first is lost
+            heard.append(other.recv(100))
+            other.sendall(b"GOT 1\nBEGIN 1\none\nEND 1 3 2\n")  # and so is a line
+            heard.append(other.recv(100))
+            other.sendall(b"BEGIN 1\none\ntwo\nEND 1 3 2\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        found = guest.command("groups", seconds=10)
+        answering.join(10)
+    assert found == Answer(3, ("one", "two"))
+    assert heard == [b"DO 1 10 groups\n"] * 3
 
 
 def test_guest_that_dies_is_a_crash_with_its_log(
