@@ -22,32 +22,38 @@ def explain_group(
 ) -> None:
     """Show why devices share their groups, and whether the groups can grow.
 
-    The path from each device up to the root says where isolation is lost. Without
-    root, configuration space is cut short and much cannot be told.
+    The path from each device up to the root says where isolation is lost. With
+    several devices, it says first whether and why they share a group. Without root,
+    configuration space is cut short and much cannot be told.
     """
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load
     from iommu_inspect.kernel.grouping import Grouping
     from iommu_inspect.kernel.growth import growth
+    from iommu_inspect.kernel.recompute import recompute
     from iommu_inspect.kernel.semantics import applicable
-    from iommu_inspect.kernel.sharing import sharing
+    from iommu_inspect.kernel.sharing import pair, sharing
     from iommu_inspect.model.target import find_target
 
     machine = load(source, numeric=numeric, demo=demo)
     grouping = Grouping(machine)
+    found = recompute(machine)
     targets = [find_target(machine, text) for text in devices]
     asked = [target.devices[0] for target in targets if target.devices]
     answers = []
     for device in asked:
-        found = sharing(grouping, device)
-        grows = growth(grouping, found.group) if found.group else None
-        answers.append((found, grows))
+        shares = sharing(grouping, device, found)
+        grows = growth(grouping, shares.group) if shares.group else None
+        answers.append((shares, grows))
+    others = [device for device in asked[1:] if device is not asked[0]]
+    pairs = [pair(grouping, found, asked[0], other) for other in others]
     if output is Format.JSON:
         from iommu_inspect.render.documents import to_json
-        from iommu_inspect.render.why import why_document
+        from iommu_inspect.render.why_document import why_document
 
-        emit(to_json(why_document(machine, applicable(machine.kernel), answers)))
+        semantics = applicable(machine.kernel)
+        emit(to_json(why_document(machine, semantics, answers, pairs)))
     else:
         from iommu_inspect.render.why import why_text
 
-        emit("\n\n".join(why_text(*answer, style()) for answer in answers))
+        emit(why_text(answers, pairs, style()))

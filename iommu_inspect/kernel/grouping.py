@@ -28,7 +28,6 @@ __all__ = [
     "Joins",
     "Mechanism",
     "Placement",
-    "not_isolated_functions",
     "same_slot",
 ]
 
@@ -282,7 +281,7 @@ class Grouping:
                 return _untold([other])
             if apart:
                 continue
-            because = not_isolated_functions(device, other)
+            because = _not_isolated_functions(device, other)
             if has_group(other):
                 return Placement(other, Mechanism.MULTIFUNCTION, device, because)
             found = self._by_quirk(other, has_group, seen)
@@ -315,7 +314,7 @@ def _are_aliases(one: Device, other: Device) -> bool | None:
     return devfn(other) in first or devfn(one) in second
 
 
-def not_isolated_functions(one: Device, other: Device) -> str:
+def _not_isolated_functions(one: Device, other: Device) -> str:
     """Say why two functions of one slot share a group."""
     return (
         f"{one.address} and {other.address} are functions of one slot, and neither has "

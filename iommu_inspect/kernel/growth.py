@@ -17,6 +17,7 @@ from iommu_inspect.model.machine import Device, Group, PcieType
 __all__ = ["CanGrow", "Growth", "Way", "growth"]
 
 _LAST_SLOT = 31
+_LAST_FUNCTION = 7
 
 
 class CanGrow(enum.Enum):
@@ -56,7 +57,9 @@ def growth(grouping: Grouping, group: Group) -> Growth:
                     untold.append(Way(way.address, joins.because))
             elif joins.group is group:
                 ways.append(way)
-    ways += [way for device in group.devices for way in _by_rescan(grouping, device)]
+    for device in group.devices:
+        ways += _by_rescan(grouping, device)
+        untold += _perhaps_by_rescan(grouping, device)
     if any(not device.is_pci for device in group.devices):
         why = "its bus or its IOMMU decides what joins (stream ids, containers)"
         untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
@@ -73,11 +76,26 @@ def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joi
             bridges = [device, *topology.upwards(device)]
             yield Way(device.address, how), grouping.newcomer(bridges)
     sriov = device.pci.sriov
-    if sriov is None or isinstance(sriov, Missing) or device.pci.virtfns:
+    if sriov is None or device.pci.virtfns:
         return
-    if sriov.total_vfs:
+    if isinstance(sriov, Missing):
+        yield from _perhaps_sriov(grouping, device)
+    elif sriov.total_vfs:
         how = f"SR-IOV: up to {sriov.total_vfs} virtual functions"
         yield Way(device.address, how), grouping.newcomer(topology.upwards(device))
+
+
+def _perhaps_sriov(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
+    """Yield a way that cannot be told: virtual functions that may be possible.
+
+    Where every port above isolates, they would have groups of their own.
+    """
+    if not device.is_pci or device.is_bridge is True or device.pci.physfn is not None:
+        return
+    if grouping.newcomer(grouping.topology.upwards(device)).new is True:
+        return
+    how = "whether it has SR-IOV cannot be told without its configuration space"
+    yield Way(device.address, how), Joins(None, None, how)
 
 
 def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
@@ -92,7 +110,11 @@ def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
         if below:
             return None
         if bridge.pci.hotplug_slot is True:
-            return "hot-plug slot, empty"
+            # The kernel calls removable what is below a port that firmware marks as
+            # external (pci_set_removable() in drivers/pci/probe.c).
+            outside = bridge.removable == "removable"
+            where = ", on a device outside the host (Thunderbolt, USB4)"
+            return "hot-plug slot, empty" + (where if outside else "")
         if isinstance(bridge.pci.hotplug_slot, Missing):
             return "empty port, perhaps with a hot-plug slot"
         return None  # nothing can be plugged in while the host runs
@@ -107,21 +129,31 @@ def _could_join(grouping: Grouping, device: Device, group: Group) -> bool:
 
 def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
     """A function with siblings that are hidden or new finds them at the next scan."""
-    if device.bus != "pci" or device.is_bridge is True or device.pci.physfn is not None:
-        return
-    address = device.pci_address
-    if address is None or address.function != 0:
-        return
-    if device.pci.multifunction is True and grouping.isolates(device) is False:
-        siblings = [
-            d
-            for d in grouping.topology.siblings(device)
-            if d.pci_address and d.pci_address.slot_name == address.slot_name
-        ]
-        if len(siblings) < 7:
-            yield Way(device.address, "functions of its slot that a rescan finds")
+    if _has_room(grouping, device) and grouping.isolates(device) is False:
+        yield Way(device.address, "functions of its slot that a rescan finds")
     if device.driver == "vmd" or _is_vmd(device):
         yield Way(device.address, "VMD: the devices behind it, once its driver binds")
+
+
+def _perhaps_by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
+    if _has_room(grouping, device) and grouping.isolates(device) is None:
+        how = "whether it isolates functions of its slot, should a rescan find more"
+        yield Way(device.address, f"{how}, cannot be told")
+
+
+def _has_room(grouping: Grouping, device: Device) -> bool:
+    """Say whether a function is the first of a slot that may hold more of them."""
+    address = device.pci_address
+    if address is None or address.function != 0 or device.is_bridge is True:
+        return False
+    if device.pci.physfn is not None or device.pci.multifunction is not True:
+        return False
+    siblings = [
+        d
+        for d in grouping.topology.siblings(device)
+        if d.pci_address and d.pci_address.slot_name == address.slot_name
+    ]
+    return len(siblings) < _LAST_FUNCTION
 
 
 # Volume Management Devices of Intel (drivers/pci/controller/vmd.c, v7.3).

@@ -136,6 +136,8 @@ class Device:
     cannot tell. ``group`` is ``None`` when the device has no IOMMU group.
     ``vfio_devices`` are the entries of its ``vfio-dev`` directory: a vfio driver
     of any name is bound when there is one (kernels since v6.1 have it).
+    ``removable`` is ``removable``, ``fixed`` or ``unknown``; for PCI it says
+    ``removable`` of what is below an external port, such as Thunderbolt's.
     """
 
     address: str
@@ -152,6 +154,7 @@ class Device:
     power_state: Fact[str] = Missing.ABSENT
     reset_methods: Fact[tuple[str, ...]] = Missing.ABSENT
     numa_node: Fact[int | None] = Missing.ABSENT
+    removable: Fact[str] = Missing.ABSENT
     name: str | None = None
     vendor_name: str | None = None
 

@@ -1,72 +1,140 @@
-"""The text and the document of ``why``."""
+"""The text of ``why``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
 
-from iommu_inspect.kernel.acs_quirks import REQUIRED_ACS
 from iommu_inspect.kernel.growth import CanGrow, Growth
-from iommu_inspect.kernel.semantics import Semantics
-from iommu_inspect.kernel.sharing import Hop, Reason, Sharing
+from iommu_inspect.kernel.sharing import Hop, Pair, Reason, Sharing
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import Acs, Machine, PcieType
+from iommu_inspect.model.machine import Acs, Device, PcieType
+from iommu_inspect.model.pci_class import class_name
 from iommu_inspect.model.text import printable
-from iommu_inspect.render.documents import head
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 
-__all__ = ["why_document", "why_text"]
+__all__ = ["why_text"]
 
+_WHAT_A_GROUP_IS = (
+    "A group is the smallest set of devices that the IOMMU can keep apart from all "
+    "others; it is handed to user space as a whole or not at all."
+)
+_WHAT_ACS_IS = (
+    "ACS (Access Control Services) makes a port, or a function among several, send "
+    "requests up to the IOMMU and never straight to a neighbour."
+)
+_WHAT_CONTROLS_ARE = (
+    " The kernel requires SV, RR, CR and UF (Source Validation, P2P Request Redirect, "
+    'P2P Completion Redirect, Upstream Forwarding): "on", or "OFF" if the hardware has '
+    'one that is not switched on; one that the hardware lacks ("-") counts as on.'
+)
 _KINDS = {
     PcieType.ENDPOINT: "endpoint",
     PcieType.LEGACY_ENDPOINT: "legacy endpoint",
     PcieType.ROOT_PORT: "root port",
-    PcieType.UPSTREAM_PORT: "switch, upstream port",
-    PcieType.DOWNSTREAM_PORT: "switch, downstream port",
-    PcieType.PCIE_TO_PCI_BRIDGE: "bridge to conventional PCI",
-    PcieType.PCI_TO_PCIE_BRIDGE: "bridge from conventional PCI",
-    PcieType.ROOT_COMPLEX_ENDPOINT: "root complex endpoint",
-    PcieType.ROOT_COMPLEX_EVENT_COLLECTOR: "root complex event collector",
+    PcieType.UPSTREAM_PORT: "switch upstream port",
+    PcieType.DOWNSTREAM_PORT: "switch downstream port",
+    PcieType.PCIE_TO_PCI_BRIDGE: "PCIe-to-PCI bridge",
+    PcieType.PCI_TO_PCIE_BRIDGE: "PCI-to-PCIe bridge",
+    PcieType.ROOT_COMPLEX_ENDPOINT: "integrated endpoint",
+    PcieType.ROOT_COMPLEX_EVENT_COLLECTOR: "event collector",
 }
-# The required controls, in the order of their bits, by the names that lspci uses.
-_BITS = {0x01: "SrcValid", 0x04: "ReqRedir", 0x08: "CmpltRedir", 0x10: "UpstreamFwd"}
+_BITS = {0x01: "SV", 0x04: "RR", 0x08: "CR", 0x10: "UF"}
 _ISOLATES = {True: "yes", False: "NO", None: "?"}
+_LOST = "NO <--"
 
 
-def why_text(found: Sharing, grows: Growth | None, style: Style = PLAIN) -> str:
-    """Return the text for one device: path, neighbours, growth."""
-    device = found.device
-    name = printable(device.address)
-    if found.group is None:
-        return fold(f"{name} has no IOMMU group.", style.width)
-    count = len(found.group.devices)
-    shared = "alone" if count == 1 else f"one of {count} devices"
-    blocks = [f"{name} is {shared} in group {found.group.id}."]
-    blocks.append(_path_text(found, style))
-    if found.reasons:
-        blocks.append("\n".join(_reason_line(r, style) for r in found.reasons))
-    blocks.append(_agreement_text(found, style))
-    if grows is not None:
-        blocks.append(_growth_text(grows, found, style))
+def why_text(
+    answers: Sequence[tuple[Sharing, Growth | None]],
+    pairs: Sequence[Pair] = (),
+    style: Style = PLAIN,
+) -> str:
+    """Return the text: each pair, then each device with its path and neighbours.
+
+    What holds for a group as a whole is said once, after the last of its devices.
+    """
+    blocks = [_pair_text(pair, style) for pair in pairs]
+    last = {found.group.id: found for found, _ in answers if found.group}
+    for number, (found, grows) in enumerate(answers):
+        blocks += _device_blocks(found, style, first=number == 0)
+        if found.group is None or last[found.group.id] is not found:
+            continue
+        blocks.append(_agreement_text(found, style))
+        if grows is not None:
+            blocks.append(_growth_text(grows, found, style))
+    if any(_root_would_tell(found) for found, _ in answers):
+        blocks.append(_how_to_see(answers, style))
     return "\n\n".join(filter(None, blocks))
 
 
-def _path_text(found: Sharing, style: Style) -> str:
+def _pair_text(pair: Pair, style: Style) -> str:
+    names = f"{pair.one.address} and {pair.other.address}"
+    verdict = {
+        True: "share a group",
+        False: "do not share a group",
+        None: "may or may not share a group",
+    }[pair.shared]
+    return fold(f"{names} {verdict}: {pair.evidence}.", style.width)
+
+
+def _device_blocks(found: Sharing, style: Style, *, first: bool) -> list[str]:
+    name = found.device.address
+    if found.group is None:
+        return [fold(f"{name} has no IOMMU group.", style.width)]
+    others = len(found.group.devices) - 1
+    beside = {0: "alone", 1: "with 1 other device"}.get(
+        others, f"with {others} other devices"
+    )
+    heading = fold(f"{name} is in group {found.group.id}, {beside}.", style.width)
+    if first:
+        heading += "\n" + fold(_WHAT_A_GROUP_IS, style.width)
+    blocks = [heading, _path_text(found, style, legend=first)]
+    if found.reasons:
+        lines = [_reason_line(reason, style) for reason in found.reasons]
+        blocks.append("\n".join(["Why the others are in it:", *lines]))
+    return blocks
+
+
+def _path_text(found: Sharing, style: Style, *, legend: bool) -> str:
+    if not found.path:
+        return ""
     headers = ["DEVICE, THEN UP", "WHAT IT IS", "ISOLATES", "ACS"]
     rows = [
-        [hop.device.address, _kind(hop), _ISOLATES[hop.isolates], _acs(hop)]
+        [
+            hop.device.address,
+            _kind(hop),
+            _LOST if hop.loses and hop.isolates is False else _ISOLATES[hop.isolates],
+            _acs(hop),
+        ]
         for hop in found.path
     ]
-    return table(headers, rows, style, paints={2: {"NO": "red", "?": "yellow"}})
+    paints = {2: {"NO": "red", _LOST: "red", "?": "yellow"}}
+    lines = [table(headers, rows, style, paints=paints)]
+    if any(row[2] == _LOST for row in rows):
+        lines.append("<-- isolation is lost here")
+    lines += [
+        fold(f"ACS of {hop.device.address} is off: {hop.off}.", style.width)
+        for hop in found.path
+        if hop.off is not None and hop.isolates is False
+    ]
+    if legend:
+        lines.append(_legend(found, style))
+    return "\n".join(lines)
+
+
+def _legend(found: Sharing, style: Style) -> str:
+    """Explain ACS, and its controls if any are shown."""
+    shown = any(not isinstance(hop.device.pci.acs, Missing) for hop in found.path)
+    return fold(_WHAT_ACS_IS + (_WHAT_CONTROLS_ARE if shown else ""), style.width)
 
 
 def _kind(hop: Hop) -> str:
     kind = hop.device.pci.pcie_type
     if isinstance(kind, Missing):
-        return "?"
+        return "bridge" if hop.device.is_bridge is True else "?"
     if kind is None:
-        return "conventional bridge" if hop.device.is_bridge is True else "conventional"
+        bridge = hop.device.is_bridge is True
+        return "conventional bridge" if bridge else "conventional device"
     names = {int(known): name for known, name in _KINDS.items()}
     return names.get(kind, f"type {kind}")
 
@@ -77,20 +145,32 @@ def _acs(hop: Hop) -> str:
     if isinstance(acs, Missing):
         return "cannot be seen"
     if acs is None:
-        return "none" if hop.isolates is not True else "none, and none needed"
+        if hop.isolates is not True:
+            return "no ACS"
+        return "no ACS, kernel's quirk" if hop.needs_acs else "no ACS, none needed"
+    if hop.needs_acs is False and hop.isolates is True:
+        return "none needed"
     return ", ".join(f"{name} {_bit(acs, bit)}" for bit, name in _BITS.items())
 
 
 def _bit(acs: Acs, bit: int) -> str:
     if not acs.capability & bit:
-        return "not there"
+        return "-"
     return "on" if acs.control & bit else "OFF"
 
 
 def _reason_line(reason: Reason, style: Style) -> str:
+    address = reason.neighbour.address
     evidence = reason.evidence
-    text = f"{reason.neighbour.address} is in it ({reason.mechanism}): {evidence}."
-    return fold(text, style.width)
+    if evidence.startswith(f"{address} is "):
+        evidence = "it" + evidence.removeprefix(address)
+    text = f"{address}{_what(reason.neighbour)}: {evidence} [{reason.mechanism}]"
+    return fold(text, style.width, "  ", hanging="    ")
+
+
+def _what(device: Device) -> str:
+    name = class_name(device.ids.class_code) if device.is_pci else None
+    return f" ({name})" if name else ""
 
 
 def _agreement_text(found: Sharing, style: Style) -> str:
@@ -99,12 +179,34 @@ def _agreement_text(found: Sharing, style: Style) -> str:
     if found.recomputed.agrees is None:
         why = found.recomputed.because
         return fold(f"Not checked against isolation: {why}.", style.width)
-    return fold(
+    text = (
         "The kernel's group is not the one that isolation gives now "
-        f"({found.recomputed.because}). The kernel's counts: a quirk that is not seen "
-        "here, ACS changed after boot, or an ACS override would explain it.",
-        style.width,
+        f"({found.recomputed.because}). The kernel's counts."
     )
+    lines = [fold(text, style.width)]
+    if found.suspects:
+        lines.append("What may explain it:")
+    lines += [
+        fold(f"- {suspect}.", style.width, "  ", hanging="    ")
+        for suspect in found.suspects
+    ]
+    return "\n".join(lines)
+
+
+def _root_would_tell(found: Sharing) -> bool:
+    """Say whether configuration space was cut short, as it is without root."""
+    cut = (Missing.TRUNCATED, Missing.DENIED)
+    return any(hop.device.pci.acs in cut for hop in found.path)
+
+
+def _how_to_see(answers: Sequence[tuple[Sharing, Growth | None]], style: Style) -> str:
+    names = " ".join(printable(found.device.address) for found, _ in answers)
+    text = (
+        "Which bridges and ACS controls these are cannot be known from here: without "
+        "root the kernel shows 64 bytes of each configuration space. The groups "
+        "themselves are the kernel's, and right. To see the rest, on that host:"
+    )
+    return f"{fold(text, style.width)}\n    sudo iommu-inspect why {names}"
 
 
 def _growth_text(grows: Growth, found: Sharing, style: Style) -> str:
@@ -118,7 +220,10 @@ def _growth_text(grows: Growth, found: Sharing, style: Style) -> str:
     else:
         lines = [fold("The group can grow:", style.width)]
         ways = grows.through
-    lines += [fold(f"{way.address}: {way.how}", style.width, "  ") for way in ways]
+    lines += [
+        fold(f"{way.address}: {way.how}", style.width, "  ", hanging="    ")
+        for way in ways
+    ]
     if grows.can_grow is CanGrow.YES:
         lines.append(fold(_consequence(found), style.width))
     return "\n".join(lines)
@@ -135,67 +240,3 @@ def _consequence(found: Sharing) -> str:
             "attached before is skipped with a warning."
         )
     return text
-
-
-def why_document(
-    machine: Machine,
-    semantics: Semantics,
-    answers: Iterable[tuple[Sharing, Growth | None]],
-) -> dict[str, Any]:
-    """Build ``iommu-inspect/why/1``: the first device's fields, then all of them."""
-    devices = [_answer(found, grows) for found, grows in answers]
-    first = devices[0] if devices else {}
-    return {**head("why", machine, semantics), **first, "devices": devices}
-
-
-def _answer(found: Sharing, grows: Growth | None) -> dict[str, Any]:
-    group = found.group
-    return {
-        "address": found.device.address,
-        "group": group.id if group else None,
-        "members": [d.address for d in group.devices] if group else [],
-        "path": [_hop(hop) for hop in found.path],
-        "reasons": [
-            {
-                "with": reason.neighbour.address,
-                "mechanism": reason.mechanism,
-                "at": reason.at.address if reason.at else None,
-                "evidence": reason.evidence,
-            }
-            for reason in found.reasons
-        ],
-        "recomputed": {
-            "agrees": found.recomputed.agrees,
-            "because": found.recomputed.because,
-        },
-        "growth": {
-            "can_grow": grows.can_grow.value if grows else CanGrow.UNKNOWN.value,
-            "through": _ways(grows, told=True),
-            "untold": _ways(grows, told=False),
-        },
-    }
-
-
-def _ways(grows: Growth | None, *, told: bool) -> list[dict[str, str]]:
-    if grows is None:
-        return []
-    ways = grows.through if told else grows.untold
-    return [{"address": way.address, "how": way.how} for way in ways]
-
-
-def _hop(hop: Hop) -> dict[str, Any]:
-    acs = hop.device.pci.acs
-    known = None if isinstance(acs, Missing) else acs
-    return {
-        "address": hop.device.address,
-        "pcie_type": _known(hop.device.pci.pcie_type),
-        "isolates": hop.isolates,
-        "acs_required": f"{REQUIRED_ACS:04x}",
-        "acs_present": f"{known.capability:04x}" if known else None,
-        "acs_enabled": f"{known.control:04x}" if known else None,
-        "missing": {"acs": acs.value} if isinstance(acs, Missing) else {},
-    }
-
-
-def _known(kind: int | Missing | None) -> int | None:
-    return None if isinstance(kind, Missing) else kind

@@ -59,6 +59,7 @@ class DeviceReader:
             power_state=self._tree.text(f"{path}/power_state"),
             reset_methods=self._parsed(f"{path}/reset_method", _words),
             numa_node=self._parsed(f"{path}/numa_node", _numa_node),
+            removable=self._tree.text(f"{path}/removable"),
         )
 
     def _is_hollow(self, path: str) -> bool:

@@ -63,7 +63,8 @@ def test_two_devices_give_two_answers() -> None:
 def test_the_text_fits_and_says_where_isolation_is_lost() -> None:
     done = call("why", "03:01.0", "--from", DEMO)
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
-    assert "bridge to conventional PCI  NO" in done.stdout
+    assert "PCIe-to-PCI bridge   NO <--    no ACS" in done.stdout
+    assert "<-- isolation is lost here" in done.stdout
 
 
 def test_without_root_the_members_are_named_and_nothing_is_guessed(
