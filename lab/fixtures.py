@@ -34,6 +34,20 @@ CHOICES: tuple[Choice, ...] = (
     ("arm-sriov", 1, "user"),
 )
 
+# What docs/why.md explains: as booted, on one kernel.
+_EXPLAINED_ON = "6.12-"
+_EXPLAINED: tuple[Choice, ...] = tuple(
+    (machine, 0, "root")
+    for machine in (
+        "two-functions",
+        "bridges",
+        "switch-no-acs",
+        "arm-ports",
+        "disable-acs-redir",
+        "config-acs",
+    )
+)
+
 
 def write_fixtures(
     root: Path,
@@ -49,7 +63,8 @@ def write_fixtures(
     count = 0
     choices = tuple(choices)
     for folder in sorted(root.glob("[!.]*")):
-        for machine, number, reader in choices:
+        explained = _EXPLAINED if folder.name.startswith(_EXPLAINED_ON) else ()
+        for machine, number, reader in (*choices, *explained):
             if not folder.name.endswith(f"-{machine}"):
                 continue
             evidence = load(folder)
