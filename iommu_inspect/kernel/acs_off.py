@@ -69,9 +69,21 @@ def _turned_off(machine: Machine, device: Device) -> str | None:
         if found is None:
             continue
         for part in re.split("[;,]", found[2]):
-            if _names(part.rpartition("@")[2], device):
+            flags, _, name = part.rpartition("@")
+            off = controls_off(device) & ~_switched_on(flags)
+            if off and _names(name, device):
                 return f"pci={found[1]}{found[2]}"
     return None
+
+
+def _switched_on(flags: str) -> int:
+    """Return the controls that ``config_acs=`` switches on: the last digit is bit 0.
+
+    All others it switches off ("0") or leaves as firmware had them ("x", no digit),
+    the kernel's own choice undone. ``disable_acs_redir=`` has no flags and leaves
+    nothing on but what firmware had.
+    """
+    return sum(1 << bit for bit, flag in enumerate(reversed(flags)) if flag == "1")
 
 
 def _names(text: str, device: Device) -> bool:

@@ -22,6 +22,8 @@ __all__ = [
     "vmd_above",
 ]
 
+_UNEXPLAINED = "the kernel's group counts, and nothing that is seen here explains it"
+
 
 class Ends:
     """Two PCI functions, what is above each of them, and where their ways meet.
@@ -178,7 +180,7 @@ def apart(grouping: Grouping, one: Device, other: Device) -> str:
             "port that could send them elsewhere sends them up (ACS)"
         )
     if ends.neighbours is None:
-        return "the kernel's group counts, and nothing that is seen here explains it"
+        return _apart_from_above(grouping, ends)
     first, second = (device.address for device in ends.neighbours)
     if not ends.shared:
         return (
@@ -191,7 +193,15 @@ def apart(grouping: Grouping, one: Device, other: Device) -> str:
             f"isolate, and the kernel takes the slots there ({first} and {second}) for "
             "separate"
         )
-    return "the kernel's group counts, and nothing that is seen here explains it"
+    return _UNEXPLAINED
+
+
+def _apart_from_above(grouping: Grouping, ends: Ends) -> str:
+    """Say why a bridge is not in the group of what is below it."""
+    if not grouping.path_isolates(ends.shared):
+        return _UNEXPLAINED
+    bridge = ends.shared[0].address
+    return f"{bridge} is above the other, and every port from there up isolates (ACS)"
 
 
 def _ports(grouping: Grouping, device: Device) -> list[Device]:

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from running import call
-from shared import KERNELS, SHARED, SYSFS, needs_shared
+from shared import FIXTURES, KERNELS, SHARED, SYSFS, needs_shared
 
 from iommu_inspect.kernel.recompute import recompute
 from iommu_inspect.sources.sysfs import read_machine
@@ -82,6 +82,74 @@ def test_without_root_the_members_are_named_and_nothing_is_guessed(
     assert "root" in found["reasons"][0]["evidence"]
     assert found["recomputed"]["agrees"] is None
     assert found["growth"]["can_grow"] != "no"
+
+
+def test_without_root_it_says_what_to_run() -> None:
+    """Captured by a user of a real kernel: 64 bytes of each configuration space."""
+    source = FIXTURES / "kernels" / "6.12-two-functions-1.tar.gz"
+    found = document("01:00.0", source=source)
+    assert found["members"] == ["0000:01:00.0", "0000:01:00.1"]
+    assert found["growth"]["can_grow"] == "unknown"
+    assert found["path"][0]["missing"] == {"acs": "truncated"}
+    text = call("why", "01:00.0", "--from", source).stdout
+    assert "0000:01:00.1 (USB controller): " in text
+    assert text.endswith("\n    sudo iommu-inspect why 0000:01:00.0\n")
+    assert "No way is seen" not in text
+
+
+def test_as_root_it_does_not_say_to_be_root() -> None:
+    source = FIXTURES / "kernels" / "6.12-two-functions-0.tar.gz"
+    assert "sudo" not in call("why", "01:00.0", "--from", source).stdout
+
+
+def test_two_devices_are_explained_as_a_pair_first() -> None:
+    source = FIXTURES / "kernels" / "6.12-bridges-0.tar.gz"
+    done = call("why", "03:01.0", "02:01.0", "--from", source)
+    first = done.stdout.partition("\n\n")[0].replace("\n", " ")
+    assert first.startswith("0000:03:01.0 and 0000:02:01.0 share a group: ")
+    assert "same requester id above the bridge 0000:01:00.0" in first
+    assert done.stdout.count("A group is the smallest set") == 1
+    assert done.stdout.count("The group can grow:") == 1
+    (pair,) = document("03:01.0", "02:01.0", source=source)["pairs"]
+    assert pair["share_group"] is True
+    assert (pair["mechanism"], pair["at"]) == ("dma-alias", "0000:01:00.0")
+
+
+def test_two_devices_of_two_groups_are_told_why_not() -> None:
+    done = call("why", "03:01.0", "01:00.0", "--from", DEMO)
+    assert done.stdout.startswith(
+        "0000:03:01.0 and 0000:01:00.0 do not share a group: "
+    )
+    (pair,) = document("03:01.0", "01:00.0")["pairs"]
+    assert (pair["share_group"], pair["mechanism"]) == (False, None)
+
+
+def test_one_device_is_no_pair() -> None:
+    assert document("03:01.0")["pairs"] == []
+    assert document("03:01.0", "03:01.0")["pairs"] == []
+
+
+def test_a_difference_from_the_kernel_is_said_with_what_may_explain_it(
+    tmp_path: Path,
+) -> None:
+    """An override splits groups that isolation would keep together."""
+    copy = tmp_path / "tree"
+    source = FIXTURES / "kernels" / "6.12-two-functions-0.tar.gz"
+    shutil.unpack_archive(source, copy, filter="tar")
+    (copy / "proc/cmdline").write_text("quiet pcie_acs_override=multifunction\n")
+    groups = copy / "sys/kernel/iommu_groups"
+    (link,) = groups.glob("3/devices/0000:01:00.1")
+    own = groups / "9"
+    (own / "devices").mkdir(parents=True)
+    link.rename(own / "devices" / link.name)
+    (device,) = copy.glob("sys/devices/pci0000:00/*/0000:01:00.1")
+    (device / "iommu_group").unlink()
+    (device / "iommu_group").symlink_to("../../../../kernel/iommu_groups/9")
+    found = document("01:00.0", source=copy)
+    assert found["recomputed"]["agrees"] is False
+    assert "pcie_acs_override=multifunction" in found["recomputed"]["suspects"][0]
+    text = call("why", "01:00.0", "--from", copy).stdout
+    assert "What may explain it:\n  - the kernel was booted with " in text
 
 
 def test_a_device_without_a_group_is_said_to_have_none() -> None:

@@ -720,3 +720,18 @@ def test_a_fact_that_is_denied_is_not_absent(open_to_all: Path) -> None:
     assert nobody[0][1]["groups"][0]["missing"]["reserved_regions"] == "denied"
     assert (root[1][0], root[1][1]["verdict"]) == (0, "ready")
     assert (nobody[1][0], nobody[1][1]["verdict"]) == (3, "unknown")
+
+
+def test_removable_is_read_and_missing_where_it_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "sys/devices/pci0000:00/0000:00:01.0"
+    path.mkdir(parents=True)
+    (path / "vendor").write_text("0x8086\n")
+    listed = tmp_path / "sys/bus/pci/devices"
+    listed.mkdir(parents=True)
+    link = "../../../devices/pci0000:00/0000:00:01.0"
+    (listed / "0000:00:01.0").symlink_to(link)
+    (found,) = read_machine(open_path(str(tmp_path))).devices
+    assert found.removable is Missing.ABSENT
+    (path / "removable").write_text("removable\n")
+    (found,) = read_machine(open_path(str(tmp_path))).devices
+    assert found.removable == "removable"
