@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.settings import Settings
 
 __all__ = [
     "Acs",
@@ -306,6 +307,7 @@ class Machine:
     guest: Fact[bool] = Missing.ABSENT
     interrupt_remapping: Fact[InterruptRemapping] = Missing.ABSENT
     vfio: VfioSettings = VfioSettings()
+    settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -20,6 +20,7 @@ from iommu_inspect.model.machine import (
     VfioSettings,
 )
 from iommu_inspect.sources.interrupts import interrupt_remapping
+from iommu_inspect.sources.modprobe import read_settings
 from iommu_inspect.sources.numbers import hexadecimal
 from iommu_inspect.sources.sysfs_device import DeviceReader
 from iommu_inspect.sources.tree import Tree
@@ -71,9 +72,10 @@ def read_machine(tree: Tree) -> Machine:
         if not _has_vanished(tree, path)
     ]
     devices.sort(key=lambda device: (sort_key(device.address), str(device.path)))
+    kernel = _kernel(tree, devices)
     return Machine(
         source=Source("live" if tree.live else "tree", tree.label),
-        kernel=_kernel(tree, devices),
+        kernel=kernel,
         groups=_groups(tree, group_ids, devices, partial | _contested(devices, listed)),
         ungrouped=tuple(d for d in devices if d.is_pci and _group_id(d) is None),
         groups_known=groups_known,
@@ -82,6 +84,7 @@ def read_machine(tree: Tree) -> Machine:
         guest=_guest(tree),
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
+        settings=read_settings(tree, kernel, devices),
         notes=tree.notes,
     )
 

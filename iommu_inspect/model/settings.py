@@ -1,0 +1,113 @@
+"""What somebody configured: modprobe.d, the kernel command line, modules."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from iommu_inspect.model.fact import Fact, Missing
+
+__all__ = ["ModprobeConfig", "ModprobeLine", "ModuleState", "Settings", "Word"]
+
+
+class ModuleState(enum.Enum):
+    """Where a module's code is now."""
+
+    LOADED = "loaded"
+    BUILT_IN = "built-in"
+    NOT_LOADED = "not-loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of the kernel command line, or of the options given to a module.
+
+    ``key`` has "_" for "-", which the kernel does not tell apart in names (see
+    ``parameq()`` in kernel/params.c); ``value`` is ``None`` where there is no "=".
+    ``text`` is the word as it was written, quotes taken off.
+    """
+
+    text: str
+    key: str
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModprobeLine:
+    """One line of modprobe.d that is no comment: where it is, and its words.
+
+    Continued lines are joined; ``number`` is that of the first of them, from 1.
+    ``options`` are the words that an ``options`` line hands to the module, as the
+    kernel takes them apart, which is not how modprobe splits its own lines.
+    """
+
+    file: str
+    number: int
+    command: str
+    arguments: tuple[str, ...]
+    options: tuple[Word, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module that the line is about, with "_" for "-"."""
+        return self.arguments[0].replace("-", "_") if self.arguments else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModprobeConfig:
+    """All lines of modprobe.d in the order in which modprobe takes them.
+
+    ``unread`` are files and directories that are there and could not be read, and
+    ``passed_over`` those whose name does not end in ``.conf``, with their lines:
+    modprobe does not look into them.
+    """
+
+    lines: tuple[ModprobeLine, ...] = ()
+    unread: tuple[str, ...] = ()
+    passed_over: tuple[ModprobeLine, ...] = ()
+
+    def about(self, command: str, module: str) -> tuple[ModprobeLine, ...]:
+        """Return the lines of one command about a module (named with "_")."""
+        return tuple(
+            line
+            for line in self.lines
+            if line.command == command and fnmatchcase(module, line.module)
+        )
+
+    def loaded_before(self, module: str) -> tuple[str, ...]:
+        """Return the modules that ``softdep MODULE pre: ...`` puts before one."""
+        before = []
+        for line in self.about("softdep", module):
+            mode = ""
+            for word in line.arguments[1:]:
+                if word in ("pre:", "post:"):
+                    mode = word
+                elif mode == "pre:":
+                    before.append(word.replace("-", "_"))
+        return tuple(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was configured, and which modules there are to obey it.
+
+    ``command_line`` has the kernel's words only, not those for init behind ``--``.
+    ``modprobe`` is absent where the source holds no modprobe.d at all; the initramfs
+    has a copy of its own, which no source shows. ``modules`` holds the states that
+    could be told, of the modules asked for; ``driver_modules`` the module that each
+    bound PCI driver belongs to, by the driver's name.
+    """
+
+    modprobe: Fact[ModprobeConfig] = Missing.ABSENT
+    command_line: Fact[tuple[Word, ...]] = Missing.ABSENT
+    modules: tuple[tuple[str, ModuleState], ...] = ()
+    driver_modules: tuple[tuple[str, str], ...] = ()
+
+    def module(self, name: str) -> Fact[ModuleState]:
+        """Return the state of a module (named with "_")."""
+        return dict(self.modules).get(name, Missing.ABSENT)
+
+    def module_of(self, driver: str) -> Fact[str]:
+        """Return the module of a bound driver, which may have another name."""
+        return dict(self.driver_modules).get(driver, Missing.ABSENT)
