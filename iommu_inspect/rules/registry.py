@@ -7,6 +7,8 @@ from iommu_inspect.rules import (
     bridge_driver,
     direct_mapping,
     driver_override,
+    ids_take_others,
+    ids_without_effect,
     interrupt_remapping,
     mixed_ownership,
     no_iommu,
@@ -14,6 +16,7 @@ from iommu_inspect.rules import (
     not_on_vfio,
     partial_group,
     proposed_single_driver,
+    settings_typo,
     singleton_assumption,
 )
 from iommu_inspect.rules.base import Rule
@@ -29,6 +32,9 @@ RULES: tuple[Rule, ...] = (
     direct_mapping.RULE,
     interrupt_remapping.RULE,
     partial_group.RULE,
+    settings_typo.RULE,
+    ids_without_effect.RULE,
+    ids_take_others.RULE,
     driver_override.RULE,
     acs_override.RULE,
     singleton_assumption.RULE,

@@ -147,6 +147,58 @@ CASES = [
     Expected("driver-override", "override-pending", ("00:04.0",), ()),
     Expected("driver-override", "override-pending", ("00:05.0",), ()),
     Expected("driver-override", "override-pending", ("00:06.0",), ()),
+    # ids-take-others
+    Expected(
+        "ids-take-others",
+        "ids-two-cards",
+        (),
+        (
+            (W, D, "1", "0000:00:02.0", "0000:00:03.0"),
+            (W, D, "2", "0000:00:02.1", "0000:00:03.1"),
+        ),
+    ),
+    Expected(
+        "ids-take-others",
+        "ids-two-cards",
+        ("00:02.0",),
+        ((W, D, "1", "0000:00:02.0", "0000:00:03.0"),),
+    ),
+    Expected("ids-take-others", "ids-two-cards", ("00:02.0", "00:03.0"), ()),
+    Expected("ids-take-others", "ids-lost-race", (), ()),
+    # ids-without-effect
+    Expected(
+        "ids-without-effect",
+        "ids-lost-race",
+        (),
+        (
+            (W, D, "1", "0000:00:02.0"),
+            (W, D, "2", "0000:00:02.1"),
+            (W, D, "3", "0000:00:03.0"),
+            (I, D, "5", "0000:00:05.0"),
+        ),
+    ),
+    Expected("ids-without-effect", "ids-lost-race", ("00:04.0",), ()),  # on vfio
+    Expected("ids-without-effect", "ids-built-in", (), ((W, D, "1", "0000:00:02.0"),)),
+    Expected("ids-without-effect", "ids-two-cards", (), ()),  # they took the other
+    # settings-typo
+    Expected(
+        "settings-typo",
+        "settings-misspelt",
+        (),
+        (
+            (W, D, "1", "0000:00:02.0"),
+            (W, D, "2", "0000:00:02.1"),
+            *((I, D, ""),) * 3,
+        ),
+    ),
+    Expected(
+        "settings-typo",
+        "settings-misspelt",
+        ("00:02.1",),
+        ((E, D, "2", "0000:00:02.1"), *((I, D, ""),) * 4),
+    ),
+    Expected("settings-typo", "settings-misspelt", ("00:03.0",), ((I, D, ""),) * 5),
+    Expected("settings-typo", "ids-two-cards", (), ()),
     # acs-override
     Expected("acs-override", "acs-override", (), ((W, D, ""),)),
     Expected("acs-override", HALF, (), ()),

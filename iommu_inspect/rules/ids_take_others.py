@@ -1,0 +1,155 @@
+"""``vfio-pci.ids`` names a device that was asked for, and another one like it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.drivers import normalised
+from iommu_inspect.kernel.dynamic_ids import DynamicId
+from iommu_inspect.kernel.ownership import Role, has_vfio_driver
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+from iommu_inspect.rules._ids import ID_DRIVERS, IdSetting, id_settings, named_by
+from iommu_inspect.rules._words import addresses, bound_to, listed, quoted, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "ids-take-others"
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A device that an entry names; ``sure`` is false where a fact is missing."""
+
+    device: Device
+    sure: bool
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    for module in ID_DRIVERS:
+        for setting in id_settings(case.machine.settings, module):
+            if not setting.in_force:
+                continue
+            for entry in dict.fromkeys(setting.entries):
+                named = list(_named(case, setting, entry))
+                yield from _judge(case, setting, entry, named)
+
+
+def _named(case: Case, setting: IdSetting, entry: DynamicId) -> Iterator[_Named]:
+    for device in case.machine.devices:
+        if _overridden(device, setting.module):
+            continue
+        for found, sure in named_by(setting, device):
+            if found == entry:
+                yield _Named(device, sure is True)
+                break
+
+
+def _overridden(device: Device, module: str) -> bool:
+    """Say whether driver_override keeps the driver off, whatever the ids are.
+
+    A device with an override matches the driver of that name and no other
+    (``pci_match_device()`` in drivers/pci/pci-driver.c).
+    """
+    override = device.driver_override
+    if override is None or isinstance(override, Missing):
+        return False
+    return normalised(override) != module
+
+
+def _judge(
+    case: Case, setting: IdSetting, entry: DynamicId, named: list[_Named]
+) -> Iterator[Finding]:
+    wanted = [n.device for n in named if _is_wanted(case, n.device, setting.module)]
+    # A neighbour in the same group has to go along anyway.
+    groups = {id(group) for d in wanted if (group := case.machine.group_of(d))}
+    others = [
+        n
+        for n in named
+        if not any(n.device is d for d in wanted)
+        and id(case.machine.group_of(n.device)) not in groups
+    ]
+    if not wanted or not others:
+        return
+    on_host = [n for n in others if case.role(n.device) is Role.KERNEL]
+    if not case.targets and not on_host:
+        return
+    yield _finding(case, setting, entry, wanted, others)
+
+
+def _is_wanted(case: Case, device: Device, module: str) -> bool:
+    """Say whether a device is meant to be handed over.
+
+    Without targets those are meant that the driver has taken already.
+    """
+    if case.targets:
+        group = case.machine.group_of(device)
+        return case.is_target(device) or any(
+            t.device is None and t.group is group for t in case.targets
+        )
+    driver = device.driver
+    return isinstance(driver, str) and normalised(driver) == module
+
+
+def _finding(
+    case: Case,
+    setting: IdSetting,
+    entry: DynamicId,
+    wanted: list[Device],
+    others: list[_Named],
+) -> Finding:
+    in_use = [n for n in others if case.role(n.device) is Role.KERNEL]
+    states = listed(f"{shown(n.device.address)} ({bound_to(n.device)})" for n in others)
+    it = "it" if len(others) == 1 else "them"
+    driver = ID_DRIVERS[setting.module]
+    taken = all(has_vfio_driver(d) for d in wanted)
+    severity = Severity.WARNING
+    if in_use:
+        future = f"At the next boot {driver} may take {it} from the host too."
+        if case.targets and not taken and all(n.sure for n in in_use):
+            severity = Severity.ERROR
+    elif all(has_vfio_driver(n.device) for n in others):
+        future = f"{driver} has taken {it} as well."
+        if case.targets and taken:
+            severity = Severity.INFO
+    else:
+        future = f"{driver} takes {it} as well when it is loaded."
+    sure = all(n.sure for n in others)
+    first = wanted[0]
+    return Finding(
+        rule=ID,
+        severity=severity,
+        certainty=Certainty.DERIVED if sure else Certainty.UNKNOWN,
+        group=first.group if isinstance(first.group, str) else None,
+        devices=(
+            *(d.address for d in wanted),
+            *(n.device.address for n in others),
+        ),
+        message=(
+            f"The id {shown(entry.text)} {setting.where} names "
+            f"{addresses(wanted)}, but {'also' if sure else 'perhaps also'} {states}: "
+            f"ids cannot tell two alike devices apart. {future}"
+        ),
+        remedy=_remedy(setting, entry, wanted),
+        step=f"choose {addresses(wanted)} by address, not by id",
+    )
+
+
+def _remedy(setting: IdSetting, entry: DynamicId, wanted: list[Device]) -> str:
+    driver = ID_DRIVERS[setting.module]
+    return "\n".join(
+        [
+            f"Take {shown(entry.text)} out of ids= and choose by address; driverctl "
+            "keeps it over boots:",
+            *(f"driverctl set-override {quoted(d.address)} {driver}" for d in wanted),
+        ]
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="vfio-pci.ids also names a device that was not asked for",
+    check_machine=_check,
+)

@@ -1,0 +1,195 @@
+"""``vfio-pci.ids`` names a device, and yet another driver, or none, is bound to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.drivers import normalised
+from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.fact import Missing, value_or
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.settings import ModprobeConfig, ModuleState
+from iommu_inspect.rules._ids import IdSetting, id_settings, named_by
+from iommu_inspect.rules._words import bound_to, quoted, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "ids-without-effect"
+_MODULE = "vfio_pci"
+_REBUILD = (
+    "Rebuild the initramfs, which has a copy of modprobe.d of its own "
+    "(update-initramfs -u, dracut -f or mkinitcpio -P), and boot again."
+)
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    settings = id_settings(case.machine.settings, _MODULE)
+    for device in _candidates(case) if settings else ():
+        setting = next((s for s in settings if _counts(settings, s, device)), None)
+        if setting is None or has_vfio_driver(device) is not False:
+            continue  # it is where it should be, or mixed-ownership says "cannot tell"
+        if isinstance(device.driver_override, str):
+            continue  # the override decides, not the ids: driver-override, or nothing
+        if _has_twin_on_vfio(case, setting, device):
+            continue  # ids-take-others speaks of those
+        yield _finding(case, setting, device)
+
+
+def _candidates(case: Case) -> tuple[Device, ...]:
+    if not case.targets:
+        return tuple(case.machine.devices)
+    whole = [t.group for t in case.targets if t.device is None and t.group]
+    members = tuple(d for group in whole for d in group.devices)
+    return case.target_devices + tuple(d for d in members if not case.is_target(d))
+
+
+def _counts(
+    settings: tuple[IdSetting, ...], setting: IdSetting, device: Device
+) -> bool:
+    """Say whether this is the setting to speak of: in force, or never reaching.
+
+    One that a later one replaces is settings-typo's.
+    """
+    reaches_nobody = not any(s.in_force for s in settings) and setting is settings[-1]
+    if not setting.in_force and not reaches_nobody:
+        return False
+    return any(named for _, named in named_by(setting, device))
+
+
+def _has_twin_on_vfio(case: Case, setting: IdSetting, device: Device) -> bool:
+    """Say whether the ids took another one like it, which nobody asked for now."""
+    entries = [entry for entry, named in named_by(setting, device) if named]
+    return any(
+        other is not device
+        and not case.is_target(other)
+        and has_vfio_driver(other)
+        and any(entry in entries for entry, _ in named_by(setting, other))
+        for other in case.machine.devices
+    )
+
+
+def _finding(case: Case, setting: IdSetting, device: Device) -> Finding:
+    entry = next(entry for entry, named in named_by(setting, device) if named)
+    why, remedy = _cause(case.machine, setting, device)
+    quiet = device.driver is None and not case.targets
+    told = not isinstance(case.machine.settings.module(_MODULE), Missing)
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO if quiet else Severity.WARNING,
+        certainty=Certainty.DERIVED if told else Certainty.UNKNOWN,
+        group=device.group if isinstance(device.group, str) else None,
+        devices=(device.address,),
+        message=(
+            f"vfio-pci's ids {setting.where} name {shown(device.address)} "
+            f"({shown(entry.text)}), but the device is {bound_to(device)}: {why}"
+        ),
+        remedy=remedy,
+    )
+
+
+def _cause(machine: Machine, setting: IdSetting, device: Device) -> tuple[str, str]:
+    """Say why, and what to do: a line of prose, then lines for a file or a shell."""
+    state = machine.settings.module(_MODULE)
+    if state is ModuleState.BUILT_IN and setting.from_modprobe:
+        return (
+            "vfio-pci is built into this kernel, and modprobe.d is for modules.",
+            "Put it on the kernel command line instead:\n"
+            f"{quoted(f'vfio-pci.ids={setting.value}')}",
+        )
+    if state is ModuleState.NOT_LOADED:
+        return (
+            f"vfio-pci is not loaded{_kept_out(machine)}, and no device makes the "
+            "kernel load it.",
+            _load_first(machine, device),
+        )
+    if device.driver is None:
+        return (
+            "vfio-pci has not taken it, or somebody unbound it since.",
+            "Look what vfio-pci said about it, and let it probe again:\n"
+            "dmesg | grep vfio\n"
+            f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe",
+        )
+    if isinstance(state, Missing):
+        return (
+            "that driver was there first, or vfio-pci is not loaded, or it is built "
+            "in and does not see modprobe.d; the source does not tell.",
+            _load_first(machine, device),
+        )
+    return _lost_race(machine, device)
+
+
+def _lost_race(machine: Machine, device: Device) -> tuple[str, str]:
+    """vfio-pci is there, with these ids, and came too late."""
+    module = _module_of(machine, device)
+    if machine.settings.module(_MODULE) is ModuleState.BUILT_IN:
+        return (
+            "vfio-pci is built into this kernel, but that driver was there first, or "
+            "somebody has bound it since.",
+            _by_address(device),
+        )
+    if machine.settings.module(module) is ModuleState.BUILT_IN:
+        return (
+            "that driver is built into the kernel and was there before any module.",
+            _by_address(device),
+        )
+    if _MODULE in _modprobe(machine).loaded_before(module):
+        return (
+            f"that driver was there first, although a softdep of {shown(module)} asks "
+            "for vfio-pci before it: the initramfs may not have that line yet.",
+            _REBUILD,
+        )
+    return "that driver was there first.", _load_first(machine, device)
+
+
+def _load_first(machine: Machine, device: Device) -> str:
+    if device.driver is None:
+        return "Load it, and let it probe the devices:\nmodprobe vfio-pci"
+    module = _module_of(machine, device)
+    if machine.settings.module(module) is ModuleState.BUILT_IN:
+        return _by_address(device)
+    if _MODULE in _modprobe(machine).loaded_before(module):
+        return _REBUILD
+    return "\n".join(
+        [
+            f"Let vfio-pci be loaded before {shown(module)}, with this line in "
+            f"/etc/modprobe.d/vfio.conf. {_REBUILD}",
+            f"softdep {shown(module)} pre: vfio-pci",
+        ]
+    )
+
+
+def _by_address(device: Device) -> str:
+    """No softdep helps against a driver that is built in."""
+    return (
+        "Choose the driver by address, which driverctl keeps over boots:\n"
+        f"driverctl set-override {quoted(device.address)} vfio-pci"
+    )
+
+
+def _kept_out(machine: Machine) -> str:
+    """Name what keeps vfio-pci from being loaded at all."""
+    for word in value_or(machine.settings.command_line, ()):
+        names = normalised(word.value or "").split(",")
+        if word.key == "module_blacklist" and _MODULE in names:
+            return f" ({shown(word.text)} on the kernel command line forbids it)"
+    for line in _modprobe(machine).about("install", _MODULE):
+        return f" ({shown(line.file)} runs another command in its place)"
+    return ""
+
+
+def _module_of(machine: Machine, device: Device) -> str:
+    """Return the module of the bound driver, by the driver's name if it is not told."""
+    driver = str(device.driver)
+    return value_or(machine.settings.module_of(driver), normalised(driver))
+
+
+def _modprobe(machine: Machine) -> ModprobeConfig:
+    return value_or(machine.settings.modprobe, ModprobeConfig())
+
+
+RULE = Rule(
+    id=ID,
+    summary="vfio-pci.ids names a device that another driver has",
+    check_machine=_check,
+)

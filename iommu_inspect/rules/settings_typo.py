@@ -1,0 +1,108 @@
+"""A setting for passthrough that does not do what it seems to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.dynamic_ids import matches
+from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.settings import ModprobeConfig
+from iommu_inspect.rules._lint import Oddity, lint
+from iommu_inspect.rules._words import addresses, bound_to, listed, quoted, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "settings-typo"
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    machine = case.machine
+    for oddity in lint(machine.settings, _maker(machine)):
+        yield _finding(case, oddity)
+    unread = value_or(machine.settings.modprobe, ModprobeConfig()).unread
+    if unread and case.targets:
+        yield _unread(unread)
+
+
+def _finding(case: Case, oddity: Oddity) -> Finding:
+    missed = _missed(case, oddity)
+    in_scope = [d for d in missed if not case.targets or _is_asked(case, d)]
+    severity, effect = Severity.INFO, ""
+    if in_scope:
+        severity = Severity.ERROR if case.targets else Severity.WARNING
+        states = listed(f"{shown(d.address)} is {bound_to(d)}" for d in in_scope)
+        effect = f" {states}."
+    elif oddity.about_iommu and _is_off(case.machine):
+        severity = Severity.WARNING
+        effect = " No device of this host has an IOMMU group."
+    first = in_scope[0] if in_scope else None
+    return Finding(
+        rule=ID,
+        severity=severity,
+        certainty=Certainty.DERIVED,
+        group=first.group if first and isinstance(first.group, str) else None,
+        devices=tuple(d.address for d in in_scope),
+        message=(f"{shown(oddity.text)} {oddity.where}: {oddity.why}.{effect}"),
+        remedy=oddity.fix,
+        step=f"mend the ids for {addresses(in_scope)}" if in_scope else "",
+    )
+
+
+def _missed(case: Case, oddity: Oddity) -> list[Device]:
+    """Return the devices that the setting is about and that no vfio driver has."""
+    return [
+        device
+        for device in case.machine.devices
+        if has_vfio_driver(device) is False
+        and device.is_bridge is not True
+        and (
+            device.address in oddity.lost_addresses
+            or any(matches(entry, device) for entry in oddity.lost)
+        )
+    ]
+
+
+def _is_asked(case: Case, device: Device) -> bool:
+    group = case.machine.group_of(device)
+    return case.is_target(device) or any(
+        t.device is None and t.group is not None and t.group is group
+        for t in case.targets
+    )
+
+
+def _is_off(machine: Machine) -> bool:
+    return machine.groups_known and not machine.groups
+
+
+def _maker(machine: Machine) -> str | None:
+    """Tell whose IOMMU the machine has, from its units or the firmware's tables."""
+    units = value_or(machine.iommus, ())
+    tables = value_or(machine.firmware_tables, ())
+    intel = "DMAR" in tables or any(u.name.startswith("dmar") for u in units)
+    amd = "IVRS" in tables or any(u.name.startswith("ivhd") for u in units)
+    if intel == amd:
+        return None
+    return "intel" if intel else "amd"
+
+
+def _unread(files: tuple[str, ...]) -> Finding:
+    names = listed(shown(file) for file in files)
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=Certainty.UNKNOWN,
+        group=None,
+        devices=(),
+        message=f"{names} could not be read: what it says about vfio-pci is not known.",
+        remedy=f"Look yourself:\ngrep -n vfio {' '.join(map(quoted, files))}",
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="a setting for passthrough is misspelt or has no effect",
+    check_machine=_check,
+)

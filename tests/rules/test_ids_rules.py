@@ -1,0 +1,246 @@
+"""ids-take-others, ids-without-effect and settings-typo: how bad, and how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import SINCE_6_6, device, group, machine, only
+
+from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.machine import Device, IommuUnit, Kernel, Machine, PciIds
+from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
+from iommu_inspect.model.target import find_target
+from iommu_inspect.rules import Audit, Finding, audit
+from iommu_inspect.sources.command_line import parse_command_line
+from iommu_inspect.sources.modprobe import parse_modprobe
+
+LOADED, BUILT_IN, NOT_LOADED = ModuleState
+FIRST, SECOND = "0000:01:00.0", "0000:02:00.0"
+
+
+def card(address: str, driver: Fact[str | None], **more: Any) -> Device:
+    ids = more.pop("ids", PciIds(0x10DE, 0x1E04, class_code=0x030000))
+    return replace(device(address, driver, group=address[5:7], **more), ids=ids)
+
+
+def host(
+    *cards: Device,
+    command_line: str = "vfio-pci.ids=10de:1e04",
+    modprobe: Fact[ModprobeConfig] = Missing.ABSENT,
+    vfio_pci: ModuleState | None = LOADED,
+    others: Iterable[tuple[str, ModuleState]] = (("nouveau", LOADED),),
+    **more: Any,
+) -> Machine:
+    states = [*others, *([("vfio_pci", vfio_pci)] if vfio_pci else [])]
+    return machine(
+        *(group(c, id=str(c.group)) for c in cards),
+        kernel=Kernel(release="6.12.1", command_line=command_line),
+        settings=Settings(
+            modprobe=modprobe,
+            command_line=parse_command_line(command_line),
+            modules=tuple(states),
+            driver_modules=(("nouveau", "nouveau"), ("vfio-pci", "vfio_pci")),
+        ),
+        **more,
+    )
+
+
+def judged(machine: Machine, *targets: str) -> Audit:
+    found = tuple(find_target(machine, text) for text in targets)
+    return audit(machine, only(SINCE_6_6), found)
+
+
+def of(rule: str, machine: Machine, *targets: str) -> list[Finding]:
+    return [f for f in judged(machine, *targets).findings if f.rule == rule]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "targets", "severity"),
+    [
+        ("vfio-pci", "nouveau", (), "warning"),
+        ("vfio-pci", "nouveau", (FIRST,), "warning"),
+        ("nouveau", "nouveau", (FIRST,), "error"),
+        (None, "nouveau", (FIRST,), "error"),
+        ("nouveau", "vfio-pci", (FIRST,), "warning"),
+        ("nouveau", None, (FIRST,), "warning"),
+        ("vfio-pci", "vfio-pci", (FIRST,), "info"),
+        ("vfio-pci", "vfio-pci", (), None),
+        ("nouveau", "nouveau", (), None),
+        ("vfio-pci", None, (), None),
+        ("vfio-pci", "nouveau", (FIRST, SECOND), None),
+    ],
+)
+def test_how_bad_it_is_that_ids_name_another_one(
+    first: str | None, second: str | None, targets: tuple[str, ...], severity: str
+) -> None:
+    both = host(card(FIRST, first), card(SECOND, second))
+    found = of("ids-take-others", both, *targets)
+    assert [f.severity.value for f in found] == ([severity] if severity else [])
+
+
+def test_it_never_makes_a_device_that_is_ready_blocked() -> None:
+    both = host(card(FIRST, "vfio-pci"), card(SECOND, "nouveau"))
+    assert judged(both, FIRST).verdict.value == "ready"
+
+
+def test_an_override_keeps_the_other_card_out_of_it() -> None:
+    """As after truenas/middleware pull request 11397: by address, no ids counting."""
+    kept = card(SECOND, "nouveau", driver_override="nouveau")
+    assert of("ids-take-others", host(card(FIRST, "vfio-pci"), kept), FIRST) == []
+
+
+def test_a_subsystem_in_the_entry_tells_two_cards_apart_or_is_not_told() -> None:
+    line = "vfio-pci.ids=10de:1e04:1043:8674"
+    mine = PciIds(0x10DE, 0x1E04, 0x1043, 0x8674)
+    other = PciIds(0x10DE, 0x1E04, 0x1458, 0x37C4)
+    untold = PciIds(0x10DE, 0x1E04)
+    first = card(FIRST, "nouveau", ids=mine)
+    for ids, expected in ((other, []), (untold, ["warning unknown"])):
+        both = host(first, card(SECOND, "nouveau", ids=ids), command_line=line)
+        found = of("ids-take-others", both, FIRST)
+        assert [f"{f.severity.value} {f.certainty.value}" for f in found] == expected
+
+
+def test_a_neighbour_in_the_group_has_to_go_along_anyway() -> None:
+    first, second = card(FIRST, "vfio-pci"), card("0000:01:00.1", "vfio-pci")
+    both = host(first, second)
+    together = replace(both, groups=(group(first, second, id="01"),))
+    assert of("ids-take-others", together, FIRST) == []
+
+
+def test_ids_that_modprobe_d_gives_to_a_built_in_driver_take_nobody() -> None:
+    both = host(
+        card(FIRST, "vfio-pci"),
+        card(SECOND, "nouveau"),
+        command_line="quiet",
+        modprobe=parse_modprobe("options vfio-pci ids=10de:1e04"),
+        vfio_pci=BUILT_IN,
+    )
+    assert of("ids-take-others", both, FIRST) == []
+
+
+@pytest.mark.parametrize(
+    ("vfio_pci", "nouveau", "modprobe", "message", "remedy"),
+    [
+        (LOADED, LOADED, "", "was there first.", "softdep nouveau pre: vfio-pci"),
+        (
+            LOADED,
+            LOADED,
+            "softdep nouveau pre: vfio-pci",
+            "although a softdep",
+            "Rebuild the initramfs",
+        ),
+        (LOADED, BUILT_IN, "", "before any module", "driverctl set-override"),
+        (NOT_LOADED, LOADED, "", "vfio-pci is not loaded,", "softdep nouveau"),
+        (NOT_LOADED, BUILT_IN, "", "vfio-pci is not loaded,", "driverctl"),
+        (
+            NOT_LOADED,
+            LOADED,
+            "install vfio-pci /bin/false",
+            "runs another command",
+            "softdep",
+        ),
+        (BUILT_IN, LOADED, "", "vfio-pci is built into this kernel, but", "driverctl"),
+        (None, LOADED, "", "the source does not tell", "softdep nouveau"),
+    ],
+)
+def test_why_the_ids_have_no_effect(
+    vfio_pci: ModuleState | None,
+    nouveau: ModuleState,
+    modprobe: str,
+    message: str,
+    remedy: str,
+) -> None:
+    lost = host(
+        card(FIRST, "nouveau"),
+        modprobe=parse_modprobe(modprobe),
+        vfio_pci=vfio_pci,
+        others=(("nouveau", nouveau),),
+    )
+    for targets in ((), (FIRST,)):
+        (found,) = of("ids-without-effect", lost, *targets)
+        assert message in found.message
+        assert "bound to nouveau" in found.message
+        assert remedy in found.remedy
+        assert found.severity.value == "warning"
+        assert found.certainty.value == ("derived" if vfio_pci else "unknown")
+
+
+def test_what_the_command_line_forbids_is_named() -> None:
+    line = "vfio-pci.ids=10de:1e04 module_blacklist=vfio-pci,nouveau"
+    lost = host(card(FIRST, "nouveau"), command_line=line, vfio_pci=NOT_LOADED)
+    (found,) = of("ids-without-effect", lost)
+    assert "module_blacklist=vfio-pci,nouveau" in found.message
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        host(card(FIRST, "vfio-pci")),  # it worked
+        host(card(FIRST, "mlx5_vfio_pci")),  # a variant is as good
+        host(card(FIRST, "nouveau"), command_line="quiet"),
+        host(card(FIRST, "nouveau", driver_override="nouveau")),
+        host(card(FIRST, "nouveau", driver_override="vfio-pci")),
+        host(card(FIRST, Missing.ABSENT)),  # the driver is not told
+        host(card(FIRST, "pcieport", bridge=True)),
+        host(card(FIRST, "nouveau"), command_line="vfio-pci.ids=10de:1e04:1:1"),
+    ],
+)
+def test_nothing_is_said_of_ids_that_work_or_do_not_count(quiet: Machine) -> None:
+    assert of("ids-without-effect", quiet) == []
+    assert of("ids-without-effect", quiet, FIRST) == []
+
+
+@pytest.mark.parametrize(
+    ("driver", "targets", "severity"),
+    [
+        ("nouveau", (), "warning"),
+        ("nouveau", (FIRST,), "error"),
+        (None, (FIRST,), "error"),
+        ("vfio-pci", (FIRST,), "info"),
+        ("vfio-pci", (), "info"),
+        ("nouveau", (SECOND,), "info"),  # it is not what was asked for
+    ],
+)
+def test_a_typo_is_as_bad_as_what_it_does(
+    driver: str | None, targets: tuple[str, ...], severity: str
+) -> None:
+    other = card(SECOND, "vfio-pci", ids=PciIds(0x8086, 0x1533))
+    typo = host(card(FIRST, driver), other, command_line="vfio-pci-ids=10de:1e04")
+    (found,) = of("settings-typo", typo, *targets)
+    assert found.severity.value == severity
+    if SECOND in targets:
+        assert judged(typo, SECOND).verdict.value == "ready"
+
+
+@pytest.mark.parametrize(
+    ("units", "groups", "severity"),
+    [(("ivhd0",), True, "info"), (("dmar0",), True, "info"), ((), False, "warning")],
+)
+def test_an_option_that_the_kernel_does_not_know_is_a_note_where_the_iommu_works(
+    units: tuple[str, ...], groups: bool, severity: str
+) -> None:
+    found = host(
+        *([card(FIRST, "nouveau")] if groups else []),
+        command_line="amd_iommu=on",
+        iommus=tuple(IommuUnit(name) for name in units),
+        firmware_tables=("DMAR",) if "dmar0" in units else ("IVRS",),
+    )
+    (odd,) = of("settings-typo", found)
+    assert odd.severity.value == severity
+    assert ("of AMD" in odd.message) is ("dmar0" in units)
+
+
+def test_a_file_that_cannot_be_read_is_named_where_something_was_asked_for() -> None:
+    locked = host(
+        card(FIRST, "vfio-pci"),
+        command_line="quiet",
+        modprobe=ModprobeConfig(unread=("/etc/modprobe.d/vfio.conf",)),
+    )
+    assert of("settings-typo", locked) == []
+    (found,) = of("settings-typo", locked, FIRST)
+    assert (found.severity.value, found.certainty.value) == ("info", "unknown")
+    assert judged(locked, FIRST).verdict.value == "ready"
