@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.model.settings import ModprobeConfig, Word
 from iommu_inspect.rules._ids import COMMAND_LINE, ID_DRIVERS, IdSetting, place_of
-from iommu_inspect.rules._oddity import Oddity, entries_of, ids_in
+from iommu_inspect.rules._oddity import Oddity, entries_of, ids_in, write
 from iommu_inspect.rules._words import listed, quoted, shown
 
 __all__ = ["bad_entries", "replaced", "split_by_space"]
@@ -92,7 +92,7 @@ def replaced(configured: tuple[IdSetting, ...]) -> Iterator[Oddity]:
                 if setting.reaches
                 else f"{driver} is built in, and modprobe.d is for modules"
             ),
-            fix=f"Put all into one:\nids={shown(','.join(_unique(configured)))}",
+            fix=write("Put all into one", f"ids={','.join(_unique(configured))}"),
             lost=setting.entries,
         )
 
@@ -132,7 +132,7 @@ def _tails(
             where=where,
             text=" ".join((word.text, *tail)),
             why=f"the value ends at the space, and {listed(tail)} {_is(tail)} ignored",
-            fix=f"Leave the space out:\n{shown(f'{name}={whole}')}",
+            fix=write("Leave the space out", f"{name}={whole}"),
             lost=entries_of(",".join(tail)),
         )
 

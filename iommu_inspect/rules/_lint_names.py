@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.dynamic_ids import split_ids
 from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Word
 from iommu_inspect.rules._ids import COMMAND_LINE, ID_DRIVERS, place_of
-from iommu_inspect.rules._oddity import Oddity, entries_of, ids_in
+from iommu_inspect.rules._oddity import Oddity, entries_of, ids_in, write
 from iommu_inspect.rules._words import quoted, shown
 
 __all__ = ["misnamed_files", "misspelt_lines", "misspelt_words"]
@@ -37,7 +37,7 @@ def misspelt_words(words: tuple[Word, ...]) -> Iterator[Oddity]:
             where=COMMAND_LINE,
             text=word.text,
             why=f"no driver has a parameter of that name; it is {driver}.ids",
-            fix=f"Write it so:\n{quoted(meant)}",
+            fix=write("Write it so", meant),
             lost=entries_of(word.value),
         )
 
@@ -71,7 +71,7 @@ def _misspelt_options(line: ModprobeLine, text: str) -> Iterator[Oddity]:
             where=place_of(line),
             text=text,
             why="the module and its options have to be two words here",
-            fix=f"Write it so:\n{shown(meant)}",
+            fix=write("Write it so", meant),
             lost=entries_of(value),
         )
         return
@@ -90,7 +90,7 @@ def _misspelt_options(line: ModprobeLine, text: str) -> Iterator[Oddity]:
                 if line.module == "vfio"
                 else f"{driver} has no parameter {shown(key)}; it is ids"
             ),
-            fix=f"Write it so:\noptions {driver} ids={shown(word.value or '')}",
+            fix=write("Write it so", f"options {driver} ids={word.value or ''}"),
             lost=entries_of(word.value or ""),
         )
 
@@ -104,7 +104,7 @@ def _bare_ids(lines: list[ModprobeLine]) -> Oddity:
         where=place_of(lines[0]),
         text=" ".join((lines[0].command, *lines[0].arguments)),
         why=f"modprobe passes over a line with only ids in it{many}",
-        fix=f"Put all into one line:\noptions vfio-pci ids={shown(ids)}",
+        fix=write("Put all into one line", f"options vfio-pci ids={ids}"),
         lost=entries_of(ids),
     )
 
@@ -115,7 +115,7 @@ def _bad_line(line: ModprobeLine, text: str) -> Oddity:
         where=place_of(line),
         text=text,
         why=f"modprobe has no command {shown(line.command)} and passes over the line",
-        fix=f"If options were meant:\n{shown(f'options {words}')}",
+        fix=write("If options were meant", f"options {words}"),
         lost=ids_in(words),
     )
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.dynamic_ids import DynamicId, parse_id, split_ids
 
-__all__ = ["Oddity", "entries_of", "ids_in"]
+__all__ = ["Oddity", "entries_of", "ids_in", "write"]
 
 _ANY_ID = re.compile(r"[0-9a-fA-F]{4}[:\-.][0-9a-fA-F]{4}(?![0-9a-fA-F])")
+
+_PLAIN = re.compile(r"[\w.,:=/ -]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,12 @@ def ids_in(text: str) -> tuple[DynamicId, ...]:
     """Return what looks like ids anywhere in a text, to see who may be missed."""
     parsed = (parse_id(re.sub(r"[-.]", ":", t)) for t in _ANY_ID.findall(text))
     return tuple(entry for entry in parsed if entry is not None)
+
+
+def write(prose: str, line: str) -> str:
+    """Return a remedy that ends in a line to be copied into a file.
+
+    The line is made of what the source says. One with a character that such a line
+    never needs is left out: somebody will paste it into a shell.
+    """
+    return f"{prose}:\n{line}" if _PLAIN.fullmatch(line) else "Write it anew by hand."

@@ -154,7 +154,7 @@ def _load_first(machine: Machine, device: Device) -> str:
         [
             f"Let vfio-pci be loaded before {shown(module)}, with this line in "
             f"/etc/modprobe.d/vfio.conf. {_REBUILD}",
-            f"softdep {shown(module)} pre: vfio-pci",
+            f"softdep {quoted(module)} pre: vfio-pci",
         ]
     )
 

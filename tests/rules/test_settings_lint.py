@@ -224,6 +224,22 @@ def test_each_remedy_is_not_odd_itself() -> None:
             assert commands
 
 
+@pytest.mark.parametrize("evil", ["`id`", "$(id)", ";id", "|id", "\x1b[2J", "\u202e"])
+def test_nothing_that_a_shell_would_run_is_put_on_a_line_to_copy(evil: str) -> None:
+    odd = [
+        *on_command_line(f"vfio-pci-ids=10de:1e04{evil}"),
+        *on_command_line(f"vfio-pci.ids=1:2, 10de:1e04,{evil}"),
+        *on_command_line(f"vfio-pci.ids={evil} vfio-pci.ids=10de:1e04"),
+        *in_modprobe(f"option vfio-pci ids=10de:1e04 {evil}"),
+        *in_modprobe(f"options vfio-pci.ids={evil}"),
+        *in_modprobe(f"options vfio ids={evil}"),
+        *in_modprobe(f"10de:1e04,{evil}\n10de:1e04 {evil}"),
+    ]
+    assert len(odd) >= 7
+    for oddity in odd:
+        assert evil not in oddity.fix
+
+
 @needs_shared
 def test_no_command_line_of_a_real_machine_is_odd() -> None:
     """Those of the kernel logs that people posted; none of them was for vfio."""
