@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from iommu_inspect.kernel.grouping import Grouping, Joins
 from iommu_inspect.model.fact import Missing
@@ -49,14 +50,13 @@ def growth(grouping: Grouping, group: Group) -> Growth:
     """Look for ways in which a device could join a group."""
     ways: list[Way] = []
     untold: list[Way] = []
-    for device in grouping.machine.devices:
-        for way, joins in _ways_through(grouping, device):
-            if joins.new is None:
-                # A newcomer can join the group of a bridge above it, if any.
-                if _could_join(grouping, device, group):
-                    untold.append(Way(way.address, joins.because))
-            elif joins.group is group:
-                ways.append(way)
+    for device, way, joins in _all_ways(grouping):
+        if joins.new is None:
+            # A newcomer can join the group of a bridge above it, if any.
+            if _could_join(grouping, device, group):
+                untold.append(Way(way.address, joins.because))
+        elif joins.group is group:
+            ways.append(way)
     for device in group.devices:
         ways += _by_rescan(grouping, device)
         untold += _perhaps_by_rescan(grouping, device)
@@ -65,6 +65,16 @@ def growth(grouping: Grouping, group: Group) -> Growth:
         untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
     state = CanGrow.YES if ways else CanGrow.UNKNOWN if untold else CanGrow.NO
     return Growth(state, tuple(ways), tuple(dict.fromkeys(untold)))
+
+
+@lru_cache(maxsize=1)
+def _all_ways(grouping: Grouping) -> tuple[tuple[Device, Way, Joins], ...]:
+    """Return every way that a machine has, looked for once for all of its groups."""
+    return tuple(
+        (device, way, joins)
+        for device in grouping.machine.devices
+        for way, joins in _ways_through(grouping, device)
+    )
 
 
 def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:

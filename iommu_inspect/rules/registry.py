@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iommu_inspect.rules import (
     acs_override,
+    attach_user,
     bridge_driver,
     direct_mapping,
     driver_override,
@@ -18,6 +19,7 @@ from iommu_inspect.rules import (
     proposed_single_driver,
     settings_typo,
     singleton_assumption,
+    singleton_can_grow,
 )
 from iommu_inspect.rules.base import Rule
 
@@ -38,6 +40,8 @@ RULES: tuple[Rule, ...] = (
     driver_override.RULE,
     acs_override.RULE,
     singleton_assumption.RULE,
+    singleton_can_grow.RULE,
+    attach_user.RULE,
     proposed_single_driver.RULE,
 )
 

@@ -217,6 +217,33 @@ CASES = [
         ((I, K, "14", "0000:00:1f.0", "0000:00:1f.3"),),
     ),
     Expected("singleton-assumption", "acs-override", ("00:19.0",), ()),
+    # singleton-can-grow
+    Expected(
+        "singleton-can-grow",
+        "groups-of-one",
+        (),
+        ((W, D, "5", "0000:00:05.0"), (I, D, "2", "0000:00:02.0")),
+    ),
+    Expected(
+        "singleton-can-grow",
+        "groups-of-one",
+        ("00:02.0",),
+        ((I, D, "2", "0000:00:02.0"),),
+    ),
+    Expected("singleton-can-grow", "groups-of-one", ("00:06.0",), ()),  # isolated
+    Expected("singleton-can-grow", "groups-of-one", ("group:4",), ()),  # two devices
+    # attach-user
+    Expected(
+        "attach-user",
+        "groups-of-one",
+        (),
+        (
+            (W, K, "4", "0000:00:04.0", "0000:00:04.1"),
+            (I, K, "3", "0000:00:03.0"),
+            (I, K, "5", "0000:00:05.0"),
+        ),
+    ),
+    Expected("attach-user", "groups-of-one", ("00:06.0",), ()),  # vfio-pci is none
     # proposed-single-driver
     Expected(
         "proposed-single-driver",

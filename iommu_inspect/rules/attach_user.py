@@ -1,0 +1,85 @@
+"""A device whose driver needs a group of one for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.answers import OK, UNKNOWN
+from iommu_inspect.kernel.attach_users import AttachUser, attach_user
+from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
+from iommu_inspect.kernel.operations import attach_device
+from iommu_inspect.kernel.semantics import PROPOSED, named
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "attach-user"
+
+
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    for device in group.devices:
+        user = attach_user(device)
+        if user is not None:
+            yield _finding(case, group, device, user)
+
+
+def _finding(case: Case, group: Group, device: Device, user: AttachUser) -> Finding:
+    answer = attach_device(case.machine, device, case.semantics)
+    proposed = attach_device(case.machine, device, named(PROPOSED.name)).result
+    unknown = answer.result == UNKNOWN
+    works = answer.result == OK
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO if works else Severity.WARNING,
+        certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
+        group=group.id,
+        devices=(
+            device.address,
+            *(d.address for d in group.devices if d is not device),
+        ),
+        message=(
+            f"{shown(device.address)} is on {shown(str(device.driver))}: {user.caller} "
+            f"calls iommu_attach_device() for it {user.when}. "
+            f"{_outcome(answer.result, answer.because, user)} "
+            f"{_proposal(answer.result, proposed)}"
+        ),
+        remedy=_remedy(group, works=works, unknown=unknown),
+        references=(user.source, str(SINGLETON), str(PROPOSED_SINGLE_DRIVER)),
+    )
+
+
+def _outcome(result: str, because: str, user: AttachUser) -> str:
+    if result == OK:
+        return "It is alone in its group, so the kernel returns 0 as things are now."
+    if result == UNKNOWN:
+        return f"What the kernel returns cannot be told: {because}."
+    return f"The kernel returns {result} ({because}), and {user.failure}."
+
+
+def _proposal(result: str, proposed: str) -> str:
+    same = " as well" if proposed == result else ""
+    return f"Under the proposed single-driver rule, the answer is {proposed}{same}."
+
+
+def _remedy(group: Group, *, works: bool, unknown: bool) -> str:
+    if works:
+        return (
+            "Nothing to do. The group has to stay as it is while the domain is in use."
+        )
+    if unknown:
+        return "Look at what is in its group and which kernel runs."
+    if len(group.devices) > 1:
+        return (
+            "The device needs a group of its own: put it below another port, one that "
+            "isolates it. iommu-inspect why says where isolation is lost."
+        )
+    return "See what holds the group."
+
+
+RULE = Rule(
+    id=ID,
+    summary="a driver that calls iommu_attach_device(), which needs a group of one",
+    check_group=_check,
+)
