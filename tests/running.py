@@ -16,7 +16,7 @@ from unittest import mock
 
 from shared import SHARED
 
-from iommu_inspect.sources.tree import Tree, open_path
+from iommu_inspect.sources.tree import Text, Tree, open_source
 
 
 def run(
@@ -61,7 +61,7 @@ def call(
         mock.patch.object(sys, "argv", words),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8")),
         mock.patch.dict(os.environ, environment),
-        mock.patch.object(session, "open_path", _open_once),
+        mock.patch.object(session, "open_source", _open_once),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -78,14 +78,14 @@ def call(
     return subprocess.CompletedProcess(words, code, *texts)
 
 
-def _open_once(source: str, stdin: BinaryIO | None = None) -> Tree:
+def _open_once(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
     large = source.startswith(str(SHARED)) and Path(source).is_file()
-    return _opened(source) if large else open_path(source, stdin)
+    return _opened(source) if large else open_source(source, stdin)
 
 
 @cache
-def _opened(source: str) -> Tree:
-    return open_path(source)
+def _opened(source: str) -> Tree | Text:
+    return open_source(source)
 
 
 def document(*arguments: str | Path) -> dict[str, Any]:

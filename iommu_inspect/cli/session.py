@@ -12,8 +12,9 @@ from iommu_inspect.cli.output import complain
 from iommu_inspect.kernel.semantics import Semantics, applicable, named
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
+from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Tree, open_live, open_path
+from iommu_inspect.sources.tree import Text, Tree, open_live, open_path, open_source
 
 __all__ = ["load", "rules_of"]
 
@@ -26,14 +27,16 @@ def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Ma
     """
     if demo and source is not None:
         raise typer.BadParameter("--demo and --from exclude each other")
-    tree = open_live() if source is None else open_path(source, _standard_input(source))
-    machine = read_machine(tree)
+    opened = (
+        open_live() if source is None else open_source(source, _standard_input(source))
+    )
+    machine = read_source(opened)
     for note in machine.notes:
         typer.echo(f"iommu-inspect: note: {note}", err=True)
     if demo and not machine.groups:
-        tree, machine = _sample()
+        opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
-    return machine if numeric else names.with_names(machine, _namer(tree, machine))
+    return machine if numeric else names.with_names(machine, _namer(opened, machine))
 
 
 def rules_of(machine: Machine, semantics: str) -> Semantics:
@@ -49,10 +52,11 @@ def _standard_input(source: str) -> BinaryIO | None:
     return sys.stdin.buffer if source == "-" else None
 
 
-def _namer(tree: Tree, machine: Machine) -> names.Namer:
-    host = tree if tree.live else open_live()
+def _namer(opened: Tree | Text, machine: Machine) -> names.Namer:
+    is_live = isinstance(opened, Tree) and opened.live
+    host = opened if isinstance(opened, Tree) and is_live else open_live()
     from_file = names.from_pci_ids(host, machine)
-    if not tree.live:
+    if not is_live:
         return from_file
     from iommu_inspect.sources.live import from_udev
 

@@ -247,12 +247,14 @@ def _satisfied(capability: int, control: int) -> bool:
     return control & wanted == wanted
 
 
-def acs_quirk(device: Device, *, on_root_bus: bool, has_ivrs: bool | None) -> Quirk:
+def acs_quirk(
+    device: Device, *, on_root_bus: bool | None, has_ivrs: bool | None
+) -> Quirk:
     """Look a function up.
 
     Args:
         device: The function.
-        on_root_bus: Whether no bridge is above it.
+        on_root_bus: Whether no bridge is above it; ``None`` if that is not known.
         has_ivrs: Whether firmware has an IVRS table; ``None`` if that is not known.
     """
     vendor, product, kind = device.ids.vendor, device.ids.device, device.pci.pcie_type
@@ -284,11 +286,11 @@ def _either(isolated: bool) -> Quirk:
 
 
 def _amd_south_bridge(
-    device: Device, on_root_bus: bool, has_ivrs: bool | None
+    device: Device, on_root_bus: bool | None, has_ivrs: bool | None
 ) -> Quirk:
-    if device.pci.multifunction is False or not on_root_bus or has_ivrs is False:
+    if device.pci.multifunction is False or False in (on_root_bus, has_ivrs):
         return Quirk.NONE
-    if device.pci.multifunction is True and has_ivrs:
+    if device.pci.multifunction is True and on_root_bus and has_ivrs:
         return Quirk.ISOLATED
     return Quirk.UNKNOWN
 

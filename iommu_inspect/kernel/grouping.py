@@ -100,7 +100,9 @@ class Grouping:
         """
         quirk = acs_quirk(
             device,
-            on_root_bus=self.topology.parent(device) is None,
+            on_root_bus=(
+                self.topology.parent(device) is None if device.is_placed else None
+            ),
             has_ivrs=self._has_ivrs,
         )
         if quirk is Quirk.ISOLATED:
@@ -146,6 +148,8 @@ class Grouping:
             if machine.group_of(bridge) is None and isinstance(bridge.group, Missing):
                 untold = f"the source does not tell the group of {bridge.address}"
                 return Joins(None, None, untold)
+        if bridges and not bridges[-1].is_placed:
+            return Joins(None, None, _nowhere(bridges[-1]))
         last, placed = self._above(
             bridges, lambda device: machine.group_of(device) is not None
         )
@@ -171,6 +175,8 @@ class Grouping:
                 None,
                 "which device translates for it is not seen",
             )
+        if not device.is_placed:
+            return Placement(None, Mechanism.UNKNOWN, None, _nowhere(device))
         last, placed = self._above(self.topology.upwards(device), has_group, device)
         return placed or self._beside(last, has_group)
 
@@ -328,10 +334,21 @@ def same_slot(one: Device, other: Device) -> bool:
     return first is not None and second is not None and first >> 3 == second >> 3
 
 
+def _nowhere(device: Device) -> str:
+    return f"the source does not show which bridges are above {device.address}"
+
+
 def _untold(devices: list[Device]) -> Placement:
     names = ", ".join(device.address for device in devices)
+    nameless = [d for d in devices if isinstance(d.ids.vendor, Missing)]
+    if nameless:
+        because = (
+            f"the source does not show the vendor and device ids of "
+            f"{nameless[0].address}, and so not which quirks of the kernel apply to it"
+        )
+        return Placement(None, Mechanism.UNKNOWN, nameless[0], because)
     because = (
-        f"whether {names} isolates cannot be told without its whole configuration "
-        "space, which only root can read"
+        f"whether {names} isolates cannot be told from what the source shows of its "
+        "configuration space; root sees all of it (lspci -vvvnnk -xxxx)"
     )
     return Placement(None, Mechanism.UNKNOWN, devices[0], because)

@@ -170,6 +170,17 @@ class Device:
         return PciAddress.parse(self.address) if self.is_pci else None
 
     @property
+    def is_placed(self) -> bool:
+        """Say whether its path shows all that is above it.
+
+        One in ``sys/bus`` does not: a link whose end was not captured, or a function
+        below bridges that a text leaves out.
+        """
+        return not isinstance(self.path, Missing) and self.path.startswith(
+            "sys/devices/"
+        )
+
+    @property
     def is_below_vmd(self) -> bool:
         """Say whether a Volume Management Device is above this function.
 
@@ -177,7 +188,7 @@ class Device:
         ``pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0``. Without the path the
         number tells: VMD counts from 0x10000 (drivers/pci/controller/vmd.c).
         """
-        if isinstance(self.path, Missing):
+        if isinstance(self.path, Missing) or not self.is_placed:
             address = self.pci_address
             return address is not None and address.domain >= 0x10000
         parts = self.path.split("/")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.machine import Acs, SrIov
+from iommu_inspect.model.machine import Acs, PciIds, SrIov
 
 __all__ = [
     "acs",
+    "buses_below",
+    "enabled_vfs",
     "find_capability",
     "find_extended_capability",
     "header_type",
     "hotplug_slot",
+    "identity",
     "multifunction",
     "pcie_type",
     "secondary_bus",
@@ -40,9 +43,47 @@ def secondary_bus(config: bytes) -> Fact[int]:
     return _byte(config, 0x19)
 
 
+def buses_below(config: bytes) -> Fact[tuple[int, int]]:
+    """Return the first and the last number of the buses below a bridge."""
+    first, last = secondary_bus(config), _byte(config, 0x1A)
+    if isinstance(first, Missing):
+        return first
+    return last if isinstance(last, Missing) else (first, last)
+
+
+def identity(config: bytes) -> PciIds:
+    """Return the registers that identify a function; only a device has a subsystem.
+
+    The ids of a virtual function are not in its configuration space.
+    """
+
+    def number(offset: int, size: int) -> Fact[int]:
+        if not _answers(config):
+            return Missing.UNREADABLE
+        if offset + size > len(config):
+            return Missing.TRUNCATED
+        return int.from_bytes(config[offset : offset + size], "little")
+
+    vendor, device = number(0, 2), number(2, 2)
+    if vendor == device == 0xFFFF:
+        vendor = device = Missing.TRUNCATED
+    has_subsystem = header_type(config) == 0
+    return PciIds(
+        vendor,
+        device,
+        number(0x2C, 2) if has_subsystem else Missing.ABSENT,
+        number(0x2E, 2) if has_subsystem else Missing.ABSENT,
+        number(0x09, 3),
+        number(0x08, 1),
+    )
+
+
 def _answers(config: bytes) -> bool:
-    """Say whether a device answered: a sleeping or absent one reads as all ones."""
-    return config[:4] != b"\xff\xff\xff\xff"
+    """Say whether a device answered: a sleeping or absent one reads as all ones.
+
+    Virtual functions have ones in the ids alone (PCIe 6.0, 9.3.4.1.1).
+    """
+    return config[:4] != b"\xff\xff\xff\xff" or bool(config[4:64].strip(b"\xff"))
 
 
 def _byte(config: bytes, offset: int) -> Fact[int]:
@@ -195,3 +236,16 @@ def sriov(config: bytes) -> Fact[SrIov | None]:
     words = [_word(config, offset + where) for where in (0x0E, 0x14, 0x16)]
     numbers = [word for word in words if not isinstance(word, Missing)]
     return SrIov(*numbers) if len(numbers) == 3 else Missing.TRUNCATED
+
+
+def enabled_vfs(config: bytes) -> Fact[int]:
+    """Return how many virtual functions are on, 0 without the capability."""
+    offset = find_extended_capability(config, _EXTENDED_SRIOV)
+    if isinstance(offset, Missing):
+        return offset
+    if offset is None:
+        return 0
+    control, number = _word(config, offset + 0x08), _word(config, offset + 0x10)
+    if isinstance(control, Missing) or isinstance(number, Missing):
+        return Missing.TRUNCATED
+    return number if control & 1 else 0

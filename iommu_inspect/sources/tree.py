@@ -14,6 +14,7 @@ from __future__ import annotations
 import abc
 import enum
 import errno
+import io
 import os
 import select
 import signal
@@ -22,17 +23,31 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from iommu_inspect.model.fact import Fact, Missing, map_fact
 from iommu_inspect.sources.errors import SourceError
 
-__all__ = ["MAX_FILE", "MAX_LARGE", "DirTree", "Kind", "Tree", "open_live", "open_path"]
+__all__ = [
+    "MAX_FILE",
+    "MAX_LARGE",
+    "MAX_TEXT",
+    "DirTree",
+    "Kind",
+    "Text",
+    "Tree",
+    "open_live",
+    "open_path",
+    "open_source",
+]
 
 MAX_FILE = 64 << 10
 """Bytes of one file; a longer one is not read to its end, and is truncated."""
 MAX_LARGE = 8 << 20
 """The same for `Tree.large_data`."""
+MAX_TEXT = 16 << 20
+"""Bytes of a text such as that of ``lspci``."""
 MAX_LINKS = 40
 """Links on the way to one file, as in the kernel."""
 MAX_STEPS = 1024
@@ -72,6 +87,10 @@ _FIRST_READ = 8192
 # Nobody opens more; the limit itself can be a thousand million.
 _MAX_DESCRIPTORS = 1 << 16
 _EXPECTED = "a directory or a tar that holds sys/ is expected"
+# Bytes that tell a text from an archive, and characters that a text may have beside
+# printable ones.
+_FIRST_BLOCK = 512
+_IN_TEXTS = frozenset({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\r\f\b\x1b"})
 
 
 class Kind(enum.Enum):
@@ -503,11 +522,31 @@ def open_live() -> Tree:
     return DirTree("/", "this host", live=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that somebody captured, and what to call it in messages."""
+
+    content: str
+    label: str
+
+
 def open_path(source: str, stdin: BinaryIO | None = None) -> Tree:
-    """Return the capture in a directory or a tar.
+    """Return the capture in a directory or a tar; see `open_source`.
+
+    Raises:
+        SourceError: There is none, or it cannot be read.
+    """
+    opened = open_source(source, stdin)
+    if isinstance(opened, Text):
+        raise SourceError(f"cannot read {opened.label}: {_EXPECTED}")
+    return opened
+
+
+def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
+    """Return the capture in a directory or a tar, or a text.
 
     Args:
-        source: Where it is, or ``-`` for a tar on standard input.
+        source: Where it is, or ``-`` for a tar or a text on standard input.
         stdin: The standard input, if it is not that of the process.
 
     Raises:
@@ -518,7 +557,7 @@ def open_path(source: str, stdin: BinaryIO | None = None) -> Tree:
         given = stdin or (sys.stdin.buffer if sys.stdin else None)
         if given is None:
             raise SourceError("cannot read standard input: it is closed")
-        return _open_tar(given, "standard input")
+        return _open_stream(given, "standard input")
     label = _printable(source)
     try:
         mode = os.stat(source).st_mode
@@ -531,9 +570,48 @@ def open_path(source: str, stdin: BinaryIO | None = None) -> Tree:
         with open(descriptor, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SourceError(f"cannot read {label}: {_EXPECTED}")
-            return _open_tar(file, label)
+            return _open_stream(file, label)
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {label}: {_reason(error)}") from None
+
+
+class _Rewound(io.RawIOBase):
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, first: bytes, rest: BinaryIO) -> None:
+        self._first, self._rest = first, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size < 0:
+            found, self._first = self._first + self._rest.read(), b""
+            return found
+        if self._first:
+            found, self._first = self._first[:size], self._first[size:]
+            return found
+        return self._rest.read(size)
+
+
+def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
+    """Tell a text from a tar by its first bytes."""
+    try:
+        first = b""
+        while len(first) < _FIRST_BLOCK and (more := file.read(_FIRST_BLOCK)):
+            first += more
+        if not first or not _IN_TEXTS.issuperset(first):
+            return _open_tar(cast("BinaryIO", _Rewound(first, file)), label)
+        parts, left = [first], MAX_TEXT - len(first)
+        while left >= 0 and (more := file.read(min(left + 1, 1 << 20))):
+            parts.append(more)
+            left -= len(more)
+    except OSError as error:
+        raise SourceError(f"cannot read {label}: {_reason(error)}") from None
+    if left < 0:
+        limit = MAX_TEXT >> 20
+        raise SourceError(f"cannot read {label}: a text of more than {limit} MiB")
+    return Text(b"".join(parts).decode("utf-8", "replace"), label)
 
 
 def _printable(text: str) -> str:

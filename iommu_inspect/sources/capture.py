@@ -1,0 +1,28 @@
+"""What kind of source something is, by its content; the names of files say nothing."""
+
+from __future__ import annotations
+
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.tree import Text, Tree
+
+__all__ = ["read_source"]
+
+
+def read_source(opened: Tree | Text) -> Machine:
+    """Read the machine out of what was opened.
+
+    Raises:
+        SourceError: It is a text of no known kind.
+    """
+    if isinstance(opened, Tree):
+        return read_machine(opened)
+    from iommu_inspect.sources.lspci import looks_like_lspci, read_lspci
+
+    if looks_like_lspci(opened.content):
+        return read_lspci(opened.content, opened.label)
+    raise SourceError(
+        f"cannot read {opened.label}: a text, but not lspci's; a directory or a tar "
+        "that holds sys/ is expected, or the output of 'lspci -vvvnnk'"
+    )
