@@ -27,9 +27,13 @@ PAGE = ROOT / "docs" / "real-machines.md"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of one capture; the addresses are those of differing groups."""
+    """What came out of one capture; the addresses are those of differing groups.
+
+    ``enough`` says whether ids and registers of every function are in the capture.
+    """
 
     name: str
+    enough: bool
     equal: int
     unknown: int
     different: tuple[str, ...]
@@ -93,7 +97,8 @@ def outcome(name: str, machine: Machine) -> Outcome:
             reasons[_without_names(agreement.because, machine.devices)] += 1
         else:
             different.append(f"{group.devices[0].address}: {agreement.because}")
-    return Outcome(name, equal, unknown, tuple(different), reasons)
+    enough = all(suffices(device) for device in machine.devices)
+    return Outcome(name, enough, equal, unknown, tuple(different), reasons)
 
 
 def _without_names(because: str, devices: Iterator[Device]) -> str:
@@ -117,7 +122,7 @@ def outcomes() -> Iterator[Outcome]:
 
 def suffices(device: Device) -> bool:
     """Say whether ids and the registers that isolation hangs on are all there."""
-    return not any(
+    return device.is_placed and not any(
         isinstance(fact, Missing)
         for fact in (device.ids.vendor, device.pci.pcie_type, device.pci.acs)
     )
@@ -129,25 +134,35 @@ def main() -> int:
         print(f"no captures: {SHARED} is not there")
         return 0
     lines = [
-        "| capture | equal | unknown | different | most frequent reason of unknown |",
-        "|---|---:|---:|---:|---|",
+        "| capture | enough | equal | unknown | different "
+        "| most frequent reason of unknown |",
+        "|---|---|---:|---:|---:|---|",
     ]
     total: Counter[str] = Counter()
     notes = []
     for found in outcomes():
         why = found.reasons.most_common(1)
         lines.append(
-            f"| {found.name} | {found.equal} | {found.unknown} | "
-            f"{len(found.different)} | {why[0][0] if why else ''} |"
+            f"| {found.name} | {'yes' if found.enough else ''} "
+            f"| {found.equal} | {found.unknown} | {len(found.different)} "
+            f"| {why[0][0] if why else ''} |"
         )
         notes += [f"- {found.name}: {line}" for line in found.different]
+        if found.enough:
+            total["groups_enough"] += found.equal + found.unknown + len(found.different)
+            total["equal_enough"] += found.equal
         total.update(
             equal=found.equal, unknown=found.unknown, different=len(found.different)
         )
     lines.append(
-        f"| **all** | {total['equal']} | {total['unknown']} | {total['different']} | |"
+        f"| **all** | | {total['equal']} | {total['unknown']} "
+        f"| {total['different']} | |"
     )
-    text = "\n".join([*lines, "", *notes])
+    sums = (
+        f"Captures that hold enough: {total['equal_enough']} of "
+        f"{total['groups_enough']} groups equal."
+    )
+    text = "\n".join([*lines, "", sums, "", *notes])
     print(text)
     if "--write" in sys.argv:
         PAGE.write_text(f"{HEAD}\n{text.rstrip()}\n")
@@ -163,7 +178,8 @@ Each capture's groups, as its kernel made them, are held against those that isol
 gives, recomputed from what the capture shows of configuration space
 (`kernel/recompute.py`). *Equal*: the same members. *Unknown*: the capture does not show
 enough, and the program says what is missing. *Different*: the program would be wrong
-with certainty; there must be none.
+with certainty; there must be none. *Enough*: the capture has the ids, the type and the
+ACS registers of every function, and all bridges above it.
 """
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="SOURCE",
-        help="Read a directory or a tar that holds sys/ (and proc/) instead of this "
-        "host; - is standard input.",
+        help="Read a directory or a tar that holds sys/ (and proc/), or the output of "
+        "'lspci -vvvnnk' (best as root, -xxxx too), instead of this host; - is standard "
+        "input.",
     ),
 ]
 Demo = Annotated[

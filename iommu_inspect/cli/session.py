@@ -36,7 +36,9 @@ def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Ma
     if demo and not machine.groups:
         opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
-    return machine if numeric else names.with_names(machine, _namer(opened, machine))
+    if numeric:
+        return names.without_names(machine)
+    return names.with_names(machine, _namer(opened, machine))
 
 
 def rules_of(machine: Machine, semantics: str) -> Semantics:

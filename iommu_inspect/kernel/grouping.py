@@ -273,7 +273,11 @@ class Grouping:
         several = self.multifunction(device)
         if several is False:
             return None
-        siblings = [d for d in self._neighbours(device) if same_slot(d, device)]
+        siblings = [
+            other
+            for other in self._neighbours(device)
+            if same_slot(other, device) and not self.isolates(other)
+        ]
         if not siblings:
             return None
         isolated = self.isolates(device)
@@ -282,11 +286,8 @@ class Grouping:
         if isolated is None or several is None:
             return _untold([device])
         for other in siblings:
-            apart = self.isolates(other)
-            if apart is None:
+            if self.isolates(other) is None:
                 return _untold([other])
-            if apart:
-                continue
             because = _not_isolated_functions(device, other)
             if has_group(other):
                 return Placement(other, Mechanism.MULTIFUNCTION, device, because)

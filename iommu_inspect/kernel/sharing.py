@@ -95,9 +95,9 @@ def sharing(
     hops = [d for d in [device, *grouping.topology.upwards(device)] if d.is_pci]
     if group is None:
         path = tuple(_hop(grouping, hop, ()) for hop in hops)
-        return Sharing(
-            device, None, path, (), Agreement(None, "the device has no group")
-        )
+        untold = isinstance(device.group, Missing)
+        says = "the source does not tell its group" if untold else "it has no group"
+        return Sharing(device, None, path, (), Agreement(None, says))
     found = found or recompute(grouping.machine)
     reasons = tuple(
         _reason(grouping, found, device, other)

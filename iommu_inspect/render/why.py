@@ -80,7 +80,10 @@ def _pair_text(pair: Pair, style: Style) -> str:
 def _device_blocks(found: Sharing, style: Style, *, first: bool) -> list[str]:
     name = found.device.address
     if found.group is None:
-        return [fold(f"{name} has no IOMMU group.", style.width)]
+        said = f"{name} has no IOMMU group."
+        if isinstance(found.device.group, Missing):
+            said = f"The source does not tell which IOMMU group {name} is in, if any."
+        return [fold(said, style.width)]
     others = len(found.group.devices) - 1
     beside = {0: "alone", 1: "with 1 other device"}.get(
         others, f"with {others} other devices"

@@ -25,13 +25,23 @@ from iommu_inspect.sources.lspci_text import Record, looks_like_lspci, records
 __all__ = ["looks_like_lspci", "read_lspci"]
 
 
+_PARTIAL = (
+    "the text seems to leave functions of the host out, so its groups may have more "
+    "members than are shown"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What the capture shows of any function, and so means where it is missing."""
+    """What the capture shows of any function, and so means where it is missing.
+
+    ``all_functions`` is false where functions of the host seem to be left out.
+    """
 
     groups: bool
     drivers: bool
     any_details: bool
+    all_functions: bool
 
 
 def read_lspci(text: str, name: str) -> Machine:
@@ -49,6 +59,7 @@ def read_lspci(text: str, name: str) -> Machine:
         groups=any(function.groups for function in functions),
         drivers=any(function.driver for function in functions),
         any_details=any(record.details for record in found),
+        all_functions=buses.are_all_shown,
     )
     devices = [
         _device(function, buses, owners, shown)
@@ -56,9 +67,10 @@ def read_lspci(text: str, name: str) -> Machine:
     ]
     return Machine(
         source=Source("lspci", name),
-        groups=_groups(devices, functions),
+        groups=_groups(devices, functions, shown),
         ungrouped=tuple(d for d in devices if d.group is None or _untold(d.group)),
         groups_known=shown.groups,
+        notes=() if shown.all_functions or not shown.groups else (_PARTIAL,),
     )
 
 
@@ -99,6 +111,7 @@ def _device(
             secondary_bus=below if isinstance(below, Missing) else below[0],
         ),
         vfio_devices=Missing.ABSENT,
+        name=function.name,
     )
 
 
@@ -136,13 +149,19 @@ def _multifunction(
     return True if len(others) > 1 else function.multifunction
 
 
-def _groups(devices: list[Device], functions: list[Function]) -> tuple[Group, ...]:
+def _groups(
+    devices: list[Device], functions: list[Function], shown: _Shown
+) -> tuple[Group, ...]:
     members: dict[str, list[Device]] = defaultdict(list)
     for device in devices:
         if device.group is not None and not isinstance(device.group, Missing):
             members[device.group].append(device)
     contested = {g for f in functions if len(f.groups) > 1 for g in f.groups}
     return tuple(
-        Group(id=group, devices=tuple(members[group]), whole=group not in contested)
+        Group(
+            id=group,
+            devices=tuple(members[group]),
+            whole=shown.all_functions and group not in contested,
+        )
         for group in sorted(members, key=natural_key)
     )

@@ -52,6 +52,27 @@ class Buses:
             elif isinstance(below, Missing) and _may_be_bridge(function):
                 self._unclear.add(address.domain)
 
+    @property
+    def are_all_shown(self) -> bool:
+        """Say whether nothing hints that functions were left out (``lspci -s``).
+
+        The first function of a host is there, the way up to a root bus is shown for
+        all (VMD and virtual functions apart), and something is behind some bridge if
+        there are bridges.
+        """
+        here = [function for on_bus in self._on.values() for function in on_bus]
+        first = min((f.record.address for f in here), default=None)
+        if first is None or (first.bus, first.slot, first.function) != (0, 0, 0):
+            return False
+        if self._above and not any(bus in self._on for bus in self._above):
+            return False
+        return all(
+            self.path(function).startswith("sys/devices/")
+            for function in here
+            if not function.named_virtual
+            and function.record.address.domain < _FIRST_VMD_DOMAIN
+        )
+
     def slot(self, function: Function) -> list[Function]:
         """Return the functions of a slot, the one given among them."""
         address = function.record.address

@@ -16,6 +16,7 @@ from typing import TypeVar
 from iommu_inspect.model.fact import Fact, Missing, map_fact, value_or
 from iommu_inspect.model.machine import Acs, PcieType, PciIds, SrIov
 from iommu_inspect.sources import pci_config
+from iommu_inspect.sources.lspci_classes import class_of_name
 from iommu_inspect.sources.lspci_text import Record
 
 __all__ = ["Function"]
@@ -25,6 +26,9 @@ T = TypeVar("T")
 _CLASS = re.compile(r"[^\[:]*\[([0-9a-f]{4})\]:|(?:Class )?([0-9a-f]{4}):")
 _IDS = re.compile(r"(?:^|[ \[])([0-9a-f]{4}):([0-9a-f]{4})(?=[\] ]|$)")
 _DEVICE = re.compile(r"Device ([0-9a-f]{4})(?= \(|$)")
+_BEHIND_NAME = re.compile(
+    r" ?\[[0-9a-f]{4}:[0-9a-f]{4}\].*$| \((?:rev [0-9a-f]{2}|prog-if [0-9a-f]{2})\b.*$"
+)
 _REVISION = re.compile(r"\(rev ([0-9a-f]{2})\)")
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-f]{2})")
 _SUBSYSTEM = re.compile(r"Subsystem: .*?\[?([0-9a-f]{4}):([0-9a-f]{4})\]?$")
@@ -63,7 +67,6 @@ _TYPES = {
     "Endpoint": PcieType.ENDPOINT,
 }
 _PORTS_WITH_SLOTS = (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT)
-_BRIDGE_NAMES = {"Host bridge": 0x0600, "PCI bridge": 0x0604, "CardBus bridge": 0x0607}
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,13 @@ class Function:
     def named_virtual(self) -> bool:
         """Whether its name says that it is a virtual function."""
         return "Virtual Function" in self.record.first
+
+    @property
+    def name(self) -> str | None:
+        """What the first line calls it, vendor included, without numbers."""
+        text = self.record.first.partition(": ")[2]
+        text = _BEHIND_NAME.sub("", text).strip()
+        return None if not text or _IDS.fullmatch(text) else text
 
     @property
     def driver(self) -> str | None:
@@ -275,8 +285,7 @@ class Function:
         found = _CLASS.match(self.record.first)
         if found:
             return int(found[1] or found[2], 16)
-        name = self.record.first.partition(":")[0]
-        return _BRIDGE_NAMES.get(name, Missing.ABSENT)
+        return class_of_name(self.record.first.partition(":")[0])
 
     @cached_property
     def ids(self) -> PciIds:

@@ -12,7 +12,7 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.sources.tree import Tree
 
-__all__ = ["Namer", "Names", "from_pci_ids", "with_names"]
+__all__ = ["Namer", "Names", "from_pci_ids", "with_names", "without_names"]
 
 # Where distributions put the file: Debian, Fedora and Arch, FreeBSD-style local.
 _PCI_IDS = (
@@ -35,12 +35,17 @@ Namer: TypeAlias = Callable[[Device], Names]
 
 
 def with_names(machine: Machine, namer: Namer) -> Machine:
-    """Return the machine with names put to its PCI devices."""
+    """Return the machine with names put to its PCI devices.
+
+    A name that the source itself has stays where the namer knows none.
+    """
 
     def named(device: Device) -> Device:
         if not device.is_pci:
             return device
         names = namer(device)
+        if names.device is None and device.name is not None:
+            return device
         return replace(device, vendor_name=names.vendor, name=names.device)
 
     groups = tuple(
@@ -49,6 +54,25 @@ def with_names(machine: Machine, namer: Namer) -> Machine:
     )
     return replace(
         machine, groups=groups, ungrouped=tuple(named(d) for d in machine.ungrouped)
+    )
+
+
+def without_names(machine: Machine) -> Machine:
+    """Return the machine without the names that its source has.
+
+    They stay where the source shows no ids to stand for them.
+    """
+
+    def nameless(device: Device) -> Device:
+        shown = not isinstance(device.ids.vendor, Missing)
+        return replace(device, name=None) if shown and device.name else device
+
+    groups = tuple(
+        replace(group, devices=tuple(nameless(d) for d in group.devices))
+        for group in machine.groups
+    )
+    return replace(
+        machine, groups=groups, ungrouped=tuple(nameless(d) for d in machine.ungrouped)
     )
 
 

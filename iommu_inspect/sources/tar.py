@@ -501,8 +501,8 @@ def _first(block: bytes) -> str:
     text = block.decode("utf-8", "ignore")
     if "\0" not in text and len(text.encode()) >= len(block) - 3:
         return (
-            "it is a text; text sources are not read here yet, "
-            "a directory or a tar with sys/ is expected"
+            "it is a text in an archive's place; unpack it if it is lspci's, else a "
+            "directory or a tar with sys/ is expected"
         )
     return "it is no tar; a directory or a tar with sys/ is expected"
 

@@ -538,7 +538,7 @@ def open_path(source: str, stdin: BinaryIO | None = None) -> Tree:
     """
     opened = open_source(source, stdin)
     if isinstance(opened, Text):
-        raise SourceError(f"cannot read {opened.label}: {_EXPECTED}")
+        raise SourceError(f"cannot read {opened.label}: it is a text; {_EXPECTED}")
     return opened
 
 

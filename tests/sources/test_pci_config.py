@@ -22,6 +22,9 @@ READERS: list[Callable[[bytes], Any]] = [
     pci_config.sriov,
     pci_config.hotplug_slot,
     pci_config.secondary_bus,
+    pci_config.buses_below,
+    pci_config.enabled_vfs,
+    pci_config.identity,
 ]
 # Those that find what they read through lists of capabilities.
 LISTED = READERS[2:6]
@@ -91,6 +94,33 @@ def test_a_conventional_device_has_no_extended_capabilities() -> None:
     config[0x40:0x42] = b"\x01\x00"
     assert pci_config.pcie_type(bytes(config)) is None
     assert pci_config.acs(bytes(config)) is None
+
+
+def test_a_virtual_function_answers_though_its_ids_are_ones() -> None:
+    """PCIe 6.0, 9.3.4.1: the kernel takes the ids from the physical function."""
+    config = bytes(b"\xff" * 4 + space(kind=0, header=0)[4:])
+    assert pci_config.pcie_type(config) == 0
+    assert pci_config.acs(config) is None
+    assert pci_config.identity(config).vendor is Missing.TRUNCATED
+
+
+def test_numbers_of_the_header_are_read() -> None:
+    config = with_extended(space())
+    config[0x08:0x0C] = b"\x02\x00\x04\x06"
+    config[0x1A] = 9
+    config[0x168], config[0x170] = 1, 3
+    whole = bytes(config)
+    ids = pci_config.identity(whole)
+    assert (ids.vendor, ids.device, ids.revision) == (0x1B36, 0x000C, 2)
+    assert ids.class_code == 0x060400
+    assert ids.subsystem_vendor is Missing.ABSENT
+    assert pci_config.buses_below(whole) == (7, 9)
+    assert pci_config.buses_below(whole[:0x1A]) is Missing.TRUNCATED
+    assert pci_config.enabled_vfs(whole) == 3
+    config[0x168] = 0
+    assert pci_config.enabled_vfs(bytes(config)) == 0
+    assert pci_config.enabled_vfs(whole[:256]) is Missing.TRUNCATED
+    assert pci_config.enabled_vfs(bytes(space())) == 0
 
 
 @pytest.mark.parametrize("size", [64, 256, 4096])

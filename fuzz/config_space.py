@@ -1,0 +1,70 @@
+"""Fuzz the parser of configuration space: ``python -m fuzz.config_space``.
+
+It must not raise, must end, and must not turn bytes that are cut off into "there is no
+such capability": what the whole bytes show, a beginning of them may only leave open.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from fuzz.mutate import mutated
+from fuzz.run import chosen, fuzz
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.sources import pci_config
+
+__all__ = ["SAMPLES", "check", "make"]
+
+READERS: tuple[Callable[[bytes], Any], ...] = (
+    pci_config.acs,
+    pci_config.buses_below,
+    pci_config.enabled_vfs,
+    pci_config.header_type,
+    pci_config.hotplug_slot,
+    pci_config.identity,
+    pci_config.multifunction,
+    pci_config.pcie_type,
+    pci_config.secondary_bus,
+    pci_config.sriov,
+)
+_LISTED = (pci_config.acs, pci_config.pcie_type, pci_config.sriov)
+
+
+def _root_port() -> bytes:
+    config = bytearray(4096)
+    config[0:4] = b"\x36\x1b\x0c\x00"
+    config[0x06], config[0x0E], config[0x34] = 0x10, 0x81, 0x40
+    config[0x40:0x42] = b"\x01\x48"
+    config[0x48:0x4C] = b"\x10\x00\x42\x01"
+    config[0x100:0x104] = b"\x01\x00\x01\x14"
+    config[0x140:0x148] = b"\x0d\x00\x01\x16\x1f\x00\x1d\x00"
+    config[0x160:0x164] = b"\x10\x00\x01\x00"
+    return bytes(config)
+
+
+SAMPLES = (_root_port(), _root_port()[:256], _root_port()[:64], b"\xff" * 4096)
+
+
+def make(dice: random.Random) -> bytes:
+    """Return configuration space that something is wrong with."""
+    return mutated(chosen(SAMPLES, dice), dice)
+
+
+def check(config: bytes) -> None:
+    """Raise if a reader raises, or takes what is cut off for absent."""
+    for read in READERS:
+        read(config)
+    for read in _LISTED:
+        whole = read(config)
+        if whole is None or isinstance(whole, Missing):
+            continue
+        for size in (0, 4, 64, 256, len(config) // 2):
+            if read(config[:size]) is None:
+                raise AssertionError(f"{read.__name__}: none in {size} bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(fuzz(make, check))
