@@ -23,8 +23,8 @@ From = Annotated[
         "--from",
         metavar="SOURCE",
         help="Read a directory or a tar that holds sys/ (and proc/), or the output of "
-        "'lspci -vvvnnk' (best as root, -xxxx too), instead of this host; - is standard "
-        "input.",
+        "'lspci -vvvnnk' (best as root, -xxxx too), instead of this host; - is "
+        "standard input.",
     ),
 ]
 Demo = Annotated[

@@ -148,7 +148,10 @@ class Function:
             return Missing.DENIED
         if not self.is_detailed or not self.lists_capabilities:
             return Missing.ABSENT
-        return dict(_CAPABILITY.findall(self._text))
+        found = dict(_CAPABILITY.findall(self._text))
+        # The status register says that there is a list: it was cut out of the text.
+        cut_out = not found and "Status: Cap+" in self._text
+        return Missing.TRUNCATED if cut_out else found
 
     @cached_property
     def _express(self) -> Fact[str | None]:

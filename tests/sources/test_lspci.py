@@ -145,6 +145,21 @@ def test_a_control_register_that_is_cut_off_is_not_off() -> None:
     assert device(read(cut), "00:01.0").pci.acs is Missing.TRUNCATED
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [("Cap+", Missing.TRUNCATED), ("Cap-", None)]
+)
+def test_a_list_that_was_cut_out_is_not_empty(status: str, kind: object) -> None:
+    text = HOST.replace("BusMaster+\n", f"BusMaster+\n\tStatus: {status} 66MHz-\n", 1)
+    assert device(read(text), "00:00.0").pci.pcie_type is kind
+
+
+def test_names_reach_no_terminal_unescaped() -> None:
+    text = HOST.replace("Acme Ethernet [", "Acme \x1b[31m\x07Ethernet [")
+    done = call("list", "--from", "-", stdin=text.encode())
+    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
+
+
 def test_a_bare_list_tells_neither_groups_nor_drivers_nor_registers() -> None:
     bare = "\n".join(line for line in HOST.splitlines() if line[:1].isdigit())
     machine = read(bare)
