@@ -163,6 +163,12 @@ class Grouping:
             return Joins(None, True, placed.because)
         return Joins(machine.group_of(placed.joins), False, placed.because)
 
+    def newcomer_beside(self, device: Device) -> Joins:
+        """Say which group a newcomer on the bus of a device joins."""
+        if not device.is_placed:
+            return Joins(None, None, _nowhere(device))
+        return self.newcomer(self.topology.upwards(device))
+
     def place(self, device: Device, has_group: HasGroup) -> Placement:
         """Say whose group a device joins when some others have theirs already."""
         address = device.pci_address

@@ -92,7 +92,7 @@ def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joi
         yield from _perhaps_sriov(grouping, device)
     elif sriov.total_vfs:
         how = f"SR-IOV: up to {sriov.total_vfs} virtual functions"
-        yield Way(device.address, how), grouping.newcomer(topology.upwards(device))
+        yield Way(device.address, how), grouping.newcomer_beside(device)
 
 
 def _perhaps_sriov(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
@@ -102,7 +102,7 @@ def _perhaps_sriov(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Jo
     """
     if not device.is_pci or device.is_bridge is True or device.pci.physfn is not None:
         return
-    if grouping.newcomer(grouping.topology.upwards(device)).new is True:
+    if grouping.newcomer_beside(device).new is True:
         return
     how = "whether it has SR-IOV cannot be told without its configuration space"
     yield Way(device.address, how), Joins(None, None, how)
@@ -139,24 +139,34 @@ def _could_join(grouping: Grouping, device: Device, group: Group) -> bool:
 
 def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
     """A function with siblings that are hidden or new finds them at the next scan."""
-    if _has_room(grouping, device) and grouping.isolates(device) is False:
+    several = device.pci.multifunction is True
+    if several and _has_room(grouping, device) and grouping.isolates(device) is False:
         yield Way(device.address, "functions of its slot that a rescan finds")
     if device.driver == "vmd" or _is_vmd(device):
         yield Way(device.address, "VMD: the devices behind it, once its driver binds")
 
 
 def _perhaps_by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
-    if _has_room(grouping, device) and grouping.isolates(device) is None:
+    if not _has_room(grouping, device):
+        return
+    isolated = grouping.isolates(device)
+    if isinstance(device.pci.multifunction, Missing) and isolated is not True:
+        how = "whether its slot holds more functions, which a rescan would find"
+        yield Way(device.address, f"{how}, cannot be told")
+    elif isolated is None:
         how = "whether it isolates functions of its slot, should a rescan find more"
         yield Way(device.address, f"{how}, cannot be told")
 
 
 def _has_room(grouping: Grouping, device: Device) -> bool:
-    """Say whether a function is the first of a slot that may hold more of them."""
+    """Say whether a function is the first of a slot that may hold more of them.
+
+    Where the multi-function bit is not shown, the slot may.
+    """
     address = device.pci_address
     if address is None or address.function != 0 or device.is_bridge is True:
         return False
-    if device.pci.physfn is not None or device.pci.multifunction is not True:
+    if device.pci.physfn is not None or device.pci.multifunction is False:
         return False
     siblings = [
         d

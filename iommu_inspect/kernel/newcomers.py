@@ -215,7 +215,7 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
     joined: set[str | None] = set()
     because = ""
     for address in addresses:
-        joins = Grouping(machine, topology).newcomer(topology.upwards(physical))
+        joins = Grouping(machine, topology).newcomer_beside(physical)
         because = joins.because
         if joins.new is None:
             return machine, Outcome(

@@ -15,6 +15,7 @@ from shared import SHARED, needs_shared
 
 from fuzz import config_space, lspci_text
 from iommu_inspect.kernel.grouping import Grouping, Mechanism
+from iommu_inspect.kernel.growth import CanGrow, growth
 from iommu_inspect.kernel.recompute import recompute
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Acs, Device, Machine, PcieType, SrIov
@@ -199,6 +200,19 @@ def test_a_part_of_a_host_does_not_show_whole_groups() -> None:
     assert "bridges are above" in placement.because
 
 
+def test_words_do_not_show_that_a_group_cannot_grow() -> None:
+    machine = read(HOST)
+    grouping = Grouping(machine)
+    card = machine.group("0")
+    assert card is not None
+    found = growth(grouping, card)
+    assert found.can_grow is CanGrow.UNKNOWN
+    assert "more functions" in found.untold[0].how
+    part = read(HOST[HOST.index("01:00.0") :])
+    grouping = Grouping(part)
+    assert grouping.newcomer_beside(device(part, "01:00.0")).new is None
+
+
 def test_a_missing_bridge_in_between_is_not_a_root_bus() -> None:
     text = HOST.replace("01:00.", "02:00.")
     assert not device(read(text), "02:00.0").is_placed
@@ -311,7 +325,7 @@ def test_every_command_reads_it_from_standard_input(words: list[str]) -> None:
     done = call("predict", "01:00.0", "--from", "-", stdin=HOST.encode())
     assert "-EPERM since v5.19" in done.stdout
     done = call("why", "01:00.0", "--from", "-", stdin=HOST.encode())
-    assert "alone in group 2" in done.stdout
+    assert "is in group 2, alone" in done.stdout
     steps = ["whatif", "unbind=01:00.0", "--format", "json"]
     done = call(*steps, "--from", "-", stdin=HOST.encode())
     document: dict[str, Any] = json.loads(done.stdout)
