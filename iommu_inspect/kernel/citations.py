@@ -7,6 +7,7 @@ from dataclasses import dataclass
 __all__ = [
     "ATTACH_BLOCKING_DOMAIN",
     "CLAIM_BY_VFIO",
+    "CONSOLE_DRIVERS_REMOVED",
     "DEVICE_CLAIM",
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
@@ -72,4 +73,7 @@ PROPOSED_SINGLE_DRIVER = Citation(
     "posting 20220106022053.2406748",
     "Scrap iommu_attach/detach_group() interfaces",
     "2022-01-06, never merged",
+)
+CONSOLE_DRIVERS_REMOVED = Citation(
+    "commit d17378062079", "vfio/pci: Remove console drivers", "in v6.0"
 )

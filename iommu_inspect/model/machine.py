@@ -11,6 +11,7 @@ from itertools import pairwise
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.settings import Settings
+from iommu_inspect.model.host import Host
 
 __all__ = [
     "Acs",
@@ -305,7 +306,8 @@ class Machine:
     ``groups_known`` is false where the source holds no trace of IOMMU groups and
     so cannot tell "there are none" from "they were not captured".
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
-    ``guest`` says whether the host runs on a hypervisor.
+    ``guest`` says whether the host runs on a hypervisor. ``host`` is what the host
+    itself uses its devices for.
     """
 
     source: Source
@@ -319,6 +321,7 @@ class Machine:
     interrupt_remapping: Fact[InterruptRemapping] = Missing.ABSENT
     vfio: VfioSettings = VfioSettings()
     settings: Settings = field(default_factory=Settings)
+    host: Host = field(default_factory=Host)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -12,6 +12,7 @@ from iommu_inspect.model.text import printable
 __all__ = [
     "addresses",
     "bound_to",
+    "leave_to_the_host",
     "listed",
     "move_to_vfio",
     "quoted",
@@ -56,6 +57,11 @@ def bound_to(device: Device) -> str:
     if device.driver is None:
         return "bound to no driver"
     return f"bound to {shown(device.driver)}"
+
+
+def leave_to_the_host(device: Device) -> str:
+    """Say, as an order, that a device is not to be handed over."""
+    return f"leave {shown(device.address)} to the host"
 
 
 def unbind(device: Device) -> str:

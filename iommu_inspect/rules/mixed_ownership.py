@@ -9,10 +9,18 @@ from iommu_inspect.kernel.citations import (
     DMA_OWNER_BUSES,
     VFIO_VIABLE_REMOVED,
 )
+from iommu_inspect.kernel.host_losses import is_fatal
 from iommu_inspect.kernel.ownership import Role, has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import bound_to, move_to_vfio, quoted, shown, unbind
+from iommu_inspect.rules._words import (
+    bound_to,
+    leave_to_the_host,
+    move_to_vfio,
+    quoted,
+    shown,
+    unbind,
+)
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -84,6 +92,8 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
         )
     else:
         message += "VFIO_GROUP_SET_CONTAINER returns -EPERM."
+    # No commands to copy for a device that the host lives on.
+    stays = is_fatal(case.machine, device)
     return Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -91,9 +101,11 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
         group=group.id,
         devices=(device.address, *_others(group, device)),
         message=message,
-        remedy=_remedy(device),
+        remedy="See host-loss first." if stays else _remedy(device),
         references=_references(case),
-        step=f"take {shown(device.address)} off its driver",
+        step=leave_to_the_host(device)
+        if stays
+        else f"take {shown(device.address)} off its driver",
     )
 
 

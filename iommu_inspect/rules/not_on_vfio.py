@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.kernel.host_losses import is_fatal
 from iommu_inspect.kernel.ownership import Role, has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import addresses, bound_to, move_to_vfio, shown
+from iommu_inspect.rules._words import (
+    addresses,
+    bound_to,
+    leave_to_the_host,
+    move_to_vfio,
+    shown,
+)
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE"]
@@ -25,6 +32,7 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     endpoints = [d for d in group.devices if d.is_bridge is not True]
     # Those without a driver may stay as they are, as long as one is on vfio.
     to_move = [d for d in endpoints if d.driver is not None] or endpoints[:1]
+    stay = [d for d in to_move if is_fatal(case.machine, d)]
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -35,8 +43,8 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
             f"No device of group {group.id} is bound to a vfio driver, so there is no "
             f"/dev/vfio/{group.id} to open."
         ),
-        remedy=_bind(to_move),
-        step=_step(to_move),
+        remedy="See host-loss first." if stay else _bind(to_move),
+        step=leave_to_the_host(stay[0]) if stay else _step(to_move),
     )
 
 
@@ -85,6 +93,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
             f"driver can be opened by user space.{_caution(device)}"
         )
         to_move = [device]
+    # No commands to copy for a device that the host lives on.
+    stays = is_fatal(case.machine, device)
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -92,8 +102,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         group=group.id,
         devices=(device.address,),
         message=message,
-        remedy=_bind(to_move),
-        step=_step(to_move),
+        remedy="See host-loss first." if stays else _bind(to_move),
+        step=leave_to_the_host(device) if stays else _step(to_move),
     )
 
 

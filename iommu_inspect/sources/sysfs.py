@@ -19,6 +19,7 @@ from iommu_inspect.model.machine import (
     Source,
     VfioSettings,
 )
+from iommu_inspect.sources.host import read_host
 from iommu_inspect.sources.interrupts import interrupt_remapping
 from iommu_inspect.sources.modprobe import read_settings
 from iommu_inspect.sources.numbers import hexadecimal
@@ -85,6 +86,7 @@ def read_machine(tree: Tree) -> Machine:
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices),
+        host=read_host(tree, devices),
         notes=tree.notes,
     )
 

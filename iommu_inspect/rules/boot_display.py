@@ -1,0 +1,129 @@
+"""The display that the firmware set up goes to user space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.citations import CONSOLE_DRIVERS_REMOVED
+from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.rules._scopes import Scope, scopes
+from iommu_inspect.rules._words import bound_to, listed, quoted, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "boot-display"
+_DISPLAY, _VGA = 0x03, 0x0300
+_REMOVED_SINCE = (6, 0)
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    for scope in scopes(case):
+        for device in scope.devices:
+            yield from _of_device(case.machine, scope, device)
+
+
+def _of_device(machine: Machine, scope: Scope, device: Device) -> Iterator[Finding]:
+    base = device.base_class
+    if isinstance(base, Missing) or base >> 8 != _DISPLAY:
+        return
+    names = _framebuffers(machine, device)
+    on_vfio = has_vfio_driver(device) is True
+    if names and (on_vfio or not _vfio_removes_it(machine, device)):
+        yield _held(scope, device, names)
+    elif (device.boot_vga is True or names) and not on_vfio:
+        yield _dark(scope, device)
+
+
+def _framebuffers(machine: Machine, device: Device) -> tuple[str, ...]:
+    return tuple(
+        name
+        for use in machine.host.uses
+        if use.kind is UseKind.FRAMEBUFFER and device.path in use.paths
+        for name in use.what
+    )
+
+
+def _vfio_removes_it(machine: Machine, device: Device) -> bool:
+    """Say whether vfio-pci surely takes firmware's framebuffer off when it binds.
+
+    It does so since v6.0, and for the class "VGA compatible controller" only
+    (``vfio_pci_vga_init()``).
+    """
+    release = machine.kernel.release
+    version = None if isinstance(release, Missing) else version_of(release)
+    return (
+        device.base_class == _VGA and version is not None and version >= _REMOVED_SINCE
+    )
+
+
+def _held(scope: Scope, device: Device, names: tuple[str, ...]) -> Finding:
+    name = shown(device.address)
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.DERIVED,
+        group=scope.group,
+        devices=_devices(scope, device),
+        message=(
+            f"Memory of {name} belongs to the framebuffer that the firmware set up "
+            f"({listed(map(shown, names))}), and {_who(device)} leaves it there. The "
+            "guest fails on that memory, and the kernel's log says \"BAR 0: can't "
+            'reserve".'
+        ),
+        remedy=(
+            "Boot without a driver for firmware's framebuffer, and give the host a "
+            "serial console or ssh. On the kernel command line:\n"
+            "initcall_blacklist=sysfb_init\n"
+            "Look whether it is gone; the line below shows nothing then:\n"
+            "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem"
+        ),
+        references=(str(CONSOLE_DRIVERS_REMOVED),),
+    )
+
+
+def _who(device: Device) -> str:
+    if device.base_class != _VGA:
+        return "vfio-pci, which takes it off VGA controllers (class 0300) only,"
+    return "vfio-pci before v6.0"
+
+
+def _dark(scope: Scope, device: Device) -> Finding:
+    name = shown(device.address)
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.DERIVED,
+        group=scope.group,
+        devices=_devices(scope, device),
+        message=(
+            f"{name}, {bound_to(device)}, is the display that the host booted on: its "
+            "screen goes dark when user space gets it, and stays so until a driver of "
+            "the host has it again."
+        ),
+        remedy=(
+            "Have another way in (ssh, a serial console), or make another card the "
+            "first one in the firmware's setup. The host's screen is the card that "
+            "says 1:\n"
+            f"cat {quoted(f'/sys/bus/pci/devices/{device.address}/boot_vga')}"
+        ),
+        references=(str(CONSOLE_DRIVERS_REMOVED),),
+    )
+
+
+def _devices(scope: Scope, device: Device) -> tuple[str, ...]:
+    return (
+        device.address,
+        *(d.address for d in scope.devices if d is not device),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="the display that the host booted on is handed over",
+    check_machine=_check,
+)

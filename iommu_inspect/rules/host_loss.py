@@ -1,0 +1,250 @@
+"""What the host lives on is on a device that user space is to have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from iommu_inspect.kernel.host_losses import (
+    FATAL,
+    Loss,
+    host_losses,
+    perhaps_lost,
+    perhaps_untold,
+)
+from iommu_inspect.model.host import HostUse, UseKind
+from iommu_inspect.model.machine import Device
+from iommu_inspect.rules._scopes import Scope, scopes
+from iommu_inspect.rules._words import leave_to_the_host, listed, quoted, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "host-loss"
+_MOST = 3
+_NOT_SHOWN = {
+    UseKind.FILE_SYSTEM: "what is mounted",
+    UseKind.SWAP: "where it swaps to",
+    UseKind.DEFAULT_ROUTE: "its routes",
+}
+_LOOK = {
+    UseKind.FILE_SYSTEM: "findmnt --real",
+    UseKind.SWAP: "swapon --show",
+    UseKind.DEFAULT_ROUTE: "ip route",
+}
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    wanted = scopes(case)
+    losses = [
+        loss
+        for loss in host_losses(case.machine, (d for s in wanted for d in s.devices))
+        # What boot-display says.
+        if loss.use.kind is not UseKind.FRAMEBUFFER
+    ]
+    for scope in wanted:
+        yield from _of_scope(scope, losses)
+        yield from _untold(case, scope)
+
+
+def _of_scope(scope: Scope, losses: Iterable[Loss]) -> Iterator[Finding]:
+    carried: dict[Device, list[Loss]] = {}
+    for loss in losses:
+        device = _first_below(scope, loss)
+        if device is not None:
+            carried.setdefault(device, []).append(loss)
+    for device, found in carried.items():
+        fatal = [loss for loss in found if loss.whole and loss.use.kind in FATAL]
+        minor = [loss for loss in found if loss not in fatal]
+        if fatal:
+            yield _error(scope, device, [loss.use for loss in fatal])
+        if minor:
+            yield _warning(scope, device, minor)
+
+
+def _first_below(scope: Scope, loss: Loss) -> Device | None:
+    """Return the scope's device that a use is on or, behind VMD, below."""
+    for device in scope.devices:
+        if device.is_bridge is True:
+            continue
+        for path in loss.paths:
+            if path == device.path or path.startswith(f"{device.path}/"):
+                return device
+            if path.rpartition("/")[2] in device.pci.virtfns:
+                return device
+    return None
+
+
+def _error(scope: Scope, device: Device, uses: list[HostUse]) -> Finding:
+    name = shown(device.address)
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.DERIVED,
+        group=scope.group,
+        devices=_devices(scope, device),
+        message=(
+            f"The host lives on {name}: {_described(uses)}. When its driver lets go of "
+            "it, the host loses that."
+        ),
+        remedy=_remedy(scope, device, uses),
+        step=leave_to_the_host(device),
+    )
+
+
+def _warning(scope: Scope, device: Device, losses: list[Loss]) -> Finding:
+    parts = [loss.use for loss in losses if not loss.whole]
+    ends = [loss.use for loss in losses if loss.whole]
+    name = shown(device.address)
+    sentences = []
+    if ends:
+        sentences.append(
+            f"The host uses {name} too: {_described(ends)}. When its driver lets go of "
+            "it, the host loses that."
+        )
+    if parts:
+        sentences.append(
+            f"{name} is one of several that carry {_described(parts)}: without it, "
+            "that goes on with one less."
+        )
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.DERIVED,
+        group=scope.group,
+        devices=_devices(scope, device),
+        message=" ".join(sentences),
+        remedy="Make sure that the host can do without it.",
+    )
+
+
+def _remedy(scope: Scope, device: Device, uses: list[HostUse]) -> str:
+    lines = ["Leave it to the host and hand over another device."]
+    points = [point for use in uses for point in use.what if _is_mount(use)]
+    if "/" not in points:
+        moves = [
+            *(f"umount {quoted(point)}" for point in points if point[:1] == "/"),
+            *(
+                f"swapoff {quoted(use.what[0])}"
+                for use in uses
+                if use.kind is UseKind.SWAP
+            ),
+        ]
+        if moves:
+            lines += ["Or let the host stop using it first:", *moves]
+        if any(use.kind is UseKind.DEFAULT_ROUTE for use in uses):
+            lines += [
+                "Or give the host another way out first, and look that it has one:",
+                "ip route show default",
+            ]
+    if device.is_pci and len(scope.devices) > 1:
+        lines += [
+            "If only its neighbour is wanted, see why they share a group:",
+            f"iommu-inspect why {quoted(device.address)}",
+        ]
+    return "\n".join(lines)
+
+
+def _untold(case: Case, scope: Scope) -> Iterator[Finding]:
+    """Say what cannot be told of devices that a driver of the host has."""
+    for device in scope.devices:
+        hidden = perhaps_lost(case.machine, device)
+        kinds = perhaps_untold(case.machine, device)
+        if hidden:
+            yield _hidden(scope, device, hidden)
+        elif kinds:
+            yield _not_shown(scope, device, kinds)
+
+
+def _hidden(scope: Scope, device: Device, uses: tuple[HostUse, ...]) -> Finding:
+    name = shown(device.address)
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=scope.group,
+        devices=_devices(scope, device),
+        message=(
+            f"The host has {_described(uses)}, and which device that is on cannot be "
+            f"told: it may be {name}."
+        ),
+        remedy="\n".join(["Look on the host itself:", *_looks(uses)]),
+        step=f"find out whether the host lives on {name}",
+    )
+
+
+def _not_shown(scope: Scope, device: Device, kinds: tuple[UseKind, ...]) -> Finding:
+    name = shown(device.address)
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.UNKNOWN,
+        group=scope.group,
+        devices=_devices(scope, device),
+        message=(
+            f"The source does not show {listed(_NOT_SHOWN[kind] for kind in kinds)}: "
+            f"whether the host lives on {name} cannot be told."
+        ),
+        remedy="\n".join(
+            [
+                "Before its driver lets go of it, look on the host itself:",
+                *(_LOOK[kind] for kind in kinds),
+            ]
+        ),
+    )
+
+
+def _looks(uses: Iterable[HostUse]) -> list[str]:
+    commands = []
+    for use in uses:
+        if use.via.startswith("zfs "):
+            commands.append(f"zpool status -P {quoted(use.via.partition(' ')[2])}")
+        elif use.kind in _LOOK:
+            commands.append(_LOOK[use.kind])
+    return list(dict.fromkeys(commands))
+
+
+def _devices(scope: Scope, device: Device) -> tuple[str, ...]:
+    others = (d.address for d in scope.devices if d is not device)
+    return (device.address, *others)
+
+
+def _described(uses: Iterable[HostUse]) -> str:
+    """Name uses as a sentence does, a few of each kind."""
+    by_kind: dict[UseKind, list[HostUse]] = {}
+    for use in uses:
+        by_kind.setdefault(use.kind, []).append(use)
+    return listed(_of_kind(kind, of_kind) for kind, of_kind in by_kind.items())
+
+
+def _of_kind(kind: UseKind, uses: list[HostUse]) -> str:
+    what = _some(sorted(name for use in uses for name in use.what))
+    via = sorted({use.via for use in uses if use.via})
+    on = f" (on {_some(via)})" if via and kind is not UseKind.SWAP else ""
+    if kind is UseKind.FILE_SYSTEM:
+        several = sum(len(use.what) for use in uses) > 1
+        return f"the file system{'s' if several else ''} {what}{on}"
+    if kind is UseKind.SWAP:
+        return f"swap on {what}"
+    if kind is UseKind.DEFAULT_ROUTE:
+        return f"the default route ({what})"
+    if kind is UseKind.CONSOLE:
+        return f"the console {what}"
+    return f"a network ({what})"
+
+
+def _some(names: list[str]) -> str:
+    words = [shown(name) for name in names]
+    if len(words) > _MOST:
+        words = [*words[:_MOST], f"{len(words) - _MOST} more"]
+    return listed(words)
+
+
+def _is_mount(use: HostUse) -> bool:
+    return use.kind is UseKind.FILE_SYSTEM
+
+
+RULE = Rule(
+    id=ID,
+    summary="the host would lose a file system, swap or network that it lives on",
+    check_machine=_check,
+)

@@ -1,0 +1,130 @@
+"""The texts of /proc that say what is mounted, swapped to and routed through."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["Mount", "Route", "mountinfo", "mounts", "routes4", "routes6", "swaps"]
+
+_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
+_UP, _REJECT = 0x1, 0x200
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mount; ``number`` is the block device's ``MAJOR:MINOR`` where it is told.
+
+    File systems without a block device of their own have a number with major 0.
+    """
+
+    point: str
+    type: str
+    source: str
+    options: str
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the main table: ``network`` and ``length`` of its prefix.
+
+    ``bits`` is 32 for IPv4 and 128 for IPv6.
+    """
+
+    interface: str
+    network: int
+    length: int
+    bits: int
+
+
+def mountinfo(text: str) -> tuple[Mount, ...]:
+    """Parse ``/proc/PID/mountinfo`` (proc_pid_mountinfo(5)); odd lines are left out.
+
+    Fields before " - " are 36 35 98:0 /root /point options [tags...], those behind
+    it the type, the source and the super block's options.
+    """
+    found = []
+    for line in text.splitlines():
+        before, separator, behind = line.partition(" - ")
+        first, last = before.split(" "), behind.split(" ")
+        if separator and len(first) >= 6 and len(last) >= 2:
+            options = " ".join(last[2:])
+            found.append(
+                Mount(_plain(first[4]), last[0], _plain(last[1]), options, first[2])
+            )
+    return tuple(found)
+
+
+def mounts(text: str) -> tuple[Mount, ...]:
+    """Parse ``/proc/mounts``: source, mount point, type, options."""
+    lines = (line.split(" ") for line in text.splitlines())
+    return tuple(
+        Mount(_plain(words[1]), words[2], _plain(words[0]), words[3])
+        for words in lines
+        if len(words) >= 4
+    )
+
+
+def swaps(text: str) -> tuple[tuple[str, bool], ...]:
+    """Parse ``/proc/swaps`` to names and whether each is a block device."""
+    lines = (line.split() for line in text.splitlines()[1:])
+    return tuple(
+        (_plain(words[0]), words[1] == "partition") for words in lines if len(words) > 2
+    )
+
+
+def routes4(text: str) -> tuple[Route, ...]:
+    """Parse ``/proc/net/route`` (``fib_route_seq_show()``): hexadecimal, as stored.
+
+    The words are in the byte order of the host that wrote them, and one mask that is
+    neither empty nor full tells which: its ones begin at the first byte.
+    """
+    rows = []
+    for line in text.splitlines()[1:]:
+        words = line.split()
+        if len(words) < 8:
+            continue
+        numbers = [_hexadecimal(words[place]) for place in (1, 3, 7)]
+        network, flags, mask = numbers
+        if network is None or flags is None or mask is None:
+            continue
+        if flags & _UP and not flags & _REJECT:
+            rows.append((words[0], network, mask & 0xFFFFFFFF))
+    little = not any(mask >> 24 > mask & 0xFF for _, _, mask in rows)
+    return tuple(
+        Route(interface, _swapped(network) if little else network, mask.bit_count(), 32)
+        for interface, network, mask in rows
+    )
+
+
+def routes6(text: str) -> tuple[Route, ...]:
+    """Parse ``/proc/net/ipv6_route`` (``ipv6_route_native_seq_show()``)."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 10:
+            continue
+        numbers = [_hexadecimal(words[place]) for place in (0, 1, 8)]
+        network, length, flags = numbers
+        if network is None or length is None or flags is None:
+            continue
+        if flags & _UP and not flags & _REJECT:
+            found.append(Route(words[9], network, min(length, 128), 128))
+    return tuple(found)
+
+
+def _plain(word: str) -> str:
+    """Undo the octal escapes for space, tab, newline and backslash."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), word)
+
+
+def _hexadecimal(word: str) -> int | None:
+    try:
+        return int(word, 16)
+    except ValueError:
+        return None
+
+
+def _swapped(number: int) -> int:
+    return int.from_bytes((number & 0xFFFFFFFF).to_bytes(4, "little"), "big")

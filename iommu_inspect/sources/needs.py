@@ -1,0 +1,92 @@
+"""Sets of devices of which one must stay: how what is built of parts depends on them.
+
+Needs are a tuple of sets, each a sorted tuple of device paths; of each set one must
+stay. No sets: nothing can be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, islice, product
+from typing import TypeAlias
+
+from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.fact import Fact, Missing
+
+__all__ = ["Locate", "Needs", "all_of", "any_of", "locator", "spared"]
+
+Needs: TypeAlias = tuple[tuple[str, ...], ...]
+Locate: TypeAlias = Callable[[str], Fact[str] | None]
+
+# A stack of arrays on arrays multiplies; beyond this every part counts as needed.
+_MOST_SETS = 256
+
+
+def locator(paths: Iterable[str]) -> Locate:
+    """Return a function from a path of sysfs to the device that it is below.
+
+    It answers ``None`` for what is below none of the devices, and missing where a PCI
+    function is on the way that is not among them.
+    """
+    known = frozenset(paths)
+
+    def locate(path: str) -> Fact[str] | None:
+        here = path
+        while here:
+            if here in known:
+                return here
+            here, _, name = here.rpartition("/")
+            if PciAddress.parse(name) is not None:
+                return Missing.ABSENT
+        return None
+
+    return locate
+
+
+def all_of(parts: Iterable[Fact[Needs]]) -> Fact[Needs]:
+    """Join parts that are all needed; one that is not known spoils it."""
+    found: set[tuple[str, ...]] = set()
+    for part in parts:
+        if isinstance(part, Missing):
+            return part
+        found |= set(part)
+    return _least(found)
+
+
+def any_of(parts: Iterable[Fact[Needs]]) -> Fact[Needs]:
+    """Join parts of which one is enough."""
+    known = list(parts)
+    return spared(known, len(known) - 1)
+
+
+def spared(parts: Sequence[Fact[Needs]], spare: int) -> Fact[Needs]:
+    """Join parts of which ``spare`` may be lost, and no more."""
+    if spare <= 0 or not parts:
+        return all_of(parts)
+    known = []
+    for part in parts:
+        if isinstance(part, Missing):
+            return part
+        known.append(part)
+    chosen = combinations(known, min(spare + 1, len(known)))
+    every = (sets for some in chosen for sets in product(*some))
+    joined = list(islice(every, _MOST_SETS + 1))
+    if len(joined) > _MOST_SETS:
+        return all_of(parts)
+    return _least(
+        {tuple(sorted({path for some in sets for path in some})) for sets in joined}
+    )
+
+
+def _least(found: set[tuple[str, ...]]) -> Needs:
+    """Leave out a set that another one, which is part of it, implies."""
+    sets = {some: frozenset(some) for some in found}
+    if len(sets) > _MOST_SETS:
+        return tuple(sorted(found))
+    return tuple(
+        sorted(
+            some
+            for some, inside in sets.items()
+            if not any(other < inside for other in sets.values())
+        )
+    )
