@@ -10,6 +10,7 @@ from running import document
 from shared import SYSFS
 
 SHPCHP, HALF, LAYERS = "bridge-shpchp", "half-a-group", "no-iommu"
+HOST = "host-lives-here"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,39 @@ CASES = [
     ),
     Expected("bridge-driver", "sriov-one-group", (), ()),
     Expected("bridge-driver", "bare-capture", (), ()),  # pcieport, kernel not known
+    # host-loss
+    Expected("host-loss", HOST, (), ((E, D, "1", "0000:00:01.0", "0000:00:01.1"),)),
+    Expected(
+        "host-loss", HOST, ("00:01.1",), ((E, D, "1", "0000:00:01.0", "0000:00:01.1"),)
+    ),
+    Expected("host-loss", HOST, ("00:02.0",), ((W, D, "2", "0000:00:02.0"),)),
+    Expected(
+        "host-loss",
+        HOST,
+        ("00:02.0", "00:03.0"),
+        ((E, D, "2", "0000:00:02.0"), (E, D, "3", "0000:00:03.0")),
+    ),
+    Expected("host-loss", HOST, ("00:05.0",), ((W, D, "5", "0000:00:05.0"),)),
+    Expected(
+        "host-loss",
+        HOST,
+        ("group:4", "group:5"),
+        ((E, D, "4", "0000:00:04.0"), (E, D, "5", "0000:00:05.0")),
+    ),
+    Expected("host-loss", HOST, ("00:06.0",), ((E, D, "6", "0000:00:06.0"),)),
+    Expected("host-loss", HOST, ("00:07.0",), ()),  # a drive that nothing is on
+    Expected("host-loss", HOST, ("00:08.0",), ((W, D, "8", "0000:00:08.0"),)),
+    Expected("host-loss", HOST, ("00:0b.0",), ((W, D, "11", "0000:00:0b.0"),)),
+    Expected("host-loss", HOST, ("00:0c.0",), ()),  # only link-local routes
+    Expected("host-loss", HALF, (), ()),  # nothing told, and nothing could be there
+    Expected("host-loss", "links-only", (), ()),  # nobody asked
+    Expected("host-loss", "links-only", ("00:14.0",), ((W, U, "9", "0000:00:14.0"),)),
+    Expected("host-loss", "links-only", ("00:02.0",), ()),  # a display carries none
+    # boot-display
+    Expected("boot-display", HOST, (), ((W, D, "10", "0000:00:0a.0"),)),
+    Expected("boot-display", HOST, ("00:09.0",), ((W, D, "9", "0000:00:09.0"),)),
+    Expected("boot-display", HOST, ("00:01.1",), ()),  # a display of no screen
+    Expected("boot-display", "links-only", ("00:02.0",), ()),
     # not-on-vfio
     Expected("not-on-vfio", HALF, ("00:01.0",), ()),
     Expected("not-on-vfio", HALF, ("00:01.1",), ((E, K, "13", "0000:00:01.1"),)),
