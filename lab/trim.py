@@ -24,6 +24,8 @@ __all__ = ["pack", "trim"]
 
 # Directories of which only the names count: their entries may be files.
 _NAMES_ONLY = ("sys/firmware/acpi/tables",)
+# A fixture with the kernel's type information in it would be megabytes.
+_TOO_LARGE = ("sys/kernel/btf/vmlinux",)
 
 
 class _Recorder(Tree):
@@ -57,6 +59,12 @@ class _Recorder(Tree):
     ) -> dict[str, Fact[str]]:
         del seconds
         return {path: self.text(path) for path in paths}
+
+    def large_data(self, path: str) -> Fact[bytes]:
+        found = self._inner.large_data(path)
+        if not isinstance(found, Missing) and path not in _TOO_LARGE:
+            self._write(path, found)
+        return found
 
     def names(self, path: str) -> Fact[tuple[str, ...]]:
         found = self._inner.names(path)
@@ -125,7 +133,10 @@ def trim(capture: str, out: Path) -> None:
         small.kernel,
         small.groups,
         small.ungrouped,
-    ) or whole.interrupt_remapping != small.interrupt_remapping:
+    ) or (whole.interrupt_remapping, whole.host) != (
+        small.interrupt_remapping,
+        small.host,
+    ):
         shutil.rmtree(out)
         raise ValueError(f"what was cut from {capture} is missed")
 

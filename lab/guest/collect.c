@@ -280,6 +280,11 @@ int main(int argc, char **argv)
 	each("/proc/cmdline", 0, 0);
 	each("/proc/version", 0, 0);
 	each("/proc/interrupts", 0, 0);
+	each("/proc/1/mountinfo", 0, 0);
+	each("/proc/swaps", 0, 0);
+	each("/proc/net/route", 0, 0);
+	each("/proc/net/ipv6_route", 0, 0);
+	each("/proc/iomem", 0, 0);
 	each("/proc/sys/kernel/osrelease", 0, 0);
 	each("/sys/kernel/iommu_groups", 9, 0);
 	each("/sys/kernel/irq/*/chip_name", 0, 0);
@@ -299,6 +304,26 @@ int main(int argc, char **argv)
 	each("/sys/bus/pci/devices", 1, 0);
 	each("/sys/bus/pci/drivers", 9, 0);
 	each("/sys/bus/pci/slots", 9, 0);
+	/* What the host lives on: links, and what is on no PCI function. */
+	each("/sys/class/block", 1, 0);
+	each("/sys/class/net", 1, 0);
+	each("/sys/class/tty/console/active", 0, 1);
+	each("/sys/class/tty/ttyS*", 0, 0);
+	each("/sys/block", 1, 0);
+	each("/sys/dev/block", 1, 0);
+	each("/sys/block/*/slaves", 1, 1);
+	each("/sys/block/dm-*/dm", 1, 1);
+	each("/sys/block/md*/md/level", 0, 1);
+	each("/sys/block/md*/md/raid_disks", 0, 1);
+	each("/sys/block/md*/md/degraded", 0, 1);
+	each("/sys/devices/virtual/net", 2, 0);
+	each("/sys/devices/virtual/nvme-subsystem", 2, 0);
+	each("/sys/fs/btrfs/*/devices", 1, 0);
+	each("/sys/fs/ext4", 1, 0);
+	each("/sys/fs/xfs", 1, 0);
+	each("/sys/fs/f2fs", 1, 0);
+	each("/sys/bus/platform/devices/*-framebuffer.*", 0, 0);
+	each("/sys/bus/virtio/drivers/*/virtio*", 0, 0);
 	each("/sys/devices/pci*", 30, 0);
 	/* Elsewhere the host bridge is a platform device. */
 	each("/sys/devices/platform/*/pci*", 30, 0);
