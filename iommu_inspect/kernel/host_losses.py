@@ -78,11 +78,13 @@ def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
     )
 
 
-def perhaps_untold(machine: Machine, device: Device) -> tuple[UseKind, ...]:
+def perhaps_untold(
+    machine: Machine, device: Device
+) -> tuple[tuple[UseKind, Missing], ...]:
     """Return the kinds of use that the source does not show and that could be here."""
     return tuple(
-        kind
-        for kind, _ in machine.host.untold
+        (kind, why)
+        for kind, why in machine.host.untold
         if _could_carry(machine, device, _CARRIER_OF_KIND[kind])
     )
 

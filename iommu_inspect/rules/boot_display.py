@@ -102,8 +102,7 @@ def _dark(scope: Scope, device: Device) -> Finding:
         devices=_devices(scope, device),
         message=(
             f"{name}, {bound_to(device)}, is the display that the host booted on: its "
-            "screen goes dark when user space gets it, and stays so until a driver of "
-            "the host has it again."
+            "screen goes dark when user space gets it."
         ),
         remedy=(
             "Have another way in (ssh, a serial console), or make another card the "

@@ -11,6 +11,7 @@ from iommu_inspect.kernel.host_losses import (
     perhaps_lost,
     perhaps_untold,
 )
+from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.machine import Device
 from iommu_inspect.rules._scopes import Scope, scopes
@@ -23,8 +24,8 @@ ID = "host-loss"
 _MOST = 3
 _NOT_SHOWN = {
     UseKind.FILE_SYSTEM: "what is mounted",
-    UseKind.SWAP: "where it swaps to",
-    UseKind.DEFAULT_ROUTE: "its routes",
+    UseKind.SWAP: "where the host swaps to",
+    UseKind.DEFAULT_ROUTE: "the routes",
 }
 _LOOK = {
     UseKind.FILE_SYSTEM: "findmnt --real",
@@ -172,11 +173,16 @@ def _hidden(scope: Scope, device: Device, uses: tuple[HostUse, ...]) -> Finding:
     )
 
 
-def _not_shown(scope: Scope, device: Device, kinds: tuple[UseKind, ...]) -> Finding:
+def _not_shown(
+    scope: Scope, device: Device, untold: tuple[tuple[UseKind, Missing], ...]
+) -> Finding:
     name = shown(device.address)
+    # Most captures hold no such files; who is refused them has reason to look.
+    is_capture = all(why is Missing.ABSENT for _, why in untold)
+    kinds = [kind for kind, _ in untold]
     return Finding(
         rule=ID,
-        severity=Severity.WARNING,
+        severity=Severity.INFO if is_capture else Severity.WARNING,
         certainty=Certainty.UNKNOWN,
         group=scope.group,
         devices=_devices(scope, device),

@@ -115,7 +115,7 @@ CASES = [
     Expected("host-loss", HOST, ("00:0c.0",), ()),  # only link-local routes
     Expected("host-loss", HALF, (), ()),  # nothing told, and nothing could be there
     Expected("host-loss", "links-only", (), ()),  # nobody asked
-    Expected("host-loss", "links-only", ("00:14.0",), ((W, U, "9", "0000:00:14.0"),)),
+    Expected("host-loss", "links-only", ("00:14.0",), ((I, U, "9", "0000:00:14.0"),)),
     Expected("host-loss", "links-only", ("00:02.0",), ()),  # a display carries none
     # boot-display
     Expected("boot-display", HOST, (), ((W, D, "10", "0000:00:0a.0"),)),
