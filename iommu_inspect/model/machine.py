@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.host import Host
+from iommu_inspect.model.settings import Settings
 
 __all__ = [
     "Acs",
