@@ -42,12 +42,6 @@ class _Recorder(Tree):
             self._write(path, found)
         return found
 
-    def large_data(self, path: str) -> Fact[bytes]:
-        found = self._inner.large_data(path)
-        if not isinstance(found, Missing):
-            self._write(path, found)
-        return found
-
     def text(self, path: str) -> Fact[str]:
         found = self._inner.text(path)
         if not isinstance(found, Missing):

@@ -479,4 +479,7 @@ def test_strict_makes_errors_of_warnings() -> None:
     assert document("audit", *tree)["verdict"] == "ready"
     strict = document("audit", "--strict", *tree)
     assert strict["verdict"] == "blocked"
-    assert {f["severity"] for f in strict["findings"]} == {E}
+    assert {f["rule"]: f["severity"] for f in strict["findings"]} == {
+        "acs-override": E,
+        "singleton-can-grow": I,
+    }
