@@ -22,6 +22,7 @@ __all__ = [
     "IommuUnit",
     "Kernel",
     "Machine",
+    "NodeAccess",
     "PciIds",
     "PciPlacement",
     "PcieType",
@@ -137,9 +138,11 @@ class Device:
     ``driver`` is ``None`` when no driver is bound, and missing when the source
     cannot tell. ``group`` is ``None`` when the device has no IOMMU group.
     ``vfio_devices`` are the entries of its ``vfio-dev`` directory: a vfio driver
-    of any name is bound when there is one (kernels since v6.1 have it).
-    ``removable`` is ``removable``, ``fixed`` or ``unknown``; for PCI it says
-    ``removable`` of what is below an external port, such as Thunderbolt's.
+    of any name is bound when there is one (kernels since v6.1 have it); ``vfio_cdev``
+    says whether the kernel made a character device for them. ``runtime_status`` is
+    read only of a device in D3cold. ``removable`` is ``removable``, ``fixed`` or
+    ``unknown``; for PCI it says ``removable`` of what is below an external port, such
+    as Thunderbolt's.
     """
 
     address: str
@@ -157,6 +160,8 @@ class Device:
     reset_methods: Fact[tuple[str, ...]] = Missing.ABSENT
     numa_node: Fact[int | None] = Missing.ABSENT
     removable: Fact[str] = Missing.ABSENT
+    runtime_status: Fact[str] = Missing.ABSENT
+    vfio_cdev: Fact[bool] = Missing.ABSENT
     name: str | None = None
     vendor_name: str | None = None
 
@@ -232,12 +237,22 @@ class ReservedRegion:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeAccess:
+    """Who may open a device node: permission bits, and owners by number."""
+
+    mode: int
+    user: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """One IOMMU group. ``id`` is a name made of digits; ids have gaps.
 
     ``type`` is that of the *default* domain, not of the current one: it says
     nothing about who owns the group now. ``whole`` is false where the source does not
-    show all members, or contradicts itself about them.
+    show all members, or contradicts itself about them. ``node`` is ``/dev/vfio/ID``,
+    which is looked at and never opened.
     """
 
     id: str
@@ -247,6 +262,7 @@ class Group:
     reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
     held: Held = Held.FREE
     whole: bool = True
+    node: Fact[NodeAccess] = Missing.ABSENT
 
     @property
     def is_noiommu(self) -> Fact[bool]:
@@ -265,10 +281,28 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class IommuUnit:
-    """One entry of ``/sys/class/iommu``, such as ``dmar0``."""
+    """One entry of ``/sys/class/iommu``, such as ``dmar0``.
+
+    ``capability`` is the capability register of a VT-d unit (VT-d 5.0, 11.4.2); units
+    of other makers show none.
+    """
 
     name: str
     driver: Fact[str] = Missing.ABSENT
+    capability: Fact[int] = Missing.ABSENT
+
+    @property
+    def address_width(self) -> Fact[int]:
+        """The bits of the addresses that a VT-d unit translates.
+
+        The lesser of what it can (MGAW) and what its deepest page table reaches
+        (SAGAW: bit 1 three levels, bit 2 four, bit 3 five).
+        """
+        if isinstance(self.capability, Missing):
+            return self.capability
+        widest = (self.capability >> 16 & 0x3F) + 1
+        tables = [30 + 9 * bit for bit in (1, 2, 3) if self.capability >> 8 + bit & 1]
+        return min(widest, max(tables)) if tables else Missing.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +342,9 @@ class Machine:
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
     ``guest`` says whether the host runs on a hypervisor. ``host`` is what the host
     itself uses its devices for.
+    ``guest`` says whether the host runs on a hypervisor. ``cpu_address_bits`` is the
+    width of the processor's physical addresses. ``memlock_limit`` is how many bytes
+    the process that read the source may lock, ``None`` where nothing limits it.
     """
 
     source: Source
@@ -318,6 +355,8 @@ class Machine:
     iommus: Fact[tuple[IommuUnit, ...]] = Missing.ABSENT
     firmware_tables: Fact[tuple[str, ...]] = Missing.ABSENT
     guest: Fact[bool] = Missing.ABSENT
+    cpu_address_bits: Fact[int] = Missing.ABSENT
+    memlock_limit: Fact[int | None] = Missing.ABSENT
     interrupt_remapping: Fact[InterruptRemapping] = Missing.ABSENT
     vfio: VfioSettings = VfioSettings()
     settings: Settings = field(default_factory=Settings)

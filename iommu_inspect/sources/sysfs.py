@@ -39,6 +39,8 @@ _TELLING_NAMES = (
     "require_direct",
 )
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
+_ADDRESS_SIZES = re.compile(r"^address sizes\s*: ([0-9]{1,3}) bits ph", re.MULTILINE)
+_MEMLOCK = re.compile(r"^Max locked memory +(unlimited|[0-9]{1,20}) ", re.MULTILINE)
 _HYPERVISOR_VENDORS = re.compile(
     r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
 )
@@ -83,6 +85,8 @@ def read_machine(tree: Tree) -> Machine:
         iommus=_iommus(tree),
         firmware_tables=_firmware_tables(tree),
         guest=_guest(tree),
+        cpu_address_bits=_cpu_address_bits(tree),
+        memlock_limit=_memlock_limit(tree),
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices),
@@ -212,6 +216,7 @@ def _groups(
                 tree.text(f"{_GROUPS}/{group_id}/reserved_regions"), _regions
             ),
             whole=group_id not in partial,
+            node=tree.node(f"dev/vfio/{group_id}"),
         )
         for group_id in sorted(members, key=natural_key)
     )
@@ -281,6 +286,10 @@ def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
                 tree.target(f"sys/class/iommu/{name}/device/driver"),
                 lambda path: path.rpartition("/")[2],
             ),
+            map_fact(
+                tree.text(f"sys/class/iommu/{name}/intel-iommu/cap"),
+                lambda text: hexadecimal(f"0x{text}", 16),
+            ),
         )
         for name in sorted(names, key=natural_key)
     )
@@ -303,6 +312,25 @@ def _guest(tree: Tree) -> Fact[bool]:
         return True
     vendor = tree.text("sys/class/dmi/id/sys_vendor")
     return map_fact(vendor, lambda text: bool(_HYPERVISOR_VENDORS.search(text)))
+
+
+def _cpu_address_bits(tree: Tree) -> Fact[int]:
+    cpuinfo = tree.data("proc/cpuinfo")
+    if isinstance(cpuinfo, Missing):
+        return cpuinfo
+    found = _ADDRESS_SIZES.search(cpuinfo.decode("ascii", "replace"))
+    return Missing.ABSENT if found is None else int(found[1])
+
+
+def _memlock_limit(tree: Tree) -> Fact[int | None]:
+    """Read the soft limit of the process that reads: VFIO locks all of a guest."""
+    limits = tree.text("proc/self/limits")
+    if isinstance(limits, Missing):
+        return limits
+    found = _MEMLOCK.search(limits)
+    if found is None:
+        return Missing.UNREADABLE
+    return None if found[1] == "unlimited" else int(found[1])
 
 
 def _vfio_settings(tree: Tree) -> VfioSettings:

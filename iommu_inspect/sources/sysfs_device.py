@@ -44,6 +44,8 @@ class DeviceReader:
         if not self._tree.exists(path) or self._is_hollow(path):
             return Device(address=address, path=path, bus=told_bus)
         bus = self._link_name(f"{path}/subsystem")
+        power_state = self._tree.text(f"{path}/power_state")
+        vfio_devices = self._vfio_devices(path)
         return Device(
             address=address,
             path=path,
@@ -53,13 +55,19 @@ class DeviceReader:
             iommu=self._optional_link(f"{path}/iommu", self._groups_known),
             ids=self._ids(path),
             pci=self._placement(path),
-            vfio_devices=self._vfio_devices(path),
+            vfio_devices=vfio_devices,
             driver_override=_override(overrides.get(path, Missing.ABSENT)),
             boot_vga=self._parsed(f"{path}/boot_vga", lambda text: text == "1"),
-            power_state=self._tree.text(f"{path}/power_state"),
+            power_state=power_state,
             reset_methods=self._parsed(f"{path}/reset_method", _words),
             numa_node=self._parsed(f"{path}/numa_node", _numa_node),
             removable=self._tree.text(f"{path}/removable"),
+            runtime_status=(
+                self._tree.text(f"{path}/power/runtime_status")
+                if power_state == "D3cold"
+                else Missing.ABSENT
+            ),
+            vfio_cdev=self._vfio_cdev(path, vfio_devices),
         )
 
     def _is_hollow(self, path: str) -> bool:
@@ -97,6 +105,19 @@ class DeviceReader:
     def _vfio_devices(self, path: str) -> Fact[tuple[str, ...]]:
         names = self._tree.names(f"{path}/vfio-dev")
         return () if names is Missing.ABSENT else names
+
+    def _vfio_cdev(self, path: str, names: Fact[tuple[str, ...]]) -> Fact[bool]:
+        """Say whether the first entry of ``vfio-dev`` has a device number.
+
+        An entry of which a capture has only the directory tells nothing.
+        """
+        entries = () if isinstance(names, Missing) else names
+        for name in (name for name in entries if name.startswith("vfio")):
+            inside = self._tree.names(f"{path}/vfio-dev/{name}")
+            if isinstance(inside, Missing):
+                return inside
+            return "dev" in inside if inside else Missing.ABSENT
+        return Missing.ABSENT
 
     def _ids(self, path: str) -> PciIds:
         def number(name: str, digits: int) -> Fact[int]:

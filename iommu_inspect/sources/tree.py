@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.machine import NodeAccess
 from iommu_inspect.sources.errors import SourceError
 
 __all__ = [
@@ -225,6 +226,13 @@ class Tree(abc.ABC):
         """Say whether something is at a path, links followed."""
         return not isinstance(self._walk(path), Missing)
 
+    def node(self, path: str) -> Fact[NodeAccess]:  # noqa: ARG002
+        """Return who may open a device node, which is not opened for that.
+
+        A tar's owners are those of whoever made it, and say nothing.
+        """
+        return Missing.ABSENT
+
     @abc.abstractmethod
     def _kind(self, path: str) -> Fact[Kind]:
         """Say what is at a path without links on the way."""
@@ -342,6 +350,19 @@ class DirTree(Tree):
         if pid is not None:
             self._left_behind.append(pid)
         return {path: results.get(path, Missing.UNREADABLE) for path in paths}
+
+    def node(self, path: str) -> Fact[NodeAccess]:
+        """See `Tree.node`; absent if it is anything else than a character device."""
+        real = self._real(path)
+        if real is None:
+            return Missing.ABSENT
+        try:
+            found = os.lstat(real)
+        except (OSError, ValueError) as error:
+            return _missing(error)
+        if not stat.S_ISCHR(found.st_mode):
+            return Missing.ABSENT
+        return NodeAccess(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
 
     def _is_served(self) -> bool:
         """Say whether sys/ is a sysfs: its directories have no size, others' do."""
