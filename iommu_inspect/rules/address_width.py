@@ -1,0 +1,93 @@
+"""An IOMMU that translates shorter addresses than the processor has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.machine import Device, IommuUnit, Machine
+from iommu_inspect.rules._scope import wanted_devices
+from iommu_inspect.rules._words import addresses, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "address-width"
+# Three levels of page tables: the least that a processor of today comes with.
+_SHORT = 39
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    units = case.machine.iommus
+    if isinstance(units, Missing):
+        return
+    wanted = wanted_devices(case)
+    for unit in units:
+        devices = [device for device in wanted if device.iommu == unit.name]
+        if devices and _is_intel(unit):
+            yield from _judge(case.machine, unit, devices)
+
+
+def _is_intel(unit: IommuUnit) -> bool:
+    """Only VT-d shows its widths in sysfs; others of today have 48 bits or more."""
+    return unit.name.startswith("dmar")
+
+
+def _judge(
+    machine: Machine, unit: IommuUnit, devices: list[Device]
+) -> Iterator[Finding]:
+    width, processor = unit.address_width, machine.cpu_address_bits
+    if isinstance(width, Missing):
+        yield _finding(
+            devices,
+            Certainty.UNKNOWN,
+            f"The source does not tell how wide the addresses are that {unit.name} "
+            f"translates, for {addresses(devices)}.",
+            "Look at the host itself:\n"
+            f"cat /sys/class/iommu/{unit.name}/intel-iommu/cap",
+        )
+        return
+    if not _is_short(width, processor):
+        return
+    than = "" if isinstance(processor, Missing) else f", the processor {processor}"
+    yield _finding(
+        devices,
+        Certainty.KERNEL,
+        f"{shown(unit.name)}, the IOMMU of {addresses(devices)}, translates addresses "
+        f"of {width} bits{than}. A guest whose memory or device windows lie at or "
+        f"above {_size(width)} cannot map them: VFIO_IOMMU_MAP_DMA fails.",
+        "Keep the guest's addresses below that. QEMU: -cpu host,host-phys-bits=on,"
+        f"host-phys-bits-limit={width}; libvirt: <maxphysaddr mode='passthrough' "
+        f"limit='{width}'/>.",
+    )
+
+
+def _is_short(width: int, processor: Fact[int]) -> bool:
+    if isinstance(processor, Missing):
+        return width <= _SHORT
+    return width < processor
+
+
+def _size(width: int) -> str:
+    return f"{1 << width - 40} TiB" if width >= 40 else f"{1 << width - 30} GiB"
+
+
+def _finding(
+    devices: list[Device], certainty: Certainty, message: str, remedy: str
+) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=certainty,
+        group=None,
+        devices=tuple(device.address for device in devices),
+        message=message,
+        remedy=remedy,
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="the IOMMU translates shorter addresses than the processor has",
+    check_machine=_check,
+)

@@ -1,0 +1,86 @@
+"""Devices known to send requests under the id of another function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.dma_aliases import alias_devfns, devfn
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+from iommu_inspect.rules._words import listed, shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "dma-alias-quirk"
+_MANY = 6
+
+
+def _check(case: Case, device: Device) -> Iterator[Finding]:
+    if not device.is_pci:
+        return
+    aliases = alias_devfns(device)
+    if aliases is None:
+        yield from _untold(case, device)
+        return
+    others = sorted(aliases - {devfn(device)})
+    if not others:
+        return
+    yield _finding(
+        case,
+        device,
+        Certainty.KERNEL,
+        f"{shown(device.address)} is one of the devices that send requests under "
+        f"another id than their own: {_ids(others)} of its bus. The kernel "
+        "knows it, maps these ids as well, and groups what has them with it.",
+        "Nothing, unless dmesg shows DMA faults of such an id: then that function is "
+        "not mapped. A kernel option cannot mend it; another card can.",
+    )
+
+
+def _untold(case: Case, device: Device) -> Iterator[Finding]:
+    ids_missing = isinstance(device.ids.vendor, Missing) or isinstance(
+        device.ids.device, Missing
+    )
+    yield _finding(
+        case,
+        device,
+        Certainty.UNKNOWN,
+        (
+            f"The source does not tell vendor and device of {shown(device.address)}, "
+            "so whether it sends requests under another id is not known."
+            if ids_missing
+            else f"{shown(device.address)} is a Switchtec NTB: under which ids it "
+            "sends requests only the hardware can tell."
+        ),
+        "Look for DMA faults in dmesg once it is in use.",
+    )
+
+
+def _ids(others: list[int]) -> str:
+    if len(others) > _MANY:
+        return f"{len(others)} ids"
+    return listed(f"{number >> 3:02x}.{number & 7}" for number in others)
+
+
+def _finding(
+    case: Case, device: Device, certainty: Certainty, message: str, remedy: str
+) -> Finding:
+    group = case.machine.group_of(device)
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=certainty,
+        group=None if group is None else group.id,
+        devices=(device.address,),
+        message=message,
+        remedy=remedy,
+        references=("drivers/pci/quirks.c: quirk_dma_func1_alias() and others",),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="a device sends requests under the id of another function",
+    check_device=_check,
+)

@@ -1,0 +1,53 @@
+"""A device on vfio without the character device that iommufd users open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+from iommu_inspect.rules._words import shown
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "iommufd-node"
+
+
+def _check(case: Case, device: Device) -> Iterator[Finding]:
+    # Without vfio-dev this is an older kernel, which not-on-vfio and others judge.
+    if has_vfio_driver(device) is not True or not device.vfio_devices:
+        return
+    present = device.vfio_cdev
+    if present is True:
+        return
+    unknown = isinstance(present, Missing)
+    group = case.machine.group_of(device)
+    name = shown(device.address)
+    yield Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
+        group=None if group is None else group.id,
+        devices=(device.address,),
+        message=(
+            f"The source does not tell whether {name} has a node in /dev/vfio/devices, "
+            "which users of iommufd open."
+            if unknown
+            else f"{name} has no node in /dev/vfio/devices: this kernel was built "
+            "without CONFIG_VFIO_DEVICE_CDEV. QEMU with -object iommufd cannot open it."
+        ),
+        remedy=(
+            "Use the group's node (QEMU without iommufd=, libvirt without "
+            "<driver iommufd='yes'/>), or a kernel that has it."
+        ),
+        references=("drivers/vfio/device_cdev.c (v6.6)",),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="a device on vfio has no node for iommufd",
+    check_device=_check,
+)

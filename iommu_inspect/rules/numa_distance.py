@@ -1,0 +1,51 @@
+"""Targets that hang on different NUMA nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.rules._scope import wanted_devices
+from iommu_inspect.rules._words import addresses, listed
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "numa-distance"
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    by_node: dict[int, list[str]] = {}
+    devices = [
+        (device, device.numa_node)
+        for device in wanted_devices(case)
+        if device.numa_node is not None and not isinstance(device.numa_node, Missing)
+    ]
+    for device, node in devices:
+        by_node.setdefault(node, []).append(addresses([device]))
+    if len(by_node) < 2:
+        return
+    places = (f"{listed(by_node[n])} on node {n}" for n in sorted(by_node))
+    yield Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=tuple(device.address for device, _ in devices),
+        message=(
+            f"The devices hang on different NUMA nodes: {'; '.join(places)}. One guest "
+            "with all of them reaches some through the other processor."
+        ),
+        remedy=(
+            "Nothing if they go to different guests. For one guest, give it a virtual "
+            "node for each, or pin its memory and processors to the node of the device "
+            "that matters."
+        ),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="devices that go together hang on different NUMA nodes",
+    check_machine=_check,
+)

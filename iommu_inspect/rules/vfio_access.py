@@ -1,0 +1,88 @@
+"""Whether an ordinary user may open the group's node and lock a guest's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Group
+from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+
+__all__ = ["RULE"]
+
+ID = "vfio-access"
+# Below what the smallest guests have. systemd's default is 8 MiB.
+_LEAST = 1 << 30
+
+
+def _check_group(case: Case, group: Group) -> Iterator[Finding]:
+    """Look at the node of a group that was asked for and has one."""
+    if not case.targets or not case.having(group, Role.VFIO):
+        return
+    node, path = group.node, f"/dev/vfio/{group.id}"
+    if node is Missing.ABSENT:  # a capture has no nodes
+        return
+    if isinstance(node, Missing):
+        yield _finding(
+            group,
+            Certainty.UNKNOWN,
+            f"Who may open {path} cannot be told ({node.value}).",
+            f"Look as root:\nls -l {path}",
+        )
+        return
+    if node.user or node.mode & 0o066:
+        return
+    yield _finding(
+        group,
+        Certainty.KERNEL,
+        f"{path} belongs to root alone (mode {node.mode:04o}): any other user gets "
+        "'Permission denied'. libvirt changes that itself for its guests.",
+        "For a user of your own, a udev rule (in /etc/udev/rules.d/), then bind the "
+        "device again:\n"
+        f'SUBSYSTEM=="vfio", KERNEL=="{group.id}", GROUP="kvm", MODE="0660"',
+    )
+
+
+def _check_machine(case: Case) -> Iterator[Finding]:
+    limit = case.machine.memlock_limit
+    if not case.targets or limit is None or isinstance(limit, Missing):
+        return
+    if limit >= _LEAST or not any(case.having(g, Role.VFIO) for g in case.groups):
+        return
+    yield _finding(
+        None,
+        Certainty.KERNEL,
+        f"This login may lock {_size(limit)} of memory, and VFIO locks all of a "
+        "guest's: without CAP_IPC_LOCK, VFIO_IOMMU_MAP_DMA fails with -ENOMEM "
+        "('Cannot allocate memory'). libvirt raises the limit of its guests itself.",
+        "For a user of your own, in /etc/security/limits.conf (then log in again), or "
+        "LimitMEMLOCK= in the unit:\n"
+        "@kvm  -  memlock  unlimited",
+    )
+
+
+def _size(limit: int) -> str:
+    return f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+
+
+def _finding(
+    group: Group | None, certainty: Certainty, message: str, remedy: str
+) -> Finding:
+    return Finding(
+        rule=ID,
+        severity=Severity.INFO,
+        certainty=certainty,
+        group=None if group is None else group.id,
+        devices=() if group is None else tuple(d.address for d in group.devices),
+        message=message,
+        remedy=remedy,
+    )
+
+
+RULE = Rule(
+    id=ID,
+    summary="an ordinary user cannot open the group or lock a guest's memory",
+    check_machine=_check_machine,
+    check_group=_check_group,
+)
