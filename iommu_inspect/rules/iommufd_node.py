@@ -35,8 +35,8 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
             f"The source does not tell whether {name} has a node in /dev/vfio/devices, "
             "which users of iommufd open."
             if unknown
-            else f"{name} has no node in /dev/vfio/devices: this kernel was built "
-            "without CONFIG_VFIO_DEVICE_CDEV. QEMU with -object iommufd cannot open it."
+            else f"{name} has no node in /dev/vfio/devices: this kernel lacks "
+            "CONFIG_VFIO_DEVICE_CDEV (v6.6). QEMU with -object iommufd cannot open it."
         ),
         remedy=(
             "Use the group's node (QEMU without iommufd=, libvirt without "

@@ -11,6 +11,7 @@ from shared import SYSFS
 
 SHPCHP, HALF, LAYERS = "bridge-shpchp", "half-a-group", "no-iommu"
 HOST = "host-lives-here"
+FACTS = "device-facts"
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,103 @@ CASES = [
         ((I, D, "14", "0000:00:1f.0", "0000:00:1f.3"),),
     ),
     Expected("proposed-single-driver", "acs-override", (), ()),
+    # sriov-mix
+    Expected(
+        "sriov-mix",
+        FACTS,
+        (),
+        (
+            (W, K, "60", "0000:06:00.0", "0000:06:10.2"),  # the host uses it
+            (W, K, "60", "0000:06:00.0", "0000:06:10.0"),  # needs the VF token
+        ),  # not 07:00.0, which the host keeps while VFs are on vfio
+    ),
+    Expected(
+        "sriov-mix",
+        FACTS,
+        ("06:10.0",),
+        (
+            (W, K, "60", "0000:06:00.0", "0000:06:10.2"),
+            (W, K, "61", "0000:06:10.0", "0000:06:00.0"),
+        ),
+    ),
+    Expected(
+        "sriov-mix",
+        FACTS,
+        ("07:00.0",),  # vfio-pci refuses it
+        ((W, K, "70", "0000:07:00.0", "0000:07:10.0", "0000:07:10.2"),),
+    ),
+    Expected("sriov-mix", FACTS, ("07:10.0",), ()),
+    Expected("sriov-mix", FACTS, ("02:00.0",), ()),
+    Expected(
+        "sriov-mix",
+        "sriov-one-group",
+        (),
+        (
+            (W, K, "31", "0000:3b:00.0", "0000:3b:01.0", "0000:3b:01.1"),
+            (W, K, "31", "0000:3b:00.0", "0000:3b:01.0", "0000:3b:01.1"),
+        ),
+    ),
+    # reset-scope
+    Expected(
+        "reset-scope",
+        FACTS,
+        ("01:00.0",),  # "bus" in reset_method, and not alone on its bus
+        ((W, K, "10", "0000:01:00.0", "0000:01:00.1"),),
+    ),
+    Expected("reset-scope", FACTS, ("02:00.0",), ()),  # flr
+    Expected("reset-scope", FACTS, ("03:00.0",), ()),  # "bus", and alone there
+    Expected(
+        "reset-scope",
+        FACTS,
+        ("05:00.0",),  # its neighbour is on vfio, in a group not asked for
+        ((I, K, "50", "0000:05:00.0", "0000:05:00.1"),),
+    ),
+    Expected("reset-scope", FACTS, ("05:00.0", "05:00.1"), ()),
+    Expected("reset-scope", FACTS, ("00:1f.3",), ((W, K, "8", "0000:00:1f.3"),)),
+    Expected("reset-scope", FACTS, ("00:1f.4",), ((I, K, "8", "0000:00:1f.4"),)),
+    Expected("reset-scope", FACTS, (), ()),  # nobody asked
+    Expected("reset-scope", HALF, ("00:01.0",), ((I, U, "13", "0000:00:01.0"),)),
+    # power-d3cold
+    Expected("power-d3cold", FACTS, ("03:00.0",), ((W, D, "30", "0000:03:00.0"),)),
+    Expected("power-d3cold", FACTS, ("04:00.0",), ((I, K, "40", "0000:04:00.0"),)),
+    Expected("power-d3cold", FACTS, ("02:00.0",), ()),
+    Expected("power-d3cold", FACTS, (), ()),
+    # companion-functions
+    Expected(
+        "companion-functions",
+        FACTS,
+        ("01:00.0",),
+        ((W, K, "10", "0000:01:00.0", "0000:01:00.1"),),
+    ),
+    Expected("companion-functions", FACTS, ("01:00.0", "01:00.1"), ()),
+    Expected("companion-functions", FACTS, ("04:00.0",), ()),  # unbound
+    Expected("companion-functions", FACTS, ("05:00.0",), ()),  # ports of one card
+    Expected("companion-functions", FACTS, (), ()),
+    # address-width
+    Expected("address-width", FACTS, ("01:00.0",), ((I, K, "", "0000:01:00.0"),)),
+    Expected("address-width", FACTS, ("02:00.0",), ()),  # 48 bits, the processor 46
+    Expected("address-width", FACTS, (), ()),
+    # numa-distance
+    Expected(
+        "numa-distance",
+        FACTS,
+        ("01:00.0", "group:20"),
+        ((I, K, "", "0000:01:00.0", "0000:02:00.0"),),
+    ),
+    Expected("numa-distance", FACTS, ("01:00.0", "03:00.0"), ()),
+    Expected("numa-distance", FACTS, (), ()),
+    # dma-alias-quirk
+    Expected("dma-alias-quirk", FACTS, ("03:00.0",), ((I, K, "30", "0000:03:00.0"),)),
+    Expected("dma-alias-quirk", FACTS, ("02:00.0",), ()),
+    # vfio-access
+    Expected("vfio-access", FACTS, ("02:00.0",), ((I, K, ""),)),
+    Expected("vfio-access", FACTS, ("04:00.0",), ()),  # nobody can open it yet
+    Expected("vfio-access", FACTS, (), ()),
+    Expected("vfio-access", HALF, ("00:01.0",), ()),  # no limits in the capture
+    # iommufd-node
+    Expected("iommufd-node", FACTS, ("01:00.0",), ((I, K, "10", "0000:01:00.0"),)),
+    Expected("iommufd-node", FACTS, ("02:00.0",), ()),
+    Expected("iommufd-node", FACTS, ("03:00.0",), ()),  # no vfio-dev at all
     # no-iommu
     *(
         Expected("no-iommu", f"no-iommu-{layer}", (), ((E, D, ""),))

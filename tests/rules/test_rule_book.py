@@ -48,7 +48,7 @@ def test_the_registry_holds_each_module_once() -> None:
 
 @pytest.mark.parametrize("rule_id", IDS)
 def test_ids_are_kebab_case_and_find_their_rule(rule_id: str) -> None:
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule_id)
+    assert re.fullmatch(r"[a-z]+(-[a-z][a-z0-9]*)*", rule_id)
     found = find_rule(rule_id)
     assert found is not None
     assert found.id == rule_id
@@ -71,8 +71,10 @@ def test_every_page_has_its_headings_in_order_and_something_below_each(
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_pages_name_only_rules_that_exist(rule: iommu_inspect.rules.Rule) -> None:
-    named = re.findall(r"(?:error|warning|info): ([a-z-]+)$", page(rule), re.MULTILINE)
-    named += re.findall(r"iommu-inspect explain ([a-z-]+)", page(rule))
+    named = re.findall(
+        r"(?:error|warning|info): ([a-z0-9-]+)$", page(rule), re.MULTILINE
+    )
+    named += re.findall(r"iommu-inspect explain ([a-z0-9-]+)", page(rule))
     assert set(named) <= set(IDS)
 
 
@@ -112,7 +114,7 @@ def test_every_rule_that_an_answer_names_is_registered() -> None:
     kernel = Path(iommu_inspect.kernel.__file__).parent
     for file in kernel.glob("*.py"):
         text = file.read_text()
-        named |= set(re.findall(r'(?:rule|_RULE)\b[^=\n]* = "([a-z-]+)"', text))
+        named |= set(re.findall(r'(?:rule|_RULE)\b[^=\n]* = "([a-z0-9-]+)"', text))
         named |= set(re.findall(r'Answer\(\s*[^,()]+,\s*"([a-z-]+)"', text))
     assert named <= set(IDS)
 

@@ -1,0 +1,234 @@
+"""Rules about devices where a tree would be long and a fact or two decide."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import UNKNOWN_KERNEL, device, group, machine
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import (
+    Device,
+    IommuUnit,
+    Kernel,
+    Machine,
+    NodeAccess,
+    PciIds,
+)
+from iommu_inspect.model.target import find_target
+from iommu_inspect.rules import audit
+from iommu_inspect.rules.base import Finding
+from iommu_inspect.sources.tree import DirTree
+
+PORT = "sys/devices/pci0000:00/0000:00:01.0"
+
+
+def found(rule: str, host: Machine, *targets: str) -> list[Finding]:
+    asked = tuple(find_target(host, target) for target in targets)
+    result = audit(host, UNKNOWN_KERNEL, asked)
+    return [f for f in result.findings if f.rule == rule]
+
+
+def below(address: str, driver: Any = "vfio-pci", **more: Any) -> Device:
+    """A function behind the port 00:01.0."""
+    plain = device(address, driver, **more)
+    return dataclasses.replace(plain, path=f"{PORT}/{address}")
+
+
+def port() -> Device:
+    plain = device("0000:00:01.0", "pcieport", bridge=True, group="9")
+    return dataclasses.replace(plain, path=PORT)
+
+
+def card(*functions: Device, release: str = "6.12.1") -> Machine:
+    """A port with functions below it; the first has only a reset of its bus."""
+    by_group: dict[str, list[Device]] = {}
+    for function in functions:
+        by_group.setdefault(str(function.group), []).append(function)
+    groups = [group(*members, id=g) for g, members in by_group.items()]
+    return machine(
+        *groups,
+        group(port(), id="9"),
+        kernel=Kernel(release=release, command_line="quiet"),
+    )
+
+
+def test_an_unbound_neighbour_of_the_group_stops_a_hot_reset_since_5_15() -> None:
+    first = below("0000:01:00.0", reset_methods=("bus",))
+    second = below("0000:01:00.1", None)
+    (warned,) = found("reset-scope", card(first, second), "01:00.0")
+    assert warned.severity.value == "warning"
+    assert warned.devices == ("0000:01:00.0", "0000:01:00.1")
+    old = card(first, second, release="5.10.1")
+    assert not found("reset-scope", old, "01:00.0")
+
+
+def test_neighbours_on_vfio_in_the_same_group_are_no_matter() -> None:
+    first = below("0000:01:00.0", reset_methods=("bus",))
+    host = card(first, below("0000:01:00.1"))
+    assert not found("reset-scope", host, "01:00.0")
+
+
+def test_a_neighbour_of_an_unknown_driver_makes_a_reset_unknown() -> None:
+    first = below("0000:01:00.0", reset_methods=("bus",))
+    host = card(first, below("0000:01:00.1", Missing.ABSENT, group="2"))
+    (told,) = found("reset-scope", host, "01:00.0")
+    assert (told.severity.value, told.certainty.value) == ("info", "unknown")
+
+
+@pytest.mark.parametrize("missing", list(Missing))
+def test_resets_that_are_not_told_are_unknown_and_not_absent(missing: Missing) -> None:
+    host = card(below("0000:01:00.0", reset_methods=missing))
+    (told,) = found("reset-scope", host, "01:00.0")
+    assert told.certainty.value == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "kind", "counts"),
+    [
+        (0x10DE, 0x0C0330, True),
+        (0x10DE, 0x0C8000, True),
+        (0x1002, 0x040300, True),
+        (0x1022, 0x0C0330, False),  # the processor's own controllers, not the card's
+        (0x8086, 0x040300, False),
+    ],
+)
+def test_companions_are_those_that_the_kernel_links(
+    vendor: int, kind: int, counts: bool
+) -> None:
+    ids = PciIds(vendor, 2, class_code=kind)
+    gpu = dataclasses.replace(
+        below("0000:01:00.0"), ids=PciIds(0x10DE, 1, class_code=0x030000)
+    )
+    other = dataclasses.replace(
+        below("0000:01:00.2", "some-driver", group="2"), ids=ids
+    )
+    assert bool(found("companion-functions", card(gpu, other), "01:00.0")) is counts
+
+
+def test_a_companion_of_an_unknown_driver_is_no_alarm() -> None:
+    gpu = dataclasses.replace(
+        below("0000:01:00.0"), ids=PciIds(0x10DE, 1, class_code=0x030000)
+    )
+    other = dataclasses.replace(
+        below("0000:01:00.1", Missing.ABSENT, group="2"),
+        ids=PciIds(0x10DE, 2, class_code=0x040300),
+    )
+    (told,) = found("companion-functions", card(gpu, other), "01:00.0")
+    assert (told.severity.value, told.certainty.value) == ("info", "unknown")
+
+
+# Registers as kernels show them: an emulated unit, a server's, and one without tables.
+@pytest.mark.parametrize(
+    ("capability", "width"),
+    [
+        (0x00D2008C22260286, 39),
+        (0x08D2078C106F0466, 48),
+        (0x08D2078C106F0066, Missing.UNREADABLE),
+        (Missing.ABSENT, Missing.ABSENT),
+    ],
+)
+def test_the_width_is_what_the_page_tables_reach(capability: Any, width: Any) -> None:
+    assert IommuUnit("dmar0", capability=capability).address_width == width
+
+
+@pytest.mark.parametrize(
+    ("unit", "bits", "certainty"),
+    [
+        (IommuUnit("dmar0", capability=0x00D2008C22260286), 39, None),
+        (IommuUnit("dmar0", capability=0x00D2008C22260286), 40, "kernel"),
+        (IommuUnit("dmar0", capability=0x00D2008C22260286), Missing.ABSENT, "kernel"),
+        (IommuUnit("dmar0", capability=0x08D2078C106F0466), Missing.ABSENT, None),
+        (IommuUnit("dmar0"), 46, "unknown"),
+        (IommuUnit("ivhd0"), 48, None),
+    ],
+)
+def test_a_narrow_unit_is_told_of_and_no_other(
+    unit: IommuUnit, bits: Any, certainty: str | None
+) -> None:
+    member = device("0000:01:00.0", "vfio-pci", iommu=unit.name)
+    host = machine(group(member), iommus=(unit,), cpu_address_bits=bits)
+    certainties = [f.certainty.value for f in found("address-width", host, "01:00.0")]
+    assert certainties == ([certainty] if certainty else [])
+
+
+@pytest.mark.parametrize(
+    ("node", "certainty"),
+    [
+        (NodeAccess(0o600, 0, 0), "kernel"),
+        (NodeAccess(0o660, 0, 36), None),
+        (NodeAccess(0o600, 1000, 0), None),
+        (Missing.DENIED, "unknown"),
+        (Missing.ABSENT, None),
+    ],
+)
+def test_a_node_of_root_alone_is_told_of(node: Any, certainty: str | None) -> None:
+    host = machine(group(device("0000:01:00.0", "vfio-pci"), node=node))
+    certainties = [f.certainty.value for f in found("vfio-access", host, "01:00.0")]
+    assert certainties == ([certainty] if certainty else [])
+
+
+@pytest.mark.parametrize(
+    ("limit", "counts"), [(None, False), (8 << 20, True), (1 << 30, False)]
+)
+def test_a_low_limit_of_locked_memory_is_told_of(limit: Any, counts: bool) -> None:
+    host = machine(group(device("0000:01:00.0", "vfio-pci")), memlock_limit=limit)
+    assert bool(found("vfio-access", host, "01:00.0")) is counts
+
+
+@pytest.mark.parametrize(
+    ("status", "severity"),
+    [
+        ("suspended", "info"),
+        ("active", "warning"),
+        ("error", "warning"),
+        (Missing.ABSENT, "info"),
+    ],
+)
+def test_sleep_and_loss_are_told_apart(status: Any, severity: str) -> None:
+    lost = device(
+        "0000:01:00.0", "vfio-pci", power_state="D3cold", runtime_status=status
+    )
+    (told,) = found("power-d3cold", machine(group(lost)), "01:00.0")
+    assert told.severity.value == severity
+
+
+def test_before_5_7_there_is_no_token() -> None:
+    pf = device("0000:01:00.0", "vfio-pci", group="1")
+    pf = dataclasses.replace(
+        pf, pci=dataclasses.replace(pf.pci, virtfns=("0000:01:10.0",))
+    )
+    vf = device("0000:01:10.0", "vfio-pci", group="2")
+    for release, count in (("5.4.1", 0), ("5.7.0", 1)):
+        host = machine(
+            group(pf, id="1"),
+            group(vf, id="2"),
+            kernel=Kernel(release=release, command_line="quiet"),
+        )
+        assert len(found("sriov-mix", host, "01:10.0")) == count
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        PciIds(class_code=0x010601),
+        PciIds(Missing.DENIED, 0x9230),
+        PciIds(0x11F8, 0x8531, class_code=0x068000),  # a Switchtec NTB
+    ],
+)
+def test_aliases_that_cannot_be_told_are_unknown(ids: PciIds) -> None:
+    plain = dataclasses.replace(device("0000:01:00.0", "vfio-pci"), ids=ids)
+    (told,) = found("dma-alias-quirk", machine(group(plain)), "01:00.0")
+    assert (told.severity.value, told.certainty.value) == ("info", "unknown")
+
+
+def test_a_node_is_looked_at_and_anything_else_is_not_one(tmp_path: Path) -> None:
+    assert isinstance(DirTree("/", "a test").node("dev/null"), NodeAccess)
+    (tmp_path / "dev" / "vfio").mkdir(parents=True)
+    (tmp_path / "dev" / "vfio" / "1").write_text("no device")
+    tree = DirTree(str(tmp_path), "a test")
+    assert tree.node("dev/vfio/1") is Missing.ABSENT
+    assert tree.node("dev/vfio/2") is Missing.ABSENT
