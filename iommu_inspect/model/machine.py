@@ -341,10 +341,9 @@ class Machine:
     so cannot tell "there are none" from "they were not captured".
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
     ``guest`` says whether the host runs on a hypervisor. ``host`` is what the host
-    itself uses its devices for.
-    ``guest`` says whether the host runs on a hypervisor. ``cpu_address_bits`` is the
-    width of the processor's physical addresses. ``memlock_limit`` is how many bytes
-    the process that read the source may lock, ``None`` where nothing limits it.
+    itself uses its devices for. ``cpu_address_bits`` is the width of the processor's
+    physical addresses. ``memlock_limit`` is how many bytes the process that read the
+    source may lock, ``None`` where nothing limits it.
     """
 
     source: Source

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from iommu_inspect.rules import (
     acs_override,
+    address_width,
     attach_user,
     boot_display,
-    address_width,
     bridge_driver,
     companion_functions,
     direct_mapping,
@@ -55,7 +55,6 @@ RULES: tuple[Rule, ...] = (
     singleton_assumption.RULE,
     singleton_can_grow.RULE,
     attach_user.RULE,
-    proposed_single_driver.RULE,
     sriov_mix.RULE,
     reset_scope.RULE,
     power_d3cold.RULE,
@@ -65,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     dma_alias_quirk.RULE,
     vfio_access.RULE,
     iommufd_node.RULE,
+    proposed_single_driver.RULE,
 )
 
 
