@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": ("iommu_inspect.cli.predict", "predict_answers"),
     "whatif": ("iommu_inspect.cli.whatif", "what_if"),
     "why": ("iommu_inspect.cli.why", "explain_group"),
+    "plan": ("iommu_inspect.cli.plan", "plan_devices"),
     "explain": ("iommu_inspect.cli.explain", "explain_rule"),
 }
 

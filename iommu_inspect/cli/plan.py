@@ -1,0 +1,118 @@
+"""``iommu-inspect plan``: the commands that make it work, printed and never run."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iommu_inspect.cli.options import Demo, From, SemanticsOption
+
+if TYPE_CHECKING:
+    from iommu_inspect.kernel.semantics import Semantics
+    from iommu_inspect.plan.making import Plan
+
+__all__ = ["plan_devices"]
+
+
+class PlanFormat(enum.StrEnum):
+    """What to print."""
+
+    TABLE = "table"
+    SHELL = "shell"
+    JSON = "json"
+    LIBVIRT = "libvirt"
+    QEMU = "qemu"
+
+
+class Accept(enum.StrEnum):
+    """Rules whose errors can be passed over."""
+
+    HOST_LOSS = "host-loss"
+    INTERRUPT_REMAPPING = "interrupt-remapping"
+
+
+def plan_devices(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DEVICE...",
+            help="What is to be handed over: 01:00.0, group:13, or a part of a name.",
+        ),
+    ],
+    source: From = None,
+    demo: Demo = False,
+    semantics: SemanticsOption = "auto",
+    accept: Annotated[
+        list[Accept] | None,
+        typer.Option(
+            "--accept",
+            help="Plan although this rule has an error: the host loses what it uses, "
+            "or guests may inject interrupts. Can be given twice.",
+        ),
+    ] = None,
+    output: Annotated[
+        PlanFormat,
+        typer.Option(
+            "--format",
+            help="All of it for people; a script for sh (do and undo); JSON; or what "
+            "the guest's side needs.",
+        ),
+    ] = PlanFormat.TABLE,
+) -> None:
+    """Print what to type so that devices can be handed to user space, and the undo.
+
+    Nothing is run. The steps are tried on the state that was read, and no plan is
+    printed that fails there.
+
+    Exit code: 0 planned, 1 refused, 2 usage, 3 cannot tell, 4 source unreadable.
+    """
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.session import load, rules_of
+    from iommu_inspect.model.target import find_target
+    from iommu_inspect.plan.making import Outcome, make_plan
+
+    machine = load(source, demo=demo)
+    rules = rules_of(machine, semantics)
+    found = tuple(find_target(machine, text) for text in dict.fromkeys(targets))
+    accepted = frozenset(word.value for word in accept or ())
+    plan = make_plan(machine, rules, found, accepted)
+    _print(plan, rules, output)
+    codes = {Outcome.REFUSED: Exit.BLOCKED, Outcome.UNKNOWN: Exit.CANNOT_TELL}
+    if plan.outcome in codes:
+        raise typer.Exit(codes[plan.outcome])
+
+
+def _print(plan: Plan, rules: Semantics, output: PlanFormat) -> None:
+    from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.model.text import printable
+    from iommu_inspect.plan.guests import given, libvirt_xml, too_long
+    from iommu_inspect.plan.script import refusing_script, script
+    from iommu_inspect.render.plan import plan_text, qemu_text
+
+    if output is PlanFormat.TABLE:
+        emit(plan_text(plan, rules, style()))
+        return
+    if output is PlanFormat.JSON:
+        from iommu_inspect.render.documents import to_json
+        from iommu_inspect.render.plan_document import plan_document
+
+        emit(to_json(plan_document(plan, rules)))
+        return
+    for refusal in plan.refusals:
+        complain(printable(f"{refusal.rule}: {refusal.message}"))
+    if plan.refusals:
+        if output is PlanFormat.SHELL:
+            emit(refusing_script(refusal.message for refusal in plan.refusals))
+        return
+    for finding in plan.warnings:
+        complain(printable(f"mind {finding.rule}: {finding.message}"))
+    if output is PlanFormat.SHELL:
+        emit(script(plan, rules.label))
+    elif output is PlanFormat.QEMU:
+        emit(qemu_text(plan, rules))
+    else:
+        for address in too_long(given(plan.moves)):
+            complain(f"libvirt cannot name {address}: its domain is above ffff")
+        emit(libvirt_xml(plan.moves))

@@ -1,0 +1,265 @@
+"""What to write down so that the plan holds at every boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.drivers import normalised
+from iommu_inspect.model.fact import Missing, value_or
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.modules import modules_of
+from iommu_inspect.plan.moves import Action, Move
+from iommu_inspect.rules._words import addresses
+
+__all__ = ["MODPROBE_FILE", "Boot", "Place", "boot", "cure", "loaders"]
+
+MODPROBE_FILE = "/etc/modprobe.d/vfio-passthrough.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written down: lines for a file, then commands.
+
+    ``how`` says what to do with the lines: ``create`` the file with them, or
+    ``add`` them to what is there (for a command line: to its words).
+    """
+
+    title: str
+    path: str
+    how: str
+    lines: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The settings. ``method`` is ``ids`` or ``address``, and ``why`` says why.
+
+    ``kernel_words`` do the same on the kernel's command line, where that can be done.
+    ``notes`` are sentences for people.
+    """
+
+    method: str
+    why: str
+    modprobe: tuple[str, ...]
+    initramfs: tuple[Place, ...]
+    kernel_words: tuple[str, ...]
+    command_line: tuple[Place, ...]
+    driverctl: tuple[Move, ...]
+    notes: tuple[str, ...]
+
+
+def boot(plan: Plan) -> Boot | None:
+    """Return the settings for every boot, ``None`` if there is nothing to set."""
+    to_vfio = [m for m in plan.moves if m.device.is_pci and _goes_to_vfio(m)]
+    freed = [m for m in plan.moves if m.action is Action.FREE]
+    if not to_vfio and not freed:
+        return None
+    virtual = [m for m in to_vfio if m.device.pci.physfn is not None]
+    early = [m for m in (*to_vfio, *freed) if m.device.is_pci and m not in virtual]
+    method, why = _method(plan.machine, early, freed)
+    modprobe: list[str] = []
+    if early:
+        modprobe += [f"# {_names(early)} (iommu-inspect plan)"]
+        modprobe += _by_ids(early) if method == "ids" else _by_address(early)
+        modprobe += _softdeps(early)
+    if plan.unsafe:
+        modprobe.append("options vfio_iommu_type1 allow_unsafe_interrupts=1")
+    words = (f"vfio-pci.ids={_ids(early)}",) if early and method == "ids" else ()
+    return Boot(
+        method=method,
+        why=why,
+        modprobe=tuple(modprobe),
+        initramfs=_initramfs() if early else (),
+        kernel_words=words,
+        command_line=loaders(words),
+        driverctl=tuple(m for m in (*to_vfio, *freed) if m.action is not Action.STAY),
+        notes=tuple(_notes(plan, virtual, freed)),
+    )
+
+
+def _goes_to_vfio(move: Move) -> bool:
+    """Say whether it belongs to vfio-pci at every boot; other vfio drivers stay."""
+    driver = move.device.driver
+    if move.action is Action.BIND:
+        return True
+    return isinstance(driver, str) and normalised(driver) == "vfio_pci"
+
+
+def _method(
+    machine: Machine, early: Sequence[Move], freed: Sequence[Move]
+) -> tuple[str, str]:
+    """Choose ids only where they match nothing else on this host."""
+    if freed:
+        return "address", (
+            f"by address, since {_names(freed)} must stay without a driver, which ids "
+            "cannot say"
+        )
+    mine = [move.device for move in early]
+    if any(_pair(device) is None for device in mine):
+        return "address", "by address, since the source does not tell the ids"
+    pairs = {_pair(device) for device in mine}
+    others = [
+        d
+        for d in machine.devices
+        if d.is_pci and _pair(d) in pairs and not any(d is m for m in mine)
+    ]
+    if others:
+        return "address", (
+            f"by address, since {addresses(others)} has the same vendor and device id: "
+            "ids= would take it from the host as well"
+        )
+    return "ids", "by vendor and device id: nothing else on this host has these ids"
+
+
+def _pair(device: Device) -> tuple[int, int] | None:
+    vendor, model = device.ids.vendor, device.ids.device
+    if isinstance(vendor, Missing) or isinstance(model, Missing):
+        return None
+    return vendor, model
+
+
+def _ids(moves: Iterable[Move]) -> str:
+    pairs = [pair for pair in (_pair(move.device) for move in moves) if pair]
+    words = dict.fromkeys(f"{vendor:04x}:{model:04x}" for vendor, model in pairs)
+    return ",".join(words)
+
+
+def _by_ids(moves: Sequence[Move]) -> list[str]:
+    return [f"options vfio-pci ids={_ids(moves)}"]
+
+
+def _by_address(moves: Sequence[Move]) -> list[str]:
+    """Say by address who alone may bind, just before vfio-pci is loaded.
+
+    modprobe.d(5): an ``install`` line runs in place of loading the module.
+    """
+    return [
+        "install vfio-pci "
+        + "".join(
+            f"echo {move.override} > "
+            f"/sys/bus/pci/devices/{move.device.address}/driver_override; "
+            for move in moves
+        )
+        + "/sbin/modprobe --ignore-install vfio-pci $CMDLINE_OPTS"
+    ]
+
+
+def _softdeps(moves: Sequence[Move]) -> list[str]:
+    modules = dict.fromkeys(name for m in moves for name in modules_of(m.device))
+    return [f"softdep {module} pre: vfio-pci" for module in modules]
+
+
+def _names(moves: Sequence[Move]) -> str:
+    return addresses(move.device for move in moves)
+
+
+def _initramfs() -> tuple[Place, ...]:
+    """Have vfio-pci in the initramfs, before the drivers that are in there too."""
+    return (
+        Place(
+            "initramfs-tools (Debian, Proxmox)",
+            "/etc/initramfs-tools/modules",
+            "add",
+            ("vfio-pci", "vfio_iommu_type1"),
+            ("update-initramfs -u -k all",),
+        ),
+        Place(
+            "dracut (Fedora)",
+            "/etc/dracut.conf.d/vfio-passthrough.conf",
+            "create",
+            ('force_drivers+=" vfio-pci vfio_iommu_type1 "',),
+            ("dracut --force --regenerate-all",),
+        ),
+        Place(
+            "mkinitcpio (Arch; HOOKS must have modconf)",
+            "/etc/mkinitcpio.conf.d/vfio-passthrough.conf",
+            "create",
+            ("MODULES+=(vfio_pci vfio_iommu_type1)",),
+            ("mkinitcpio -P",),
+        ),
+    )
+
+
+def loaders(words: Sequence[str]) -> tuple[Place, ...]:
+    """Say where each boot loader keeps the kernel's command line."""
+    if not words:
+        return ()
+    text = " ".join(words)
+    return (
+        Place(
+            "GRUB (Debian, Proxmox)",
+            "/etc/default/grub",
+            "add",
+            (f'GRUB_CMDLINE_LINUX="... {text}"',),
+            ("update-grub",),
+        ),
+        Place(
+            "GRUB (Arch)",
+            "/etc/default/grub",
+            "add",
+            (f'GRUB_CMDLINE_LINUX="... {text}"',),
+            ("grub-mkconfig -o /boot/grub/grub.cfg",),
+        ),
+        Place(
+            "Fedora, with any boot loader",
+            "",
+            "add",
+            (),
+            (f'grubby --update-kernel=ALL --args="{text}"',),
+        ),
+        Place(
+            "systemd-boot",
+            "/boot/loader/entries/*.conf, and /etc/kernel/cmdline if there is one",
+            "add",
+            (f"options ... {text}",),
+            (),
+        ),
+        Place(
+            "systemd-boot (Proxmox, root on ZFS)",
+            "/etc/kernel/cmdline",
+            "add",
+            (f"... {text}",),
+            ("proxmox-boot-tool refresh",),
+        ),
+    )
+
+
+def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterable[str]:
+    if virtual:
+        yield (
+            f"{_names(virtual)} is a virtual function: it is not there at boot, but "
+            "comes when something writes sriov_numvfs. modprobe.d does not reach it; "
+            "driverctl does."
+        )
+    elsewhere = [move for move in freed if not move.device.is_pci]
+    if elsewhere:
+        yield (
+            f"{_names(elsewhere)} is no PCI function: modprobe.d does not reach it; "
+            "driverctl does, or a unit that unbinds it."
+        )
+    early = [m for m in plan.moves if m.action is Action.BIND and m not in virtual]
+    if early:
+        yield (
+            "A driver that is built into the kernel binds before any of this, and "
+            "vfio-pci built in does not read modprobe.d: driverctl then moves the "
+            "device later, when udev finds it."
+        )
+
+
+def cure(machine: Machine) -> tuple[str, ...]:
+    """Return the words that may turn the IOMMU on, none where that is not it.
+
+    Only VT-d waits to be asked (CONFIG_INTEL_IOMMU_DEFAULT_ON); AMD-Vi and the SMMU
+    are on by themselves.
+    """
+    tables = value_or(machine.firmware_tables, ())
+    if "DMAR" not in tables or machine.groups or value_or(machine.iommus, ()):
+        return ()
+    line = machine.kernel.command_line
+    words = [] if isinstance(line, Missing) else line.split()
+    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in words):
+        return ()
+    return ("intel_iommu=on",)

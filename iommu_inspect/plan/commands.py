@@ -1,0 +1,89 @@
+"""What to type as root until the next boot, and what takes it back."""
+
+from __future__ import annotations
+
+from iommu_inspect.model.machine import Device
+from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.moves import VFIO_PCI, Move
+from iommu_inspect.plan.sequence import bound, to_bind, to_change, to_release
+from iommu_inspect.rules._words import quoted, unbind
+
+__all__ = ["UNSAFE", "back", "device_file", "driverctl", "driverctl_back", "there"]
+
+UNSAFE = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+
+
+def device_file(device: Device, name: str) -> str:
+    """Return the path of an attribute of a device, on the bus's own side of sysfs."""
+    return f"/sys/bus/{device.bus}/devices/{device.address}/{name}"
+
+
+def there(plan: Plan) -> tuple[str, ...]:
+    """Return the commands of the plan, one a line, in their order."""
+    lines = [f"modprobe {quoted(module)}" for module in plan.load]
+    if plan.unsafe:
+        lines.append(f"echo Y > {UNSAFE}")
+    lines += [_override(m.device, m.override) for m in to_change(plan.moves)]
+    lines += [unbind(m.device) for m in to_release(plan.moves)]
+    lines += [_to_driver(m.device, "drivers_probe") for m in to_bind(plan.moves)]
+    return tuple(lines)
+
+
+def back(plan: Plan) -> tuple[str, ...]:
+    """Return the commands that lead back to the state of now.
+
+    Modules stay loaded: without a device they do nothing.
+    """
+    lines = [
+        _to_driver(m.device, f"drivers/{VFIO_PCI}/unbind") for m in to_bind(plan.moves)
+    ]
+    lines += [_override(m.device, had(m)) for m in to_change(plan.moves)]
+    lines += [
+        _to_driver(m.device, f"drivers/{bound(m.device)}/bind")
+        for m in reversed(to_release(plan.moves))
+    ]
+    if plan.unsafe:
+        lines.append(f"echo N > {UNSAFE}")
+    return tuple(lines)
+
+
+def had(move: Move) -> str:
+    """Return the driver_override of now, empty without one or if it is not told."""
+    override = move.device.driver_override
+    return override if isinstance(override, str) else ""
+
+
+def driverctl(plan: Plan, *, save: bool = False) -> tuple[str, ...]:
+    """Return the same by ``driverctl``; saved ones come back at every boot."""
+    return tuple(
+        f"{_driverctl(move, save=save)} set-override "
+        f"{quoted(move.device.address)} {move.override}"
+        for move in to_change(plan.moves)
+    )
+
+
+def driverctl_back(plan: Plan, *, save: bool = False) -> tuple[str, ...]:
+    """Return what takes ``driverctl``'s overrides back; it probes again itself."""
+    return tuple(
+        f"{_driverctl(move, save=save)} unset-override {quoted(move.device.address)}"
+        for move in to_change(plan.moves)
+    )
+
+
+def _driverctl(move: Move, *, save: bool) -> str:
+    words = ["driverctl"]
+    if move.device.bus != "pci":
+        words += ["-b", quoted(str(move.device.bus))]
+    if not save:
+        words.append("--nosave")
+    return " ".join(words)
+
+
+def _override(device: Device, driver: str) -> str:
+    word = f" {quoted(driver)}" if driver else ""
+    return f"echo{word} > {quoted(device_file(device, 'driver_override'))}"
+
+
+def _to_driver(device: Device, file: str) -> str:
+    path = quoted(f"/sys/bus/{device.bus}/{file}")
+    return f"echo {quoted(device.address)} > {path}"

@@ -1,0 +1,206 @@
+"""From targets to a plan that was tried on the machine, or to the reasons why not."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.target import Target
+from iommu_inspect.plan.checking import Check, check
+from iommu_inspect.plan.moves import VFIO_PCI, Action, Move, moves_of
+from iommu_inspect.plan.refusals import Refusal, of_finding, of_moves, of_targets
+from iommu_inspect.rules import Case, Finding, Severity, Verdict, audit
+
+__all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan"]
+
+# Rules whose errors --accept may pass over: the kernel refuses nothing for the first,
+# and has a switch for the second.
+ACCEPTABLE = ("host-loss", "interrupt-remapping")
+
+
+class Outcome(enum.Enum):
+    """Whether there is a plan."""
+
+    PLANNED = "planned"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to be done, as far as it goes; without refusals it was proven.
+
+    ``load`` are the modules that have to be there first, ``unsafe`` says that
+    interrupts which are not remapped are to be allowed. ``warnings`` are the findings
+    that remain after the plan.
+    """
+
+    machine: Machine
+    targets: tuple[Target, ...]
+    moves: tuple[Move, ...]
+    refusals: tuple[Refusal, ...]
+    check: Check | None
+    load: tuple[str, ...]
+    unsafe: bool
+    warnings: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Refused for one certain reason; unknown for reasons that are not."""
+        if not self.refusals:
+            return Outcome.PLANNED
+        certain = any(refusal.certain for refusal in self.refusals)
+        return Outcome.REFUSED if certain else Outcome.UNKNOWN
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Say whether the targets are ready as they are."""
+        return (
+            not self.load
+            and not self.unsafe
+            and not any(move.changes for move in self.moves)
+        )
+
+
+def make_plan(
+    machine: Machine,
+    semantics: Semantics,
+    targets: Sequence[Target],
+    accept: frozenset[str] = frozenset(),
+) -> Plan:
+    """Decide what moves, try it on the machine, and say why not where it fails.
+
+    ``accept`` names rules of ``ACCEPTABLE`` whose errors do not stand in the way.
+    """
+    case = Case(machine, semantics, tuple(targets))
+    moves = moves_of(case)
+    load = _to_load(machine, moves)
+    unsafe = _needs_unsafe(machine, accept)
+    refusals = [*of_targets(targets), *_without_group(case)]
+    if not refusals:
+        refusals += [*of_moves(machine, moves), *_losses(case, moves, accept)]
+    checked: Check | None = None
+    if not refusals:
+        ready = _with_modules(machine, load, unsafe=unsafe)
+        checked = check(ready, semantics, targets, moves, accept)
+        refusals += _failures(checked, accept)
+    warnings = [
+        f
+        for f in (checked.findings if checked else ())
+        if f.severity is Severity.WARNING
+        or (f.severity is Severity.ERROR and f.rule in accept)
+    ]
+    return Plan(
+        machine,
+        tuple(targets),
+        moves,
+        tuple(dict.fromkeys(refusals)),
+        checked,
+        load,
+        unsafe,
+        tuple(warnings),
+    )
+
+
+def _without_group(case: Case) -> Iterable[Refusal]:
+    """Ask the rules why there is no group to hand over."""
+    if all(target.group is not None for target in case.targets):
+        return
+    for finding in audit(case.machine, case.semantics, case.targets).findings:
+        if finding.rule == "no-iommu" and finding.severity is Severity.ERROR:
+            yield of_finding(finding)
+
+
+def _losses(
+    case: Case, moves: Sequence[Move], accept: frozenset[str]
+) -> Iterable[Refusal]:
+    """Ask the rules what the host would lose with all that has to move.
+
+    Every device that changes is a target for this question, named or not.
+    """
+    if "host-loss" in accept:
+        return
+    moved = tuple(
+        Target(move.device.address, move.device, move.group)
+        for move in moves
+        if move.changes
+    )
+    if not moved:
+        return
+    for finding in audit(case.machine, case.semantics, moved).findings:
+        if finding.rule == "host-loss" and finding.severity is Severity.ERROR:
+            yield of_finding(finding)
+
+
+def _to_load(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
+    """Return the modules that opening the group needs, in the order of loading.
+
+    vfio's soft dependency brings vfio_iommu_type1 along; a modprobe that knows none
+    (busybox) does not, so it is named where it is not known to be there.
+    """
+    if not moves:
+        return ()
+    binds = any(move.action is Action.BIND for move in moves)
+    there = any(device.driver == VFIO_PCI for device in machine.devices)
+    modules = [VFIO_PCI] if binds and not there else []
+    if machine.vfio.type1_loaded is not True:
+        modules.append("vfio_iommu_type1")
+    return tuple(modules)
+
+
+def _needs_unsafe(machine: Machine, accept: frozenset[str]) -> bool:
+    return (
+        "interrupt-remapping" in accept
+        and machine.interrupt_remapping is not InterruptRemapping.ON
+        and machine.vfio.type1_allow_unsafe_interrupts is not True
+    )
+
+
+def _with_modules(machine: Machine, load: Sequence[str], *, unsafe: bool) -> Machine:
+    """Return the machine as ``modprobe`` and the switch leave it."""
+    vfio = machine.vfio
+    if "vfio_iommu_type1" in load:
+        vfio = replace(vfio, type1_loaded=True)
+    if unsafe:
+        vfio = replace(vfio, type1_allow_unsafe_interrupts=True)
+    return replace(machine, vfio=vfio)
+
+
+def _failures(checked: Check, accept: frozenset[str]) -> Iterable[Refusal]:
+    """Say why the plan does not lead to ``ready``; silence means that it does."""
+    for step, certain in ((checked.failed, True), (checked.untold, False)):
+        if step is not None:
+            answer = step.answer
+            yield Refusal(
+                answer.rule,
+                certain,
+                f"The step {step.step.text} fails: {answer.result}, {answer.because}."
+                if certain
+                else f"Whether the step {step.step.text} works cannot be told: "
+                f"{answer.because}.",
+            )
+            return
+    if checked.verdict is Verdict.READY:
+        if not checked.back:
+            yield Refusal(
+                "not-on-vfio",
+                False,
+                "The steps back would not lead to the state of now.",
+            )
+        return
+    errors = [
+        of_finding(f)
+        for f in checked.findings
+        if f.severity is Severity.ERROR and f.rule not in accept
+    ]
+    yield from errors or [
+        Refusal(
+            "mixed-ownership",
+            checked.verdict is Verdict.BLOCKED,
+            "After the steps the kernel would still not hand the group over: see "
+            "'iommu-inspect whatif' with the same steps.",
+        )
+    ]

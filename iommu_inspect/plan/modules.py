@@ -1,0 +1,41 @@
+"""Which modules may bind to a device before vfio-pci does."""
+
+from __future__ import annotations
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+
+__all__ = ["modules_of"]
+
+# Drivers whose module has another name (struct pci_driver's name against the object
+# file's, v6.12). "-" and "_" are the same to modprobe.
+_MODULES = {
+    "i801_smbus": "i2c_i801",
+    "nvidia-gpu": "i2c_nvidia_gpu",
+    "piix4_smbus": "i2c_piix4",
+    "proc_thermal_pci": "processor_thermal_device_pci",
+    "xhci_hcd": "xhci_pci",
+}
+# Drivers that fit a display of the vendor; which one is there differs by distribution.
+_DISPLAY = {
+    0x10DE: ("nouveau", "nvidia"),
+    0x1002: ("amdgpu", "radeon"),
+    0x8086: ("i915", "xe"),
+}
+_OF_VFIO = ("vfio-pci", "pci-stub")
+
+
+def modules_of(device: Device) -> tuple[str, ...]:
+    """Return the modules that have to wait for vfio-pci at boot.
+
+    That of the driver which is bound now, and for a display the other ones that fit.
+    """
+    names: list[str] = []
+    driver = device.driver
+    if isinstance(driver, str) and driver not in _OF_VFIO:
+        names.append(_MODULES.get(driver, driver.replace("-", "_")))
+    base = device.base_class
+    if not isinstance(base, Missing) and base >> 8 == 0x03:
+        vendor = device.ids.vendor
+        names += _DISPLAY.get(vendor, ()) if isinstance(vendor, int) else ()
+    return tuple(dict.fromkeys(names))

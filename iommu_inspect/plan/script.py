@@ -1,0 +1,189 @@
+"""The plan as a script: it can be read, kept, piped to ``sh`` as root, and undone.
+
+It is written for any POSIX shell, busybox's too, and does nothing twice.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+from iommu_inspect.model.text import printable
+from iommu_inspect.plan.commands import UNSAFE, had
+from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.moves import VFIO_PCI, Move
+from iommu_inspect.plan.sequence import bound, to_bind, to_change, to_release
+from iommu_inspect.rules._words import addresses, listed
+
+__all__ = ["refusing_script", "script"]
+
+_HEAD = """\
+set -eu
+export LC_ALL=C
+
+fail() { echo "plan: $*" >&2; exit 1; }
+
+# driver_of BUS DEVICE: its driver, or nothing
+driver_of() {
+    if [ -e "/sys/bus/$1/devices/$2/driver" ]; then
+        link=$(readlink "/sys/bus/$1/devices/$2/driver")
+        echo "${link##*/}"
+    fi
+}
+
+# is BUS DEVICE VENDOR DEVICE-ID: still the device that the plan is about?
+is() {
+    [ -e "/sys/bus/$1/devices/$2" ] || fail "$2 is gone"
+    if [ -n "$3$4" ]; then
+        found=$(cat "/sys/bus/$1/devices/$2/vendor" "/sys/bus/$1/devices/$2/device")
+        # shellcheck disable=SC2086  # two lines become two words
+        [ "$(echo $found)" = "$3 $4" ] || fail "$2 is another device than planned for"
+    fi
+}
+
+# group BUS DEVICE MEMBER...: still the group that the plan is about?
+group() {
+    bus=$1 device=$2
+    shift 2
+    members=$(cd "/sys/bus/$bus/devices/$device/iommu_group/devices" && echo *) ||
+        fail "$device has no group"
+    [ "$members" = "$*" ] ||
+        fail "the group of $device has other members now: $members"
+}
+
+# load DIRECTORY MODULE: have a module, loaded or built in
+load() { [ -d "$1" ] || modprobe "$2" || fail "cannot load $2"; }
+
+# override BUS DEVICE DRIVER: who alone may bind; nothing for whoever fits
+override() {
+    if [ -e "/sys/bus/$1/devices/$2/driver_override" ]; then
+        echo "$3" > "/sys/bus/$1/devices/$2/driver_override"
+    fi
+}
+
+# release BUS DEVICE DRIVER: take the driver off, if it is that one
+release() {
+    if [ "$(driver_of "$1" "$2")" = "$3" ]; then
+        echo "$2" > "/sys/bus/$1/drivers/$3/unbind" || fail "$3 keeps $2"
+    fi
+}
+
+# probe BUS DEVICE DRIVER: let the driver bind that the override names
+probe() {
+    if [ "$(driver_of "$1" "$2")" != "$3" ]; then
+        echo "$2" > "/sys/bus/$1/drivers_probe" || fail "$3 does not take $2"
+        [ "$(driver_of "$1" "$2")" = "$3" ] || fail "$3 does not take $2: see dmesg"
+    fi
+}
+
+# bind BUS DEVICE DRIVER: give it back
+bind() {
+    if [ "$(driver_of "$1" "$2")" != "$3" ]; then
+        echo "$2" > "/sys/bus/$1/drivers/$3/bind" || fail "$3 does not take $2"
+    fi
+}
+"""
+
+_LOADED = {
+    "vfio-pci": "/sys/bus/pci/drivers/vfio-pci",
+    "vfio_iommu_type1": "/sys/module/vfio_iommu_type1",
+}
+
+
+def script(plan: Plan, label: str) -> str:
+    """Return the script; ``label`` names the kernel that the plan was checked for."""
+    names = listed(
+        printable(move.device.address) for move in plan.moves if move.asked
+    ) or listed(printable(target.text) for target in plan.targets)
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            f"# Hands {names} to {VFIO_PCI}, until the next boot.",
+            "# Written by iommu-inspect plan from the state that it found; checked",
+            f"# with the rules of {printable(label)}.",
+            "# As root:  sh FILE       do it",
+            "#           sh FILE undo  go back to the state that was found",
+            _HEAD,
+            _function("check", _checks(plan)),
+            _function("there", _there(plan)),
+            _function("back", _back(plan)),
+            "[ -w /sys/bus/pci/drivers_probe ] || fail 'run this as root'",
+            'case "${1:-do}" in',
+            "    do) check; there ;;",
+            "    undo) check; back ;;",
+            "    *) fail \"nothing is called '$1' here: do or undo\" ;;",
+            "esac",
+        ]
+    )
+
+
+def refusing_script(reasons: Iterable[str]) -> str:
+    """Return a script that says why there is no plan, and fails.
+
+    An empty one would end well when it is piped to a shell.
+    """
+    lines = [f"echo {shlex.quote(printable(reason))} >&2" for reason in reasons]
+    return "\n".join(["#!/bin/sh", "# There is no plan.", *lines, "exit 1"])
+
+
+def _function(name: str, lines: Iterable[str]) -> str:
+    body = "\n".join(f"    {line}" for line in lines) or "    :"
+    return f"{name}() {{\n{body}\n}}\n"
+
+
+def _checks(plan: Plan) -> list[str]:
+    lines = []
+    for move in to_change(plan.moves):
+        lines.append(f"is {_name(move.device)} {_ids(move.device)}")
+    for group in dict.fromkeys(m.group.id for m in plan.moves if m.changes):
+        moves = [move for move in plan.moves if move.group.id == group]
+        # As a shell sorts "*" with LC_ALL=C.
+        members = sorted(move.device.address for move in moves)
+        asked = next(move for move in moves if move.changes)
+        words = [shlex.quote(member) for member in members]
+        lines.append(f"group {_name(asked.device)} {' '.join(words)}")
+    return lines
+
+
+def _there(plan: Plan) -> list[str]:
+    lines = [f"load {_LOADED[module]} {module}" for module in plan.load]
+    if plan.unsafe:
+        lines.append(f"echo Y > {UNSAFE}")
+    for move in to_change(plan.moves):
+        lines.append(f"override {_name(move.device)} {move.override}")
+    lines += [_release(move) for move in to_release(plan.moves)]
+    lines += [f"probe {_name(m.device)} {VFIO_PCI}" for m in to_bind(plan.moves)]
+    given = addresses(m.device for m in to_bind(plan.moves))
+    if given:
+        lines.append(f"echo {shlex.quote(f'plan: {VFIO_PCI} has {given}')} >&2")
+    return lines
+
+
+def _back(plan: Plan) -> list[str]:
+    lines = ["# Shut the guests down first: this waits for them."]
+    lines += [f"release {_name(m.device)} {VFIO_PCI}" for m in to_bind(plan.moves)]
+    for move in to_change(plan.moves):
+        lines.append(f"override {_name(move.device)} {shlex.quote(had(move))}")
+    for move in reversed(to_release(plan.moves)):
+        driver = shlex.quote(str(bound(move.device)))
+        lines.append(f"bind {_name(move.device)} {driver}")
+    if plan.unsafe:
+        lines.append(f"echo N > {UNSAFE}")
+    return [*lines, ":"]
+
+
+def _release(move: Move) -> str:
+    return f"release {_name(move.device)} {shlex.quote(str(bound(move.device)))}"
+
+
+def _name(device: Device) -> str:
+    return f"{shlex.quote(str(device.bus))} {shlex.quote(device.address)}"
+
+
+def _ids(device: Device) -> str:
+    vendor, model = device.ids.vendor, device.ids.device
+    if isinstance(vendor, Missing) or isinstance(model, Missing):
+        return "'' ''"
+    return f"{vendor:#06x} {model:#06x}"

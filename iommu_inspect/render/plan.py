@@ -1,0 +1,280 @@
+"""The text of ``plan``: what moves and why, then what to type and to write down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.model.text import printable
+from iommu_inspect.plan import commands
+from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place, boot, cure, loaders
+from iommu_inspect.plan.guests import (
+    given,
+    iommufd_arguments,
+    libvirt_xml,
+    only_held,
+    qemu_arguments,
+    too_long,
+)
+from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
+from iommu_inspect.plan.moves import Action, Move
+from iommu_inspect.plan.refusals import Refusal
+from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.text import fold
+from iommu_inspect.rules import find_rule
+from iommu_inspect.rules._words import addresses, listed
+
+__all__ = ["plan_text", "qemu_text"]
+
+_COLOURS = {"vfio-pci": "green", "no driver": "yellow", "stays": ""}
+
+
+def plan_text(plan: Plan, semantics: Semantics, style: Style = PLAIN) -> str:
+    """Return the whole text, or the reasons why there is no plan."""
+    blocks = [_moves_table(plan, style)] if plan.moves else []
+    if plan.outcome is not Outcome.PLANNED:
+        blocks += [_refusal(refusal, style) for refusal in plan.refusals]
+        blocks += _cure(plan, style)
+        blocks.append(_no_plan(plan, style))
+        return "\n\n".join(filter(None, blocks))
+    blocks.append(_checked(plan, semantics, style))
+    blocks += [_warning(f.rule, f.message, style) for f in plan.warnings]
+    blocks += _now(plan, style)
+    blocks += _boot(plan, style)
+    blocks += _guests(plan, semantics, style)
+    return "\n\n".join(filter(None, blocks))
+
+
+def qemu_text(plan: Plan, semantics: Semantics) -> str:
+    """Return QEMU's arguments as a shell would take them, one a line."""
+    arguments = iommufd_arguments(plan.machine, semantics, plan.moves)
+    lines = [" \\\n".join(qemu_arguments(plan.moves))]
+    if arguments:
+        lines.append("# or, by way of iommufd (QEMU 9.0 or newer):")
+        lines += [f"# {argument}" for argument in arguments]
+    return "\n".join(lines)
+
+
+def _moves_table(plan: Plan, style: Style) -> str:
+    rows = [
+        [
+            ""
+            if index and plan.moves[index - 1].group is move.group
+            else move.group.id,
+            move.device.address,
+            commands_now(move),
+            _becomes(move),
+            move.why,
+        ]
+        for index, move in enumerate(plan.moves)
+    ]
+    headers = ["GROUP", "DEVICE", "DRIVER", "BECOMES", "WHY"]
+    return table(headers, rows, style, paints={3: _COLOURS})
+
+
+def commands_now(move: Move) -> str:
+    """Return the driver of now, as ``list`` shows it."""
+    driver = move.device.driver
+    return driver if isinstance(driver, str) else "-" if driver is None else "?"
+
+
+def _becomes(move: Move) -> str:
+    words = {
+        Action.BIND: "vfio-pci",
+        Action.FREE: "no driver",
+        Action.STAY: "stays",
+        Action.UNTOLD: "?",
+    }
+    return words[move.action]
+
+
+def _refusal(refusal: Refusal, style: Style) -> str:
+    word = "error" if refusal.certain else "cannot tell"
+    head = f"{style.paint(word, 'red' if refusal.certain else 'yellow')}: "
+    lines = [head + printable(refusal.rule), fold(refusal.message, style.width, "  ")]
+    first, *rest = refusal.remedy.split("\n")
+    lines.append(fold(first, style.width, "  ") if first else "")
+    lines += [
+        fold(line, style.width, "  ") if line.endswith(":") else f"      {line}"
+        for line in map(printable, rest)
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def _cure(plan: Plan, style: Style) -> list[str]:
+    """Print the setting that may cure the refusal, where there is one."""
+    words = cure(plan.machine) if _because_of(plan, "no-iommu") else ()
+    if not words:
+        return []
+    head = fold(
+        f"{' '.join(words)} on the kernel's command line may turn the IOMMU on; then "
+        "boot, and plan again.",
+        style.width,
+    )
+    return ["\n".join([head, *_places(loaders(words))])]
+
+
+def _because_of(plan: Plan, rule: str) -> bool:
+    return any(refusal.rule == rule for refusal in plan.refusals)
+
+
+def _no_plan(plan: Plan, style: Style) -> str:
+    lines = []
+    rules = [r.rule for r in plan.refusals if find_rule(r.rule) is not None]
+    if rules:
+        more = f"(more about it: iommu-inspect explain {rules[0]})"
+        lines.append(fold(more, style.width))
+    names = listed(dict.fromkeys(printable(t.text) for t in plan.targets))
+    if plan.outcome is Outcome.UNKNOWN:
+        lines.append(fold(f"No plan for {names}: it cannot be told.", style.width))
+        return "\n".join(lines)
+    certain = {refusal.rule for refusal in plan.refusals if refusal.certain}
+    text = f"No plan for {names}."
+    if certain <= set(ACCEPTABLE):
+        options = " ".join(f"--accept {rule}" for rule in sorted(certain))
+        text = f"No plan for {names}. If you mean it: {options}"
+    return "\n".join([*lines, fold(text, style.width)])
+
+
+def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
+    names = addresses(m.device for m in plan.moves if m.asked) or "the group"
+    if plan.nothing_to_do:
+        text = f"Nothing to do now: {names} can be handed to user space as it is."
+    else:
+        text = (
+            "checked: tried on this machine's state with the rules of "
+            f"{printable(semantics.label)}. After these steps VFIO says viable, "
+            f"audit says ready for {names}, and the undo leads back."
+        )
+    if plan.load:
+        text += f" (Supposed that {listed(plan.load)} can be loaded.)"
+    return fold(text, style.width)
+
+
+def _warning(rule: str, message: str, style: Style) -> str:
+    head = f"{style.paint('mind', 'yellow')}: {printable(rule)}"
+    return f"{head}\n{fold(message, style.width, '  ')}"
+
+
+def _now(plan: Plan, style: Style) -> list[str]:
+    if plan.nothing_to_do:
+        return []
+    there, back = commands.there(plan), commands.back(plan)
+    blocks = [_block("Now, until the next boot (as root):", there)]
+    script = "--format shell prints this and the undo as a script that checks itself"
+    if any(move.changes for move in plan.moves):
+        blocks.append(_block("The same with driverctl:", commands.driverctl(plan)))
+        blocks.append(_block("Undo (shut the guest down first):", back))
+        blocks.append(_block("Undo with driverctl:", commands.driverctl_back(plan)))
+    untold = [
+        m.device
+        for m in plan.moves
+        if m.changes and not isinstance(m.device.driver_override, (str, type(None)))
+    ]
+    if untold:
+        blocks.append(
+            fold(
+                f"The source does not tell the driver_override of {addresses(untold)}: "
+                "the undo clears it.",
+                style.width,
+            )
+        )
+    blocks.append(fold(f"({script})", style.width))
+    return blocks
+
+
+def _boot(plan: Plan, style: Style) -> list[str]:
+    settings = boot(plan)
+    if settings is None:
+        return []
+    blocks = [fold(f"For every boot ({settings.why}):", style.width)]
+    if settings.modprobe:
+        blocks.append(_block(f"  {MODPROBE_FILE}:", settings.modprobe))
+        blocks.append(
+            fold(
+                "There can be one such file: plan all devices of a host together, and "
+                "look for other files that have 'vfio-pci' in them.",
+                style.width,
+                "  ",
+            )
+        )
+    if settings.initramfs:
+        blocks.append(
+            "\n".join(["  and in the initramfs:", *_places(settings.initramfs)])
+        )
+    if settings.kernel_words:
+        head = fold(
+            "or, where vfio-pci is built into the kernel, on its command line:",
+            style.width,
+            "  ",
+        )
+        blocks.append("\n".join([head, *_places(settings.command_line)]))
+    saved = commands.driverctl(plan, save=True)
+    if saved:
+        blocks.append(_block("  or, by address, with driverctl alone:", saved))
+    blocks += [fold(note, style.width, "  ") for note in settings.notes]
+    blocks.append(_boot_undo(settings, style))
+    return blocks
+
+
+def _boot_undo(settings: Boot, style: Style) -> str:
+    del settings
+    text = (
+        "Undo: take the lines and words out again, rebuild the initramfs, boot. With "
+        "driverctl: driverctl unset-override DEVICE."
+    )
+    return fold(text, style.width, "  ")
+
+
+def _places(places: Iterable[Place]) -> list[str]:
+    lines: list[str] = []
+    for place in places:
+        where = f": {place.how} to {place.path}" if place.how == "add" else ""
+        if place.how == "create":
+            where = f": {place.path}"
+        lines.append(f"    {place.title}{where if place.path else ''}")
+        lines += [f"      {line}" for line in (*place.lines, *place.commands)]
+    return lines
+
+
+def _guests(plan: Plan, semantics: Semantics, style: Style) -> list[str]:
+    moves = plan.moves
+    blocks = []
+    xml = libvirt_xml(moves)
+    if xml:
+        blocks.append(
+            _block(
+                "libvirt, inside <devices> (managed='no': the steps above have bound "
+                "it):",
+                xml.split("\n"),
+            )
+        )
+    long = too_long(given(moves))
+    if long:
+        text = (
+            f"libvirt cannot name {listed(map(str, long))}: it takes PCI domains up to "
+            "ffff."
+        )
+        blocks.append(fold(text, style.width))
+    blocks.append(_block("QEMU:", qemu_arguments(moves)))
+    iommufd = iommufd_arguments(plan.machine, semantics, moves)
+    if iommufd:
+        blocks.append(
+            _block(
+                "QEMU 9.0 or newer, by way of iommufd (needs vfio-dev files):", iommufd
+            )
+        )
+    held = only_held(moves)
+    if held:
+        text = (
+            f"{listed(map(str, held))} is on vfio-pci only because it shares the "
+            "group: the guest need not get it, but nobody else can."
+        )
+        blocks.append(fold(text, style.width))
+    return blocks
+
+
+def _block(head: str, lines: Sequence[str]) -> str:
+    """Return lines to be copied: they are not folded."""
+    indent = " " * (len(head) - len(head.lstrip()))
+    return "\n".join([head, *(f"{indent}    {printable(line)}" for line in lines)])
