@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.drivers import normalised
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.modules import modules_of
-from iommu_inspect.plan.moves import Action, Move
+from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["MODPROBE_FILE", "Boot", "Place", "boot", "cure", "loaders"]
@@ -47,7 +48,7 @@ class Boot:
     initramfs: tuple[Place, ...]
     kernel_words: tuple[str, ...]
     command_line: tuple[Place, ...]
-    driverctl: tuple[Move, ...]
+    driverctl: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -75,7 +76,7 @@ def boot(plan: Plan) -> Boot | None:
         initramfs=_initramfs() if early else (),
         kernel_words=words,
         command_line=loaders(words),
-        driverctl=tuple(m for m in (*to_vfio, *freed) if m.action is not Action.STAY),
+        driverctl=tuple(_driverctl(move) for move in (*to_vfio, *freed)),
         notes=tuple(_notes(plan, virtual, freed)),
     )
 
@@ -152,6 +153,11 @@ def _softdeps(moves: Sequence[Move]) -> list[str]:
     return [f"softdep {module} pre: vfio-pci" for module in modules]
 
 
+def _driverctl(move: Move) -> str:
+    driver = "none" if move.action is Action.FREE else VFIO_PCI
+    return driverctl_set(move.device, driver, save=True)
+
+
 def _names(moves: Sequence[Move]) -> str:
     return addresses(move.device for move in moves)
 
@@ -188,42 +194,18 @@ def loaders(words: Sequence[str]) -> tuple[Place, ...]:
     if not words:
         return ()
     text = " ".join(words)
+    grub, entry = (f'GRUB_CMDLINE_LINUX="... {text}"',), (f"options ... {text}",)
+    default = "/etc/default/grub"
+    mkconfig = "grub-mkconfig -o /boot/grub/grub.cfg"
+    grubby = f'grubby --update-kernel=ALL --args="{text}"'
+    entries, line = "/boot/loader/entries/*.conf", "/etc/kernel/cmdline"
+    refresh = "proxmox-boot-tool refresh"
     return (
-        Place(
-            "GRUB (Debian, Proxmox)",
-            "/etc/default/grub",
-            "add",
-            (f'GRUB_CMDLINE_LINUX="... {text}"',),
-            ("update-grub",),
-        ),
-        Place(
-            "GRUB (Arch)",
-            "/etc/default/grub",
-            "add",
-            (f'GRUB_CMDLINE_LINUX="... {text}"',),
-            ("grub-mkconfig -o /boot/grub/grub.cfg",),
-        ),
-        Place(
-            "Fedora, with any boot loader",
-            "",
-            "add",
-            (),
-            (f'grubby --update-kernel=ALL --args="{text}"',),
-        ),
-        Place(
-            "systemd-boot",
-            "/boot/loader/entries/*.conf, and /etc/kernel/cmdline if there is one",
-            "add",
-            (f"options ... {text}",),
-            (),
-        ),
-        Place(
-            "systemd-boot (Proxmox, root on ZFS)",
-            "/etc/kernel/cmdline",
-            "add",
-            (f"... {text}",),
-            ("proxmox-boot-tool refresh",),
-        ),
+        Place("GRUB (Debian, Proxmox)", default, "add", grub, ("update-grub",)),
+        Place("GRUB (Arch)", default, "add", grub, (mkconfig,)),
+        Place("Fedora", "", "add", (), (grubby,)),
+        Place("systemd-boot", entries, "add", entry, ()),
+        Place("systemd-boot (Proxmox)", line, "add", (f"... {text}",), (refresh,)),
     )
 
 
@@ -233,6 +215,13 @@ def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterab
             f"{_names(virtual)} is a virtual function: it is not there at boot, but "
             "comes when something writes sriov_numvfs. modprobe.d does not reach it; "
             "driverctl does."
+        )
+    settled = [m for m in plan.moves if m.action is Action.STAY and _goes_to_vfio(m)]
+    if settled and any(not modules_of(move.device) for move in settled):
+        yield (
+            f"{_names(settled)} is on vfio-pci already: if other settings see to that "
+            "at boot, keep one of the two; which driver of the host would take it "
+            "cannot be seen, so there is no softdep line for it."
         )
     elsewhere = [move for move in freed if not move.device.is_pci]
     if elsewhere:

@@ -8,7 +8,15 @@ from iommu_inspect.plan.moves import VFIO_PCI, Move
 from iommu_inspect.plan.sequence import bound, to_bind, to_change, to_release
 from iommu_inspect.rules._words import quoted, unbind
 
-__all__ = ["UNSAFE", "back", "device_file", "driverctl", "driverctl_back", "there"]
+__all__ = [
+    "UNSAFE",
+    "back",
+    "device_file",
+    "driverctl",
+    "driverctl_back",
+    "driverctl_set",
+    "there",
+]
 
 UNSAFE = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
@@ -53,30 +61,30 @@ def had(move: Move) -> str:
     return override if isinstance(override, str) else ""
 
 
-def driverctl(plan: Plan, *, save: bool = False) -> tuple[str, ...]:
-    """Return the same by ``driverctl``; saved ones come back at every boot."""
-    return tuple(
-        f"{_driverctl(move, save=save)} set-override "
-        f"{quoted(move.device.address)} {move.override}"
-        for move in to_change(plan.moves)
-    )
+def driverctl(plan: Plan) -> tuple[str, ...]:
+    """Return the same by ``driverctl``, until the next boot."""
+    moves = to_change(plan.moves)
+    return tuple(driverctl_set(m.device, m.override, save=False) for m in moves)
 
 
-def driverctl_back(plan: Plan, *, save: bool = False) -> tuple[str, ...]:
+def driverctl_back(plan: Plan) -> tuple[str, ...]:
     """Return what takes ``driverctl``'s overrides back; it probes again itself."""
     return tuple(
-        f"{_driverctl(move, save=save)} unset-override {quoted(move.device.address)}"
+        f"{_driverctl(move.device, save=False)} unset-override "
+        f"{quoted(move.device.address)}"
         for move in to_change(plan.moves)
     )
 
 
-def _driverctl(move: Move, *, save: bool) -> str:
-    words = ["driverctl"]
-    if move.device.bus != "pci":
-        words += ["-b", quoted(str(move.device.bus))]
-    if not save:
-        words.append("--nosave")
-    return " ".join(words)
+def driverctl_set(device: Device, driver: str, *, save: bool) -> str:
+    """Return one override by ``driverctl``; a saved one comes back at every boot."""
+    words = _driverctl(device, save=save)
+    return f"{words} set-override {quoted(device.address)} {quoted(driver)}"
+
+
+def _driverctl(device: Device, *, save: bool) -> str:
+    bus = "" if device.bus == "pci" else f" -b {quoted(str(device.bus))}"
+    return f"driverctl{bus}{'' if save else ' --nosave'}"
 
 
 def _override(device: Device, driver: str) -> str:

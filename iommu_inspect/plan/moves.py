@@ -73,8 +73,8 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     if not any(t.device is None and t.group is group for t in case.targets):
         return by_name
     fit = [d for d in group.devices if _fits(d)]
-    bound = [d for d in fit if case.role(d) is Role.KERNEL]
-    if not bound and not by_name and not case.having(group, Role.VFIO):
+    bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
+    if not bound and not by_name:
         bound = fit[:1]
     return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
 

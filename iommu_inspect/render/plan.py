@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.model.text import printable
 from iommu_inspect.plan import commands
-from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place, boot, cure, loaders
+from iommu_inspect.plan.boot import MODPROBE_FILE, Place, boot, cure, loaders
 from iommu_inspect.plan.guests import (
     given,
     iommufd_arguments,
@@ -23,6 +23,7 @@ from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules import find_rule
 from iommu_inspect.rules._words import addresses, listed
+from iommu_inspect.rules.not_on_vfio import caution
 
 __all__ = ["plan_text", "qemu_text"]
 
@@ -38,6 +39,7 @@ def plan_text(plan: Plan, semantics: Semantics, style: Style = PLAIN) -> str:
         blocks.append(_no_plan(plan, style))
         return "\n\n".join(filter(None, blocks))
     blocks.append(_checked(plan, semantics, style))
+    blocks += _cautions(plan, style)
     blocks += [_warning(f.rule, f.message, style) for f in plan.warnings]
     blocks += _now(plan, style)
     blocks += _boot(plan, style)
@@ -62,7 +64,7 @@ def _moves_table(plan: Plan, style: Style) -> str:
             if index and plan.moves[index - 1].group is move.group
             else move.group.id,
             move.device.address,
-            commands_now(move),
+            _driver(move),
             _becomes(move),
             move.why,
         ]
@@ -72,7 +74,7 @@ def _moves_table(plan: Plan, style: Style) -> str:
     return table(headers, rows, style, paints={3: _COLOURS})
 
 
-def commands_now(move: Move) -> str:
+def _driver(move: Move) -> str:
     """Return the driver of now, as ``list`` shows it."""
     driver = move.device.driver
     return driver if isinstance(driver, str) else "-" if driver is None else "?"
@@ -107,11 +109,11 @@ def _cure(plan: Plan, style: Style) -> list[str]:
     if not words:
         return []
     head = fold(
-        f"{' '.join(words)} on the kernel's command line may turn the IOMMU on; then "
-        "boot, and plan again.",
+        "This on the kernel's command line may turn the IOMMU on; then boot, and plan "
+        "again:",
         style.width,
     )
-    return ["\n".join([head, *_places(loaders(words))])]
+    return ["\n".join([head, *_loaders(words, loaders(words))])]
 
 
 def _because_of(plan: Plan, rule: str) -> bool:
@@ -149,6 +151,12 @@ def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
     if plan.load:
         text += f" (Supposed that {listed(plan.load)} can be loaded.)"
     return fold(text, style.width)
+
+
+def _cautions(plan: Plan, style: Style) -> list[str]:
+    """Say of what is taken from the host what it may be good for."""
+    said = [(m, caution(m.device).strip()) for m in plan.moves if m.changes]
+    return [_warning(m.device.address, text, style) for m, text in said if text]
 
 
 def _warning(rule: str, message: str, style: Style) -> str:
@@ -208,32 +216,37 @@ def _boot(plan: Plan, style: Style) -> list[str]:
             style.width,
             "  ",
         )
-        blocks.append("\n".join([head, *_places(settings.command_line)]))
-    saved = commands.driverctl(plan, save=True)
-    if saved:
-        blocks.append(_block("  or, by address, with driverctl alone:", saved))
+        blocks.append(
+            "\n".join([head, *_loaders(settings.kernel_words, settings.command_line)])
+        )
+    head = "  or, by address, with driverctl alone:"
+    blocks.append(_block(head, settings.driverctl))
     blocks += [fold(note, style.width, "  ") for note in settings.notes]
-    blocks.append(_boot_undo(settings, style))
-    return blocks
-
-
-def _boot_undo(settings: Boot, style: Style) -> str:
-    del settings
     text = (
         "Undo: take the lines and words out again, rebuild the initramfs, boot. With "
         "driverctl: driverctl unset-override DEVICE."
     )
-    return fold(text, style.width, "  ")
+    return [*blocks, fold(text, style.width, "  ")]
 
 
 def _places(places: Iterable[Place]) -> list[str]:
+    """Show files with their lines, each followed by what to run."""
     lines: list[str] = []
     for place in places:
-        where = f": {place.how} to {place.path}" if place.how == "add" else ""
-        if place.how == "create":
-            where = f": {place.path}"
-        lines.append(f"    {place.title}{where if place.path else ''}")
-        lines += [f"      {line}" for line in (*place.lines, *place.commands)]
+        verb = "add to" if place.how == "add" else "create"
+        lines += [f"    {place.title}", f"      {verb} {place.path}:"]
+        lines += [f"        {line}" for line in place.lines]
+        lines += [f"      run: {command}" for command in place.commands]
+    return lines
+
+
+def _loaders(words: Sequence[str], places: Sequence[Place]) -> list[str]:
+    """Show the words, then for each boot loader where they go and what to run."""
+    width = max(len(place.title) for place in places)
+    lines = [f"      {' '.join(words)}"]
+    for place in places:
+        what = "; ".join(filter(None, (place.path, *place.commands)))
+        lines.append(f"    {place.title:{width}}  {what}")
     return lines
 
 

@@ -19,6 +19,7 @@ from iommu_inspect.plan.making import Outcome, Plan
 from iommu_inspect.plan.moves import Action, Move
 from iommu_inspect.plan.script import script
 from iommu_inspect.render.documents import head
+from iommu_inspect.rules.not_on_vfio import caution
 
 __all__ = ["plan_document"]
 
@@ -73,7 +74,7 @@ def plan_document(plan: Plan, semantics: Semantics) -> dict[str, Any]:
         "driverctl": list(commands.driverctl(plan)) if planned else [],
         "driverctl_undo": list(commands.driverctl_back(plan)) if planned else [],
         "script": script(plan, semantics.label) if planned else None,
-        "boot": settings and _boot(plan, settings),
+        "boot": settings and _boot(settings),
         "cure": _cure(plan),
         "libvirt": libvirt_xml(moves) if planned else None,
         "qemu": list(qemu_arguments(moves)) if planned else [],
@@ -96,10 +97,11 @@ def _member(move: Move) -> dict[str, Any]:
         "action": move.action.value,
         "override": move.override if bind or free else None,
         "why": move.why,
+        "caution": caution(move.device).strip() if bind or free else "",
     }
 
 
-def _boot(plan: Plan, settings: Boot) -> dict[str, Any]:
+def _boot(settings: Boot) -> dict[str, Any]:
     return {
         "method": settings.method,
         "why": settings.why,
@@ -107,7 +109,7 @@ def _boot(plan: Plan, settings: Boot) -> dict[str, Any]:
         "initramfs": [_place(place) for place in settings.initramfs],
         "kernel_words": list(settings.kernel_words),
         "command_line": [_place(place) for place in settings.command_line],
-        "driverctl": list(commands.driverctl(plan, save=True)),
+        "driverctl": list(settings.driverctl),
         "notes": list(settings.notes),
     }
 

@@ -17,7 +17,7 @@ from iommu_inspect.rules._words import (
 )
 from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
+__all__ = ["RULE", "caution"]
 
 ID = "not-on-vfio"
 
@@ -90,7 +90,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     else:
         message = (
             f"{shown(device.address)} is {bound_to(device)}; only a device on a vfio "
-            f"driver can be opened by user space.{_caution(device)}"
+            f"driver can be opened by user space.{caution(device)}"
         )
         to_move = [device]
     # No commands to copy for a device that the host lives on.
@@ -136,7 +136,7 @@ _LIKELY_NEEDED = {
 _CHIPSET = (0x0600, 0x0601)
 
 
-def _caution(device: Device) -> str:
+def caution(device: Device) -> str:
     """Say what a host may lose with a device, before it is told how to let it go."""
     base = device.base_class
     if device.driver is None or isinstance(base, Missing):

@@ -1,0 +1,285 @@
+"""What a plan does with each member, and when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import BEFORE_5_19, SINCE_5_19, SINCE_6_6, device, group, machine, only
+from shared import FIXTURES, SHARED, SYSFS
+
+from iommu_inspect.kernel.semantics import Semantics, applicable
+from iommu_inspect.kernel.simulate import simulate
+from iommu_inspect.kernel.steps import parse_step
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import (
+    Device,
+    InterruptRemapping,
+    Machine,
+    PciIds,
+    PciPlacement,
+    ReservedRegion,
+    VfioSettings,
+)
+from iommu_inspect.model.target import Target, find_target
+from iommu_inspect.plan import commands
+from iommu_inspect.plan.making import Outcome, Plan, make_plan
+from iommu_inspect.plan.moves import Action
+from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.tree import open_path
+
+NEW = only(SINCE_6_6)
+
+
+def plan_for(
+    host: Machine, *words: str, rules: Semantics = NEW, accept: tuple[str, ...] = ()
+) -> Plan:
+    targets = tuple(find_target(host, word) for word in words)
+    return make_plan(host, rules, targets, frozenset(accept))
+
+
+def actions(plan: Plan) -> dict[str, Action]:
+    return {move.device.address: move.action for move in plan.moves}
+
+
+def of_class(address: str, driver: str | None, code: int, **more: Any) -> Device:
+    ids = PciIds(0x8086, 0x1234, class_code=code)
+    return replace(device(address, driver, **more), ids=ids)
+
+
+def test_every_member_on_a_driver_of_the_host_moves_and_the_rest_stays() -> None:
+    host = machine(
+        group(
+            device("0000:00:01.0", "pcieport", bridge=True),
+            device("0000:01:00.0", "nouveau"),
+            device("0000:01:00.1", "snd_hda_intel"),
+            device("0000:01:00.2"),
+            device("0000:01:00.3", "pci-stub"),
+            device("0000:01:00.4", "mlx5_vfio_pci", vfio_devices=("vfio0",)),
+        )
+    )
+    plan = plan_for(host, "01:00.0")
+    assert plan.outcome is Outcome.PLANNED
+    assert actions(plan) == {
+        "0000:00:01.0": Action.STAY,
+        "0000:01:00.0": Action.BIND,
+        "0000:01:00.1": Action.BIND,
+        "0000:01:00.2": Action.STAY,
+        "0000:01:00.3": Action.STAY,
+        "0000:01:00.4": Action.STAY,
+    }
+    assert commands.there(plan) == (
+        "modprobe vfio-pci",
+        "echo vfio-pci > /sys/bus/pci/devices/0000:01:00.0/driver_override",
+        "echo vfio-pci > /sys/bus/pci/devices/0000:01:00.1/driver_override",
+        "echo 0000:01:00.1 > /sys/bus/pci/drivers/snd_hda_intel/unbind",
+        "echo 0000:01:00.0 > /sys/bus/pci/drivers/nouveau/unbind",
+        "echo 0000:01:00.0 > /sys/bus/pci/drivers_probe",
+        "echo 0000:01:00.1 > /sys/bus/pci/drivers_probe",
+    )
+    assert commands.back(plan) == (
+        "echo 0000:01:00.0 > /sys/bus/pci/drivers/vfio-pci/unbind",
+        "echo 0000:01:00.1 > /sys/bus/pci/drivers/vfio-pci/unbind",
+        "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override",
+        "echo > /sys/bus/pci/devices/0000:01:00.1/driver_override",
+        "echo 0000:01:00.0 > /sys/bus/pci/drivers/nouveau/bind",
+        "echo 0000:01:00.1 > /sys/bus/pci/drivers/snd_hda_intel/bind",
+    )
+
+
+def test_what_vfio_pci_does_not_take_ends_without_a_driver() -> None:
+    host = machine(
+        group(
+            device("0000:00:1e.0", "shpchp", bridge=True),
+            of_class("0000:00:1f.0", "lpc_ich", 0x060100),
+            device("0000:00:1f.6", "e1000e"),
+            device("PNP0C02:00", "acpi_thing", bus="platform"),
+        )
+    )
+    plan = plan_for(host, "00:1f.6")
+    assert plan.outcome is Outcome.PLANNED
+    free = [a for a, action in actions(plan).items() if action is Action.FREE]
+    assert free == ["0000:00:1e.0", "0000:00:1f.0", "PNP0C02:00"]
+    lines = commands.there(plan)
+    assert "echo none > /sys/bus/pci/devices/0000:00:1f.0/driver_override" in lines
+    assert "echo PNP0C02:00 > /sys/bus/platform/drivers/acpi_thing/unbind" in lines
+    assert not any("PNP" in line and "probe" in line for line in lines)
+    back = commands.back(plan)
+    assert "echo 0000:00:1e.0 > /sys/bus/pci/drivers/shpchp/bind" in back
+
+
+def test_before_5_19_an_idle_neighbour_is_kept_from_getting_a_driver() -> None:
+    members = (device("0000:01:00.0", "e1000e"), device("0000:01:00.1"))
+    old = plan_for(machine(group(*members)), "01:00.0", rules=only(BEFORE_5_19))
+    new = plan_for(machine(group(*members)), "01:00.0", rules=only(SINCE_5_19))
+    assert actions(old)["0000:01:00.1"] is Action.FREE
+    assert actions(new)["0000:01:00.1"] is Action.STAY
+    assert old.outcome is new.outcome is Outcome.PLANNED
+
+
+def test_the_undo_restores_an_override_that_was_there() -> None:
+    stub = device("0000:01:00.0", "pci-stub", driver_override="pci-stub")
+    plan = plan_for(machine(group(stub)), "01:00.0")
+    assert plan.check is not None
+    assert plan.check.back
+    back = commands.back(plan)
+    assert "echo pci-stub > /sys/bus/pci/devices/0000:01:00.0/driver_override" in back
+    assert back[-1] == "echo 0000:01:00.0 > /sys/bus/pci/drivers/pci-stub/bind"
+
+
+def test_what_had_no_driver_has_none_after_the_undo() -> None:
+    plan = plan_for(machine(group(device("0000:01:00.0"))), "01:00.0")
+    assert plan.outcome is Outcome.PLANNED
+    assert not any(line.endswith("/bind") for line in commands.back(plan))
+
+
+def test_what_is_ready_needs_no_step() -> None:
+    plan = plan_for(machine(group(device("0000:01:00.0", "vfio-pci"))), "01:00.0")
+    assert plan.outcome is Outcome.PLANNED
+    assert plan.nothing_to_do
+    assert commands.there(plan) == ()
+
+
+def test_vfio_iommu_type1_is_loaded_where_it_is_missing() -> None:
+    host = machine(group(device("0000:01:00.0", "e1000e")), vfio=VfioSettings())
+    plan = plan_for(host, "01:00.0")
+    assert plan.outcome is Outcome.PLANNED
+    assert plan.load == ("vfio-pci", "vfio_iommu_type1")
+
+
+def test_a_group_without_drivers_gets_one_device_on_vfio() -> None:
+    host = machine(group(device("0000:01:00.0"), device("0000:01:00.1")))
+    plan = plan_for(host, "group:1")
+    assert actions(plan) == {"0000:01:00.0": Action.BIND, "0000:01:00.1": Action.STAY}
+
+
+def rules_of(plan: Plan) -> set[str]:
+    return {refusal.rule for refusal in plan.refusals}
+
+
+@pytest.mark.parametrize(
+    ("member", "rule"),
+    [
+        (device("0000:00:1c.0", "pcieport", bridge=True), "not-on-vfio"),
+        (of_class("0000:00:1f.0", "lpc_ich", 0x060100), "not-on-vfio"),
+        (device("107c580000.hvs", "vc4_hvs", bus="platform"), "not-on-vfio"),
+        (
+            replace(device("0000:01:00.0", "c6xx"), ids=PciIds(0x8086, 0x37C8)),
+            "not-on-vfio",
+        ),
+    ],
+    ids=["bridge", "chipset", "platform", "denylist"],
+)
+def test_what_cannot_be_handed_over_is_refused(member: Device, rule: str) -> None:
+    plan = plan_for(machine(group(member)), member.address)
+    assert plan.outcome is Outcome.REFUSED
+    assert rules_of(plan) == {rule}
+
+
+def physical(driver: str = "ixgbe", *, vfs: tuple[str, ...]) -> Device:
+    found = device("0000:01:00.0", driver)
+    return replace(found, pci=PciPlacement(header_type=0, virtfns=vfs))
+
+
+def virtual(group_id: str) -> Device:
+    found = device("0000:01:10.0", "ixgbevf", group=group_id)
+    return replace(found, pci=PciPlacement(header_type=0, physfn="0000:01:00.0"))
+
+
+def test_a_physical_function_with_virtual_ones_is_refused_the_virtual_one_is_not() -> (
+    None
+):
+    host = machine(group(physical(vfs=("0000:01:10.0",))), group(virtual("2"), id="2"))
+    refused = plan_for(host, "01:00.0")
+    assert refused.outcome is Outcome.REFUSED
+    assert "Cannot bind to PF with SR-IOV enabled" in refused.refusals[0].message
+    assert "echo 0 > /sys/bus/pci/devices/0000:01:00.0/sriov_numvfs" in (
+        refused.refusals[0].remedy
+    )
+    assert plan_for(host, "01:10.0").outcome is Outcome.PLANNED
+    without = machine(group(physical(vfs=())))
+    assert plan_for(without, "01:00.0").outcome is Outcome.PLANNED
+
+
+def test_a_virtual_function_in_the_group_of_its_physical_one_is_refused() -> None:
+    host = machine(group(physical(vfs=("0000:01:10.0",)), virtual("1")))
+    plan = plan_for(host, "01:10.0")
+    assert plan.outcome is Outcome.REFUSED
+    assert "cannot be had alone" in plan.refusals[0].message
+
+
+def test_what_can_never_work_is_refused_with_the_rules_reason() -> None:
+    region = (ReservedRegion(0x1000, 0x1FFF, "direct"),)
+    host = machine(group(device("0000:01:00.0", "e1000e"), regions=region))
+    assert rules_of(plan_for(host, "01:00.0")) == {"direct-mapping"}
+    relaxable = (ReservedRegion(0x1000, 0x1FFF, "direct-relaxable"),)
+    host = machine(group(device("0000:01:00.0", "e1000e"), regions=relaxable))
+    assert plan_for(host, "01:00.0").outcome is Outcome.PLANNED
+    host = machine(ungrouped=[device("0000:01:00.0", "e1000e", group=None)])
+    assert rules_of(plan_for(host, "01:00.0")) == {"no-iommu"}
+
+
+def test_interrupts_that_are_not_remapped_are_refused_unless_accepted() -> None:
+    members = group(device("0000:01:00.0", "e1000e"))
+    host = machine(members, remapping=InterruptRemapping.OFF)
+    plan = plan_for(host, "01:00.0")
+    assert (plan.outcome, rules_of(plan)) == (
+        Outcome.REFUSED,
+        {"interrupt-remapping"},
+    )
+    plan = plan_for(host, "01:00.0", accept=("interrupt-remapping",))
+    assert plan.outcome is Outcome.PLANNED
+    unsafe = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+    assert f"echo Y > {unsafe}" in commands.there(plan)
+    assert commands.back(plan)[-1] == f"echo N > {unsafe}"
+    # Accepting something else does not help, nor does it change a sound host.
+    plan = plan_for(host, "01:00.0", accept=("host-loss",))
+    assert plan.outcome is Outcome.REFUSED
+    plan = plan_for(machine(members), "01:00.0", accept=("interrupt-remapping",))
+    assert f"echo Y > {unsafe}" not in commands.there(plan)
+
+
+def test_what_the_source_does_not_tell_makes_no_plan() -> None:
+    host = machine(
+        group(device("0000:01:00.0", "e1000e"), device("0000:01:00.1", Missing.DENIED))
+    )
+    plan = plan_for(host, "01:00.0")
+    assert plan.outcome is Outcome.UNKNOWN
+    whole = group(device("0000:01:00.0", "e1000e"))
+    part = replace(whole, whole=False)
+    assert plan_for(machine(part), "01:00.0").outcome is Outcome.UNKNOWN
+    assert plan_for(machine(whole), "01:00.0").outcome is Outcome.PLANNED
+
+
+def test_no_command_is_written_with_a_name_that_would_be_one() -> None:
+    for name in ("a/../../x", "x\ny", "..", "e\x1b[31m"):
+        host = machine(group(device("0000:01:00.0", name)))
+        plan = plan_for(host, "01:00.0")
+        assert plan.outcome is Outcome.UNKNOWN, name
+
+
+def captures() -> list[Path]:
+    found = sorted(p for p in SYSFS.iterdir() if p.is_dir())
+    found += sorted((FIXTURES / "kernels").glob("*.tar.gz"))
+    return found + sorted((SHARED / "real-kernels").glob("*/*.tar.gz"))
+
+
+@pytest.mark.parametrize("source", captures(), ids=lambda path: path.name)
+def test_every_plan_leads_to_a_group_that_can_be_claimed(source: Path) -> None:
+    """The steps as ``whatif`` reads them, then the claim, from the plan's words."""
+    host = read_machine(open_path(str(source)))
+    rules = applicable(host.kernel)
+    for found in host.devices:
+        target = Target(found.address, found, host.group_of(found))
+        plan = make_plan(host, rules, (target,))
+        if plan.outcome is not Outcome.PLANNED or not found.is_pci:
+            continue
+        assert plan.check is not None
+        assert target.group is not None
+        words = [outcome.step.text for outcome in plan.check.outcomes]
+        loaded = replace(host, vfio=replace(host.vfio, type1_loaded=True))
+        steps = [parse_step(w) for w in (*words, f"claim={target.group.id}")]
+        results = [o.answer.result for o in simulate(loaded, rules, steps).outcomes]
+        assert set(results) == {"0"}, (found.address, words, results)
