@@ -114,5 +114,5 @@ def _print(plan: Plan, rules: Semantics, output: PlanFormat) -> None:
         emit(qemu_text(plan, rules))
     else:
         for address in too_long(given(plan.moves)):
-            complain(f"libvirt cannot name {address}: its domain is above ffff")
+            complain(f"no XML for {address}: QEMU's host= ends at domain ffff")
         emit(libvirt_xml(plan.moves))

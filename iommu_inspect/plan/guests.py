@@ -20,7 +20,9 @@ __all__ = [
     "too_long",
 ]
 
-# libvirt keeps a domain number in 16 bits (basictypes.rng: pciDomain is a uint16).
+# QEMU's "host=" takes 16 bits (set_pci_host_devaddr() in hw/core), and libvirt names
+# devices to QEMU by it. libvirt's own schema takes 32 bits (9.0: pciDomain is a
+# uint32); older versions say "Invalid PCI address domain, must be <= 0xFFFF".
 _LARGEST_DOMAIN = 0xFFFF
 # The vfio character devices, which iommufd needs, came with v6.6.
 _DEVICE_CDEV = (6, 6)
@@ -54,7 +56,7 @@ def _on_vfio(moves: Sequence[Move]) -> list[PciAddress]:
 
 
 def too_long(addresses: Sequence[PciAddress]) -> list[PciAddress]:
-    """Return the addresses that libvirt cannot name, such as those behind a VMD."""
+    """Return what libvirt cannot hand to QEMU, such as what is behind a VMD."""
     return [a for a in addresses if a.domain > _LARGEST_DOMAIN]
 
 

@@ -7,8 +7,8 @@ from iommu_inspect.model.machine import Device
 
 __all__ = ["modules_of"]
 
-# Drivers whose module has another name (struct pci_driver's name against the object
-# file's, v6.12). "-" and "_" are the same to modprobe.
+# Drivers whose module has another name: /sys/bus/pci/drivers/NAME/module leads to it,
+# where there is one. "-" and "_" are the same to modprobe.
 _MODULES = {
     "i801_smbus": "i2c_i801",
     "nvidia-gpu": "i2c_nvidia_gpu",

@@ -106,13 +106,14 @@ def script(plan: Plan, label: str) -> str:
             "# As root:  sh FILE       do it",
             "#           sh FILE undo  go back to the state that was found",
             _HEAD,
-            _function("check", _checks(plan)),
+            _function("same_devices", _same_devices(plan)),
+            _function("same_groups", _same_groups(plan)),
             _function("there", _there(plan)),
             _function("back", _back(plan)),
             "[ -w /sys/bus/pci/drivers_probe ] || fail 'run this as root'",
             'case "${1:-do}" in',
-            "    do) check; there ;;",
-            "    undo) check; back ;;",
+            "    do) same_devices; same_groups; there ;;",
+            "    undo) same_devices; back ;;",
             "    *) fail \"nothing is called '$1' here: do or undo\" ;;",
             "esac",
         ]
@@ -133,17 +134,21 @@ def _function(name: str, lines: Iterable[str]) -> str:
     return f"{name}() {{\n{body}\n}}\n"
 
 
-def _checks(plan: Plan) -> list[str]:
+def _same_devices(plan: Plan) -> list[str]:
+    return [
+        f"is {_name(move.device)} {_ids(move.device)}" for move in to_change(plan.moves)
+    ]
+
+
+def _same_groups(plan: Plan) -> list[str]:
     lines = []
-    for move in to_change(plan.moves):
-        lines.append(f"is {_name(move.device)} {_ids(move.device)}")
     for group in dict.fromkeys(m.group.id for m in plan.moves if m.changes):
         moves = [move for move in plan.moves if move.group.id == group]
         # As a shell sorts "*" with LC_ALL=C.
         members = sorted(move.device.address for move in moves)
-        asked = next(move for move in moves if move.changes)
+        changed = next(move.device for move in moves if move.changes)
         words = [shlex.quote(member) for member in members]
-        lines.append(f"group {_name(asked.device)} {' '.join(words)}")
+        lines.append(f"group {_name(changed)} {' '.join(words)}")
     return lines
 
 

@@ -265,8 +265,8 @@ def _guests(plan: Plan, semantics: Semantics, style: Style) -> list[str]:
     long = too_long(given(moves))
     if long:
         text = (
-            f"libvirt cannot name {listed(map(str, long))}: it takes PCI domains up to "
-            "ffff."
+            f"No XML for {listed(map(str, long))}: libvirt hands it to QEMU as host=, "
+            "which takes PCI domains up to ffff. The arguments below use sysfsdev=."
         )
         blocks.append(fold(text, style.width))
     blocks.append(_block("QEMU:", qemu_arguments(moves)))

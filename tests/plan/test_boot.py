@@ -1,0 +1,164 @@
+"""What is written down for every boot: modprobe.d, initramfs, command line."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import SINCE_6_6, device, group, machine, only
+
+from iommu_inspect.model.machine import (
+    Device,
+    Kernel,
+    Machine,
+    PciIds,
+    PciPlacement,
+)
+from iommu_inspect.model.target import find_target
+from iommu_inspect.plan.boot import Boot, boot, cure, loaders
+from iommu_inspect.plan.making import make_plan
+
+GPU = replace(
+    device("0000:01:00.0", "nouveau"), ids=PciIds(0x10DE, 0x1B80, class_code=0x030000)
+)
+AUDIO = replace(
+    device("0000:01:00.1", "snd_hda_intel"),
+    ids=PciIds(0x10DE, 0x10F0, class_code=0x040300),
+)
+
+
+def boot_of(host: Machine, *words: str) -> Boot:
+    targets = tuple(find_target(host, word) for word in words)
+    plan = make_plan(host, only(SINCE_6_6), targets)
+    assert not plan.refusals
+    found = boot(plan)
+    assert found is not None
+    return found
+
+
+def other(found: Device, address: str, group_id: str) -> Device:
+    return replace(
+        found, address=address, path=f"sys/devices/{address}", group=group_id
+    )
+
+
+def test_ids_that_nothing_else_has_are_named() -> None:
+    found = boot_of(machine(group(GPU, AUDIO)), "01:00.0")
+    assert found.method == "ids"
+    assert found.modprobe[1:] == (
+        "options vfio-pci ids=10de:1b80,10de:10f0",
+        "softdep nouveau pre: vfio-pci",
+        "softdep nvidia pre: vfio-pci",
+        "softdep snd_hda_intel pre: vfio-pci",
+    )
+    assert found.kernel_words == ("vfio-pci.ids=10de:1b80,10de:10f0",)
+    assert found.driverctl == (
+        "driverctl set-override 0000:01:00.0 vfio-pci",
+        "driverctl set-override 0000:01:00.1 vfio-pci",
+    )
+
+
+def test_a_twin_of_the_hosts_is_never_taken_by_ids() -> None:
+    """Two of the same graphics card: one for the guest, one for the host."""
+    twin = group(
+        other(GPU, "0000:02:00.0", "2"), other(AUDIO, "0000:02:00.1", "2"), id="2"
+    )
+    found = boot_of(machine(group(GPU, AUDIO), twin), "01:00.0")
+    assert found.method == "address"
+    assert "0000:02:00.0 and 0000:02:00.1" in found.why
+    assert found.kernel_words == found.command_line == ()
+    assert not any("ids=" in line for line in found.modprobe)
+    install = next(x for x in found.modprobe if x.startswith("install "))
+    assert "0000:01:00.1/driver_override" in install
+    assert "0000:02:00" not in install
+
+
+def test_two_twins_that_both_go_are_named_by_id() -> None:
+    twin = group(other(GPU, "0000:02:00.0", "2"), id="2")
+    found = boot_of(machine(group(GPU), twin), "01:00.0", "02:00.0")
+    assert found.method == "ids"
+    assert "options vfio-pci ids=10de:1b80" in found.modprobe
+
+
+def test_what_must_stay_without_a_driver_cannot_be_said_by_ids() -> None:
+    bridge = device("0000:00:1e.0", "shpchp", bridge=True)
+    found = boot_of(machine(group(bridge, GPU)), "01:00.0")
+    assert found.method == "address"
+    assert "driverctl set-override 0000:00:1e.0 none" in found.driverctl
+    install = next(x for x in found.modprobe if x.startswith("install "))
+    assert "echo none > /sys/bus/pci/devices/0000:00:1e.0/driver_override" in install
+
+
+def test_a_virtual_function_is_not_there_at_boot() -> None:
+    vf = replace(
+        device("0000:01:10.0", "ixgbevf"),
+        pci=PciPlacement(header_type=0, physfn="0000:01:00.0"),
+    )
+    found = boot_of(machine(group(vf)), "01:10.0")
+    assert found.modprobe == found.initramfs == ()
+    assert found.driverctl == ("driverctl set-override 0000:01:10.0 vfio-pci",)
+    assert "sriov_numvfs" in found.notes[0]
+
+
+def test_drivers_are_named_by_their_modules() -> None:
+    usb = device("0000:01:00.2", "xhci_hcd")
+    found = boot_of(machine(group(usb)), "01:00.2")
+    assert "softdep xhci_pci pre: vfio-pci" in found.modprobe
+
+
+@pytest.mark.skipif(not shutil.which("modprobe"), reason="there is no modprobe here")
+@pytest.mark.parametrize("twin", [False, True], ids=["ids", "address"])
+def test_kmod_reads_the_file_as_it_is_meant(tmp_path: Path, twin: bool) -> None:
+    """``modprobe --showconfig`` prints what it understood."""
+    second = group(other(GPU, "0000:02:00.0", "2"), id="2")
+    host = machine(group(GPU, AUDIO), *([second] if twin else []))
+    found = boot_of(host, "01:00.0")
+    file = tmp_path / "vfio.conf"
+    file.write_text("\n".join(found.modprobe) + "\n")
+    done = subprocess.run(
+        ["modprobe", "-C", str(file), "--showconfig"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    # It adds the kernel's own tables of aliases, and writes "-" as "_".
+    lines = set(done.stdout.splitlines())
+    wanted = {line for line in found.modprobe if not line.startswith("#")}
+    assert {line.replace(" vfio-pci ", " vfio_pci ", 1) for line in wanted} <= {
+        *lines,
+        *(line.replace(" vfio-pci ", " vfio_pci ", 1) for line in lines),
+    }
+
+
+def test_the_words_are_shown_for_every_boot_loader() -> None:
+    places = loaders(("intel_iommu=on",))
+    assert [place.commands for place in places] == [
+        ("update-grub",),
+        ("grub-mkconfig -o /boot/grub/grub.cfg",),
+        ('grubby --update-kernel=ALL --args="intel_iommu=on"',),
+        (),
+        ("proxmox-boot-tool refresh",),
+    ]
+    assert loaders(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "tables", "words"),
+    [
+        ("quiet", ("DMAR",), ("intel_iommu=on",)),
+        ("quiet intel_iommu=on", ("DMAR",), ()),
+        ("quiet intel_iommu=off", ("DMAR",), ()),
+        ("quiet", ("IVRS",), ()),
+        ("quiet", (), ()),
+    ],
+)
+def test_only_vt_d_waits_to_be_asked(
+    line: str, tables: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    host = machine(
+        kernel=Kernel(release="6.12.1", command_line=line),
+        firmware_tables=tables,
+        iommus=(),
+    )
+    assert cure(host) == words

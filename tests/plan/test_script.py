@@ -1,0 +1,201 @@
+"""The script: any shell reads it, and it touches nothing that was not planned for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from builders import SINCE_6_6, device, group, machine, only
+
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.target import find_target
+from iommu_inspect.plan.making import make_plan
+from iommu_inspect.plan.script import refusing_script, script
+
+SHELLS = [
+    words
+    for words in (["dash"], ["busybox", "sh"], ["bash", "--posix"], ["ksh"])
+    if shutil.which(words[0])
+]
+shells = pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+
+HOST = machine(
+    group(
+        device("0000:00:1c.0", "pcieport", bridge=True),
+        device("0000:01:00.0", "e1000e"),
+        device("0000:01:00.1", "snd_hda_intel", driver_override="snd_hda_intel"),
+    )
+)
+
+
+def script_for(host: Machine = HOST) -> str:
+    plan = make_plan(host, only(SINCE_6_6), (find_target(host, "01:00.0"),))
+    assert not plan.refusals
+    return script(plan, "6.12")
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    """The files of the host above: real links, but nothing acts on a write."""
+    sys = tmp_path / "sys"
+    bus = sys / "bus/pci"
+    members = sys / "kernel/iommu_groups/1/devices"
+    members.mkdir(parents=True)
+    for member in HOST.groups[0].devices:
+        folder = sys / "devices/pci0000:00" / member.address
+        folder.mkdir(parents=True)
+        (folder / "vendor").write_text("0x8086\n")
+        (folder / "device").write_text("0x1234\n")
+        (folder / "driver_override").write_text("(null)\n")
+        driver = bus / "drivers" / str(member.driver)
+        driver.mkdir(parents=True, exist_ok=True)
+        (folder / "driver").symlink_to(driver)
+        (folder / "iommu_group").symlink_to(members.parent)
+        (members / member.address).symlink_to(folder)
+        (bus / "devices").mkdir(exist_ok=True)
+        (bus / "devices" / member.address).symlink_to(folder)
+    (bus / "drivers/vfio-pci").mkdir()
+    (bus / "drivers_probe").touch()
+    return sys
+
+
+def run(
+    shell: list[str], text: str, sysfs: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*shell, "-s", *words],
+        input=text.replace("/sys/", f"{sysfs}/"),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env={"PATH": os.environ["PATH"]},
+    )
+
+
+def written(sysfs: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted((sysfs / "bus").rglob("*")) + sorted(
+        (sysfs / "devices").rglob("driver_override")
+    ):
+        if path.is_file() and not path.is_symlink():
+            found[path.name if "driver_" in path.name else str(path)] = path.read_text()
+    return found
+
+
+@shells
+def test_every_shell_can_read_it(shell: list[str]) -> None:
+    done = subprocess.run(
+        [*shell, "-n"], input=script_for(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_it_needs_nothing_that_only_bash_has() -> None:
+    text = script_for()
+    for word in ("[[", "$'", "local ", "function ", "<(", "pipefail", "declare"):
+        assert word not in text
+
+
+@shells
+def test_another_device_at_the_address_stops_it(shell: list[str], sysfs: Path) -> None:
+    before = written(sysfs)
+    (sysfs / "bus/pci/devices/0000:01:00.0/device").write_text("0x9999\n")
+    done = run(shell, script_for(), sysfs)
+    assert done.returncode == 1
+    assert "0000:01:00.0 is another device than planned for" in done.stderr
+    assert written(sysfs) == before
+
+
+@shells
+def test_another_member_of_the_group_stops_it(shell: list[str], sysfs: Path) -> None:
+    before = written(sysfs)
+    (sysfs / "kernel/iommu_groups/1/devices/0000:05:00.0").symlink_to(sysfs)
+    done = run(shell, script_for(), sysfs)
+    assert done.returncode == 1
+    assert "has other members now" in done.stderr
+    assert written(sysfs) == before
+
+
+@shells
+def test_a_device_that_is_gone_stops_it(shell: list[str], sysfs: Path) -> None:
+    (sysfs / "bus/pci/devices/0000:01:00.1").unlink()
+    done = run(shell, script_for(), sysfs)
+    assert done.returncode == 1
+    assert "0000:01:00.1 is gone" in done.stderr
+
+
+@shells
+def test_another_word_than_undo_does_nothing(shell: list[str], sysfs: Path) -> None:
+    before = written(sysfs)
+    done = run(shell, script_for(), sysfs, "und")
+    assert done.returncode == 1
+    assert written(sysfs) == before
+
+
+@shells
+def test_it_says_so_where_the_driver_does_not_bind(
+    shell: list[str], sysfs: Path
+) -> None:
+    """Files that do not act: after all was written, no driver has changed."""
+    done = run(shell, script_for(), sysfs)
+    assert done.returncode == 1
+    assert "vfio-pci does not take 0000:01:00.0: see dmesg" in done.stderr
+    probe = (sysfs / "bus/pci/drivers_probe").read_text()
+    assert probe == "0000:01:00.0\n"
+    unbound = sysfs / "bus/pci/drivers/e1000e/unbind"
+    assert unbound.read_text() == "0000:01:00.0\n"
+    override = sysfs / "bus/pci/devices/0000:01:00.1/driver_override"
+    assert override.read_text() == "vfio-pci\n"
+    bridge = sysfs / "bus/pci/devices/0000:00:1c.0/driver_override"
+    assert bridge.read_text() == "(null)\n"
+
+
+@shells
+def test_twice_is_once(shell: list[str], sysfs: Path) -> None:
+    """All on vfio-pci already: nothing is unbound or probed a second time."""
+    vfio = sysfs / "bus/pci/drivers/vfio-pci"
+    for name in ("0000:01:00.0", "0000:01:00.1"):
+        link = sysfs / "bus/pci/devices" / name / "driver"
+        link.unlink()
+        link.symlink_to(vfio)
+    done = run(shell, script_for(), sysfs)
+    assert (done.returncode, done.stderr) == (
+        0,
+        "plan: vfio-pci has 0000:01:00.0 and 0000:01:00.1\n",
+    )
+    assert (sysfs / "bus/pci/drivers_probe").read_text() == ""
+    assert not (vfio / "unbind").exists()
+
+
+@shells
+def test_the_undo_gives_back_drivers_and_overrides(
+    shell: list[str], sysfs: Path
+) -> None:
+    vfio = sysfs / "bus/pci/drivers/vfio-pci"
+    link = sysfs / "bus/pci/devices/0000:01:00.1/driver"
+    link.unlink()
+    link.symlink_to(vfio)
+    done = run(shell, script_for(), sysfs, "undo")
+    assert done.returncode == 0, done.stderr
+    assert (vfio / "unbind").read_text() == "0000:01:00.1\n"
+    bound = sysfs / "bus/pci/drivers/snd_hda_intel/bind"
+    assert bound.read_text() == "0000:01:00.1\n"
+    # The other one has its driver still: the undo of a plan that was not carried out.
+    assert not (sysfs / "bus/pci/drivers/e1000e/bind").exists()
+    overrides = [
+        (sysfs / "bus/pci/devices" / name / "driver_override").read_text()
+        for name in ("0000:01:00.0", "0000:01:00.1")
+    ]
+    assert overrides == ["\n", "snd_hda_intel\n"]
+
+
+@shells
+def test_without_a_plan_the_script_fails_and_says_why(shell: list[str]) -> None:
+    text = refusing_script(["it's a $(bridge)\n; echo x"])
+    done = subprocess.run([*shell], input=text, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "it's a $(bridge)\\x0a; echo x\n"
