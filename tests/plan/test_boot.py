@@ -69,7 +69,8 @@ def test_a_twin_of_the_hosts_is_never_taken_by_ids() -> None:
     found = boot_of(machine(group(GPU, AUDIO), twin), "01:00.0")
     assert found.method == "address"
     assert "0000:02:00.0 and 0000:02:00.1" in found.why
-    assert found.kernel_words == found.command_line == ()
+    assert found.kernel_words == ()
+    assert found.command_line == ()
     assert not any("ids=" in line for line in found.modprobe)
     install = next(x for x in found.modprobe if x.startswith("install "))
     assert "0000:01:00.1/driver_override" in install
@@ -98,7 +99,8 @@ def test_a_virtual_function_is_not_there_at_boot() -> None:
         pci=PciPlacement(header_type=0, physfn="0000:01:00.0"),
     )
     found = boot_of(machine(group(vf)), "01:10.0")
-    assert found.modprobe == found.initramfs == ()
+    assert found.modprobe == ()
+    assert found.initramfs == ()
     assert found.driverctl == ("driverctl set-override 0000:01:10.0 vfio-pci",)
     assert "sriov_numvfs" in found.notes[0]
 
