@@ -135,17 +135,31 @@ def _by_ids(moves: Sequence[Move]) -> list[str]:
 def _by_address(moves: Sequence[Move]) -> list[str]:
     """Say by address who alone may bind, just before vfio-pci is loaded.
 
-    modprobe.d(5): an ``install`` line runs in place of loading the module.
+    modprobe.d(5): an ``install`` line runs in place of loading the module. Addresses
+    move when cards do, so each is looked at first.
     """
+    overrides = "".join(_override(move) for move in moves)
     return [
-        "install vfio-pci "
-        + "".join(
-            f"echo {move.override} > "
-            f"/sys/bus/pci/devices/{move.device.address}/driver_override; "
-            for move in moves
-        )
-        + "/sbin/modprobe --ignore-install vfio-pci $CMDLINE_OPTS"
+        f"install vfio-pci {overrides}/sbin/modprobe --ignore-install vfio-pci "
+        "$CMDLINE_OPTS"
     ]
+
+
+def _override(move: Move) -> str:
+    path = f"/sys/bus/pci/devices/{move.device.address}"
+    pair = _pair(move.device)
+    write = f"echo {_kept(move)} > $d/driver_override; "
+    if pair is None:
+        return f"d={path}; {write}"
+    return (
+        f"d={path}; read v < $d/vendor && read p < $d/device && "
+        f"[ $v:$p = {pair[0]:#06x}:{pair[1]:#06x} ] && {write}"
+    )
+
+
+def _kept(move: Move) -> str:
+    """Return the override that a member has at every boot."""
+    return "none" if move.action is Action.FREE else VFIO_PCI
 
 
 def _softdeps(moves: Sequence[Move]) -> list[str]:
@@ -154,8 +168,7 @@ def _softdeps(moves: Sequence[Move]) -> list[str]:
 
 
 def _driverctl(move: Move) -> str:
-    driver = "none" if move.action is Action.FREE else VFIO_PCI
-    return driverctl_set(move.device, driver, save=True)
+    return driverctl_set(move.device, _kept(move), save=True)
 
 
 def _names(moves: Sequence[Move]) -> str:
@@ -176,7 +189,11 @@ def _initramfs() -> tuple[Place, ...]:
             "dracut (Fedora)",
             "/etc/dracut.conf.d/vfio-passthrough.conf",
             "create",
-            ('force_drivers+=" vfio-pci vfio_iommu_type1 "',),
+            (
+                'force_drivers+=" vfio-pci vfio_iommu_type1 "',
+                # Taken along by itself only in images made for one host.
+                f'install_items+=" {MODPROBE_FILE} "',
+            ),
             ("dracut --force --regenerate-all",),
         ),
         Place(

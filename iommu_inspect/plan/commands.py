@@ -68,11 +68,18 @@ def driverctl(plan: Plan) -> tuple[str, ...]:
 
 
 def driverctl_back(plan: Plan) -> tuple[str, ...]:
-    """Return what takes ``driverctl``'s overrides back; it probes again itself."""
+    """Return what takes ``driverctl``'s overrides back; it probes again itself.
+
+    It knows only "the driver that fits": nothing is returned where a device had none,
+    or one by an override, for it would come to something else.
+    """
+    moves = to_change(plan.moves)
+    if any(had(move) or not bound(move.device) for move in moves):
+        return ()
     return tuple(
         f"{_driverctl(move.device, save=False)} unset-override "
         f"{quoted(move.device.address)}"
-        for move in to_change(plan.moves)
+        for move in moves
     )
 
 

@@ -173,7 +173,9 @@ def _now(plan: Plan, style: Style) -> list[str]:
     if any(move.changes for move in plan.moves):
         blocks.append(_block("The same with driverctl:", commands.driverctl(plan)))
         blocks.append(_block("Undo (shut the guest down first):", back))
-        blocks.append(_block("Undo with driverctl:", commands.driverctl_back(plan)))
+        by_driverctl = commands.driverctl_back(plan)
+        if by_driverctl:
+            blocks.append(_block("Undo with driverctl:", by_driverctl))
     untold = [
         m.device
         for m in plan.moves

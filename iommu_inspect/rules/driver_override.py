@@ -27,7 +27,10 @@ def _is_pending(device: Device) -> bool:
     override, driver = device.driver_override, device.driver
     if override is None or isinstance(override, Missing) or isinstance(driver, Missing):
         return False
-    return driver is None or normalised(driver) != normalised(override)
+    if driver is None:
+        # "none" is how a device is kept from getting a driver: it has come about.
+        return override != "none"
+    return normalised(driver) != normalised(override)
 
 
 def _finding(device: Device) -> Finding:

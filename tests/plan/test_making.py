@@ -135,6 +135,17 @@ def test_what_had_no_driver_has_none_after_the_undo() -> None:
     assert not any(line.endswith("/bind") for line in commands.back(plan))
 
 
+def test_driverctl_goes_back_only_to_the_driver_that_fits() -> None:
+    plan = plan_for(machine(group(device("0000:01:00.0", "e1000e"))), "01:00.0")
+    assert commands.driverctl_back(plan) == (
+        "driverctl --nosave unset-override 0000:01:00.0",
+    )
+    for had in (device("0000:01:00.0"), device("0000:01:00.0", driver_override="x")):
+        plan = plan_for(machine(group(had)), "01:00.0")
+        assert plan.outcome is Outcome.PLANNED
+        assert commands.driverctl_back(plan) == ()
+
+
 def test_what_is_ready_needs_no_step() -> None:
     plan = plan_for(machine(group(device("0000:01:00.0", "vfio-pci"))), "01:00.0")
     assert plan.outcome is Outcome.PLANNED

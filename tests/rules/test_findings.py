@@ -581,3 +581,17 @@ def test_strict_makes_errors_of_warnings() -> None:
         "acs-override": E,
         "singleton-can-grow": I,
     }
+    assert {f["severity"] for f in strict["findings"]} == {E}
+
+
+def test_a_device_that_is_to_have_no_driver_and_has_none_is_as_it_should_be() -> None:
+    from builders import SINCE_6_6, device, group, machine, only
+
+    from iommu_inspect.rules import audit
+
+    def rules(driver: str | None) -> set[str]:
+        host = machine(group(device("0000:01:00.0", driver, driver_override="none")))
+        return {f.rule for f in audit(host, only(SINCE_6_6)).findings}
+
+    assert "driver-override" not in rules(None)
+    assert "driver-override" in rules("e1000e")
