@@ -10,7 +10,7 @@ from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.modules import modules_of
+from iommu_inspect.plan.modules import built_in, modules_of
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
 from iommu_inspect.rules._words import addresses
 
@@ -65,7 +65,7 @@ def boot(plan: Plan) -> Boot | None:
     if early:
         modprobe += [f"# {_names(early)} (iommu-inspect plan)"]
         modprobe += _by_ids(early) if method == "ids" else _by_address(early)
-        modprobe += _softdeps(early)
+        modprobe += _softdeps(plan.machine, early)
     if plan.unsafe:
         modprobe.append("options vfio_iommu_type1 allow_unsafe_interrupts=1")
     words = (f"vfio-pci.ids={_ids(early)}",) if early and method == "ids" else ()
@@ -162,8 +162,14 @@ def _kept(move: Move) -> str:
     return "none" if move.action is Action.FREE else VFIO_PCI
 
 
-def _softdeps(moves: Sequence[Move]) -> list[str]:
-    modules = dict.fromkeys(name for m in moves for name in modules_of(m.device))
+def _softdeps(machine: Machine, moves: Sequence[Move]) -> list[str]:
+    """Have the drivers of the host wait; names are plain, or no line is written."""
+    modules = dict.fromkeys(
+        name
+        for move in moves
+        for name in modules_of(machine, move.device)
+        if name.replace("_", "").replace("-", "").isalnum()
+    )
     return [f"softdep {module} pre: vfio-pci" for module in modules]
 
 
@@ -234,7 +240,7 @@ def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterab
             "driverctl does."
         )
     settled = [m for m in plan.moves if m.action is Action.STAY and _goes_to_vfio(m)]
-    if settled and any(not modules_of(move.device) for move in settled):
+    if settled and any(not modules_of(plan.machine, move.device) for move in settled):
         yield (
             f"{_names(settled)} is on vfio-pci already: if other settings see to that "
             "at boot, keep one of the two; which driver of the host would take it "
@@ -248,11 +254,22 @@ def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterab
         )
     early = [m for m in plan.moves if m.action is Action.BIND and m not in virtual]
     if early:
-        yield (
-            "A driver that is built into the kernel binds before any of this, and "
-            "vfio-pci built in does not read modprobe.d: driverctl then moves the "
-            "device later, when udev finds it."
+        yield _about_built_in(plan.machine)
+
+
+def _about_built_in(machine: Machine) -> str:
+    """Say what modprobe.d cannot do for code that is a part of the kernel."""
+    later = "driverctl moves the device later, when udev finds it"
+    here = built_in(machine, "vfio_pci")
+    if here:
+        return (
+            "vfio-pci is built into this kernel, and does not read modprobe.d: use the "
+            f"kernel's command line, or driverctl: {later}."
         )
+    text = f"A driver that is built into the kernel binds before any of this: {later}."
+    if here is None:
+        text += " vfio-pci built in does not read modprobe.d either."
+    return text
 
 
 def cure(machine: Machine) -> tuple[str, ...]:

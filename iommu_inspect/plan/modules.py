@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import Device
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.settings import ModuleState
 
-__all__ = ["modules_of"]
+__all__ = ["built_in", "modules_of"]
 
-# Drivers whose module has another name: /sys/bus/pci/drivers/NAME/module leads to it,
-# where there is one. "-" and "_" are the same to modprobe.
+# Drivers whose module has another name, for sources that do not tell it. "-" and "_"
+# are the same to modprobe.
 _MODULES = {
     "i801_smbus": "i2c_i801",
     "nvidia-gpu": "i2c_nvidia_gpu",
@@ -25,7 +26,7 @@ _DISPLAY = {
 _OF_VFIO = ("vfio-pci", "pci-stub")
 
 
-def modules_of(device: Device) -> tuple[str, ...]:
+def modules_of(machine: Machine, device: Device) -> tuple[str, ...]:
     """Return the modules that have to wait for vfio-pci at boot.
 
     That of the driver which is bound now, and for a display the other ones that fit.
@@ -33,9 +34,17 @@ def modules_of(device: Device) -> tuple[str, ...]:
     names: list[str] = []
     driver = device.driver
     if isinstance(driver, str) and driver not in _OF_VFIO:
-        names.append(_MODULES.get(driver, driver.replace("-", "_")))
+        told = machine.settings.module_of(driver)
+        guessed = _MODULES.get(driver, driver.replace("-", "_"))
+        names.append(guessed if isinstance(told, Missing) else told)
     base = device.base_class
     if not isinstance(base, Missing) and base >> 8 == 0x03:
         vendor = device.ids.vendor
         names += _DISPLAY.get(vendor, ()) if isinstance(vendor, int) else ()
     return tuple(dict.fromkeys(names))
+
+
+def built_in(machine: Machine, module: str) -> bool | None:
+    """Say whether a module is a part of the kernel; ``None`` if that is not told."""
+    state = machine.settings.module(module)
+    return None if isinstance(state, Missing) else state is ModuleState.BUILT_IN

@@ -17,9 +17,13 @@ from iommu_inspect.model.machine import (
     PciIds,
     PciPlacement,
 )
+from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.boot import Boot, boot, cure, loaders
 from iommu_inspect.plan.making import make_plan
+from iommu_inspect.rules._lint import lint
+from iommu_inspect.sources.command_line import parse_command_line
+from iommu_inspect.sources.modprobe import parse_modprobe
 
 GPU = replace(
     device("0000:01:00.0", "nouveau"), ids=PciIds(0x10DE, 0x1B80, class_code=0x030000)
@@ -109,6 +113,31 @@ def test_drivers_are_named_by_their_modules() -> None:
     usb = device("0000:01:00.2", "xhci_hcd")
     found = boot_of(machine(group(usb)), "01:00.2")
     assert "softdep xhci_pci pre: vfio-pci" in found.modprobe
+
+
+def test_the_module_is_the_one_that_the_source_names() -> None:
+    usb = device("0000:01:00.2", "xhci_hcd")
+    settings = Settings(
+        modules=(("vfio_pci", ModuleState.BUILT_IN),),
+        driver_modules=(("xhci_hcd", "xhci_pci_renesas"),),
+    )
+    found = boot_of(machine(group(usb), settings=settings), "01:00.2")
+    assert "softdep xhci_pci_renesas pre: vfio-pci" in found.modprobe
+    assert found.notes[-1].startswith("vfio-pci is built into this kernel")
+
+
+@pytest.mark.parametrize("twin", [False, True], ids=["ids", "address"])
+def test_our_own_linter_finds_nothing_odd_in_the_lines(twin: bool) -> None:
+    second = group(other(GPU, "0000:02:00.0", "2"), id="2")
+    host = machine(group(GPU, AUDIO), *([second] if twin else []))
+    found = boot_of(host, "01:00.0")
+    config = parse_modprobe("\n".join(found.modprobe), "vfio.conf")
+    assert lint(Settings(modprobe=config)) == ()
+    assert config.loaded_before("nouveau") == ("vfio_pci",)
+    assert bool(config.about("install", "vfio_pci")) is twin
+    assert bool(config.about("options", "vfio_pci")) is not twin
+    words = parse_command_line(" ".join(found.kernel_words))
+    assert lint(Settings(command_line=words)) == ()
 
 
 @pytest.mark.skipif(not shutil.which("modprobe"), reason="there is no modprobe here")
