@@ -581,7 +581,6 @@ def test_strict_makes_errors_of_warnings() -> None:
         "acs-override": E,
         "singleton-can-grow": I,
     }
-    assert {f["severity"] for f in strict["findings"]} == {E}
 
 
 def test_a_device_that_is_to_have_no_driver_and_has_none_is_as_it_should_be() -> None:
