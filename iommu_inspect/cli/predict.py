@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
+
+if TYPE_CHECKING:
+    from iommu_inspect.kernel.comparison import Comparison
+    from iommu_inspect.kernel.operations import Prediction
+    from iommu_inspect.kernel.semantics import Semantics
+    from iommu_inspect.model.machine import Machine
 
 __all__ = ["predict_answers"]
 
@@ -22,41 +29,110 @@ def predict_answers(
     demo: Demo = False,
     semantics: SemanticsOption = "auto",
     output: FormatOption = Format.TABLE,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="RULES,RULES...",
+            help="Show only the answers that differ between these; each as for "
+            "--semantics.",
+        ),
+    ] = None,
 ) -> None:
     """Show what the kernel would answer now to each ownership operation."""
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.cli.output import complain
     from iommu_inspect.cli.session import load, rules_of
-    from iommu_inspect.kernel.operations import predict
-    from iommu_inspect.model.target import find_target
 
+    if compare is not None and semantics != "auto":
+        raise typer.BadParameter("--compare and --semantics exclude each other")
     # Names are read only where a target may be given by a part of one.
     machine = load(source, numeric=not targets, demo=demo)
-    rules = rules_of(machine, semantics)
-    predictions = list(predict(machine, rules))
-    if targets:
-        found = [find_target(machine, text) for text in targets]
-        addresses = {t.device.address for t in found if t.device}
-        groups = {t.group.id for t in found if t.group}
-        whole = {t.group.id for t in found if t.group and not t.device}
-        predictions = [
-            p
-            for p in predictions
-            if p.group in whole
-            or p.target in addresses
-            or (p.group in groups and p.target == p.group)
-        ]
+    asked = _asked(machine, targets)
+    if compare is None:
+        _predict(machine, rules_of(machine, semantics), asked, output)
+    else:
+        _compare(machine, _compared(machine, compare), asked, output)
+    if not machine.groups_known:
+        complain("the source holds no trace of IOMMU groups: it cannot tell them")
+        raise typer.Exit(Exit.CANNOT_TELL)
+
+
+def _asked(
+    machine: Machine, targets: list[str] | None
+) -> Callable[[Prediction | Comparison], bool]:
+    """Return what says whether an answer is about what was asked for."""
+    from iommu_inspect.model.target import find_target
+
+    if not targets:
+        return lambda _: True
+    found = [find_target(machine, text) for text in targets]
+    addresses = {t.device.address for t in found if t.device}
+    groups = {t.group.id for t in found if t.group}
+    whole = {t.group.id for t in found if t.group and not t.device}
+    return lambda p: (
+        p.group in whole
+        or p.target in addresses
+        or (p.group in groups and p.target == p.group)
+    )
+
+
+def _predict(
+    machine: Machine,
+    rules: Semantics,
+    asked: Callable[[Prediction | Comparison], bool],
+    output: Format,
+) -> None:
+    from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.kernel.operations import predict
+
+    predictions = [p for p in predict(machine, rules) if asked(p)]
     if output is Format.JSON:
         from iommu_inspect.render.documents import predict_document, to_json
 
         emit(to_json(predict_document(machine, rules, predictions)))
-    else:
-        from iommu_inspect.render.predictions import predict_table
+        return
+    from iommu_inspect.render.predictions import predict_table
 
-        if predictions:
-            emit(predict_table(predictions, style()))
-        if not rules.certain:
-            complain(f"{rules.basis}; --semantics chooses a kernel")
-    if not machine.groups_known:
-        complain("the source holds no trace of IOMMU groups: it cannot tell them")
-        raise typer.Exit(Exit.CANNOT_TELL)
+    if predictions:
+        emit(predict_table(predictions, style()))
+    if not rules.certain:
+        complain(f"{rules.basis}; --semantics chooses a kernel")
+
+
+def _compared(machine: Machine, text: str) -> list[Semantics]:
+    """Return the rules that ``--compare`` names, each once, in its order.
+
+    Raises:
+        UnknownSemanticsError: one of them names neither a release nor a rule set.
+    """
+    from iommu_inspect.cli.session import rules_of
+
+    words = [word for word in dict.fromkeys(map(str.strip, text.split(","))) if word]
+    if len(words) < 2:
+        raise typer.BadParameter(
+            "--compare needs two or more, such as 5.10,6.12,proposed-single-driver"
+        )
+    return [rules_of(machine, word) for word in words]
+
+
+def _compare(
+    machine: Machine,
+    rules: list[Semantics],
+    asked: Callable[[Prediction | Comparison], bool],
+    output: Format,
+) -> None:
+    from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.kernel.comparison import compare
+    from iommu_inspect.render.comparison import comparison_document, comparison_text
+
+    comparisons = [each for each in compare(machine, rules) if asked(each)]
+    if output is Format.JSON:
+        from iommu_inspect.render.documents import to_json
+
+        emit(to_json(comparison_document(machine, rules, comparisons)))
+        return
+    emit(comparison_text(comparisons, rules, style()))
+    for each in rules:
+        if not each.certain:
+            complain(f"{each.basis}; name a kernel")

@@ -95,7 +95,7 @@ def audit_document(
                 "group": verdict.target.group and verdict.target.group.id,
                 "verdict": verdict.verdict.value,
                 "answers": [
-                    {"operation": operation, **_answer(answer)}
+                    {"operation": operation, **answer_fields(answer)}
                     for operation, answer in verdict.answers
                 ],
             }
@@ -154,14 +154,19 @@ def head(command: str, machine: Machine, semantics: Semantics) -> dict[str, Any]
     """Return what every document about a machine begins with."""
     return {
         "schema": f"iommu-inspect/{command}/1",
-        "source": {
-            "kind": machine.source.kind,
-            "kernel": _value(machine.kernel.release),
-            "name": machine.source.name,
-            "notes": list(machine.notes),
-        },
+        "source": source_fields(machine),
         "semantics": semantics.label,
         "semantics_basis": semantics.basis,
+    }
+
+
+def source_fields(machine: Machine) -> dict[str, Any]:
+    """Return what documents say about where the facts come from."""
+    return {
+        "kind": machine.source.kind,
+        "kernel": _value(machine.kernel.release),
+        "name": machine.source.name,
+        "notes": list(machine.notes),
     }
 
 
@@ -231,11 +236,12 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
         "operation": prediction.operation,
         "target": prediction.target,
         "group": prediction.group,
-        **_answer(prediction.answer),
+        **answer_fields(prediction.answer),
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def answer_fields(answer: Answer) -> dict[str, Any]:
+    """Return an answer and what it rests on."""
     return {
         "result": answer.result,
         "rule": answer.rule,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from iommu_inspect.kernel.operations import Prediction
 from iommu_inspect.render.layout import PLAIN, Style, table
 
-__all__ = ["predict_table"]
+__all__ = ["predict_table", "result_colour"]
 
 _RESULT_COLOURS = {
     "0": "green",
@@ -44,3 +44,8 @@ def predict_table(predictions: Iterable[Prediction], style: Style = PLAIN) -> st
         group, because = prediction.group, answer.because
     headers = ["GROUP", "OPERATION", "RESULT", "BECAUSE"]
     return table(headers, rows, style, paints={2: _RESULT_COLOURS})
+
+
+def result_colour(result: str) -> str:
+    """Return the colour of a result, an empty string for none."""
+    return _RESULT_COLOURS.get(result, "red" if result.startswith("-E") else "")

@@ -1,0 +1,112 @@
+"""The text and the document of ``predict --compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
+from iommu_inspect.kernel.comparison import Comparison
+from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.render.documents import answer_fields, source_fields
+from iommu_inspect.render.layout import PLAIN, Style
+from iommu_inspect.render.predictions import result_colour
+from iommu_inspect.render.text import fold
+
+__all__ = ["comparison_document", "comparison_text"]
+
+
+def comparison_text(
+    comparisons: Sequence[Comparison],
+    rules: Sequence[Semantics],
+    style: Style = PLAIN,
+) -> str:
+    """Return the answers that differ, group by group, and how many there are.
+
+    Operations of a group that have the same answers for the same reasons share them.
+    """
+    different = [c for c in comparisons if c.differs]
+    labels = [each.label for each in rules]
+    blocks = []
+    for group, found in groupby(different, key=lambda c: c.group):
+        lines = ["no group" if group is None else f"group {group}"]
+        alike: dict[tuple[str, tuple[Answer, ...]], list[str]] = {}
+        for each in found:
+            alike.setdefault((each.operation, each.answers), []).append(each.target)
+        for (operation, answers), targets in alike.items():
+            asked = "" if targets == [group] else f" {', '.join(targets)}"
+            lines.append(fold(operation + asked, style.width, "  ", "      "))
+            lines += _answers(labels, answers, style)
+        blocks.append("\n".join(lines))
+    blocks.append(fold(_sum(len(different), len(comparisons), labels), style.width))
+    blocks += [fold(text, style.width) for text in _lacking(comparisons, labels)]
+    return "\n\n".join(blocks)
+
+
+def _answers(
+    labels: Sequence[str], answers: Sequence[Answer], style: Style
+) -> list[str]:
+    """Return a line for each different answer, after the names of who gives it."""
+    by: dict[tuple[str, str], list[str]] = {}
+    for label, answer in zip(labels, answers, strict=True):
+        by.setdefault((answer.result, answer.because), []).append(label)
+    names = [", ".join(found) for found in by.values()]
+    results = [result for result, _ in by]
+    first, second = max(map(len, names)), max(map(len, results))
+    lines = []
+    for name, (result, because) in zip(names, by, strict=True):
+        start = f"    {name:<{first}}  {result:<{second}}  "
+        text = fold(because, style.width, start, " " * len(start))
+        painted = style.paint(result, result_colour(result))
+        lines.append(text.replace(start, start.replace(result, painted, 1), 1))
+    return lines
+
+
+def _sum(different: int, of: int, labels: Sequence[str]) -> str:
+    names = f"{', '.join(labels[:-1])} and {labels[-1]}"
+    if not of:
+        return "There are no IOMMU groups here to ask about."
+    if not different:
+        return f"All {of} answers are the same under {names}."
+    return f"{different} of {of} answers are not the same under {names}."
+
+
+def _lacking(comparisons: Sequence[Comparison], labels: Sequence[str]) -> Iterator[str]:
+    """Say which calls do not exist everywhere; that is no difference of a group."""
+    lacking: dict[str, dict[str, None]] = {}
+    for each in comparisons:
+        for label, answer in zip(labels, each.answers, strict=True):
+            if answer.result == NOT_APPLICABLE:
+                lacking.setdefault(each.operation, {})[label] = None
+    for operation, without in lacking.items():
+        yield f"({operation} does not exist in {', '.join(without)}.)"
+
+
+def comparison_document(
+    machine: Machine, rules: Iterable[Semantics], comparisons: Sequence[Comparison]
+) -> dict[str, Any]:
+    """Build ``iommu-inspect/comparison/1``."""
+    rules = tuple(rules)
+    return {
+        "schema": "iommu-inspect/comparison/1",
+        "source": source_fields(machine),
+        "compared": [
+            {"semantics": each.label, "semantics_basis": each.basis} for each in rules
+        ],
+        "answers": len(comparisons),
+        "differences": [
+            {
+                "operation": each.operation,
+                "target": each.target,
+                "group": each.group,
+                "answers": [
+                    {"semantics": label.label, **answer_fields(answer)}
+                    for label, answer in zip(rules, each.answers, strict=True)
+                ],
+            }
+            for each in comparisons
+            if each.differs
+        ],
+    }
