@@ -21,7 +21,7 @@ from iommu_inspect.kernel.operations import (
     attach_device,
     group_operation,
 )
-from iommu_inspect.kernel.semantics import Era, Semantics
+from iommu_inspect.kernel.semantics import ERAS, Era, Semantics
 from iommu_inspect.kernel.state import (
     Outcome,
     Taken,
@@ -35,6 +35,7 @@ from iommu_inspect.kernel.state import (
 from iommu_inspect.kernel.steps import Step
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Held, Machine
+from iommu_inspect.model.target import UnknownTargetError
 
 __all__ = ["HOST_CRASH", "Simulation", "simulate"]
 
@@ -64,7 +65,7 @@ def simulate(
     the state goes on from the newest kernel's.
 
     Raises:
-        UnknownTargetError: a step names a device or group that is not there then.
+        UnknownTargetError: a step names a device or group that was never there.
     """
     runs = [_simulate(machine, era, steps) for era in semantics.eras]
     newest = runs[-1]
@@ -89,18 +90,35 @@ def simulate(
 
 def _simulate(machine: Machine, era: Era, steps: Sequence[Step]) -> Simulation:
     outcomes: list[Outcome] = []
+    earlier: list[Machine] = []
     alive = certain = True
     for step in steps:
         if not alive:
             gone = Answer(NOT_APPLICABLE, "mixed-ownership", "the host has crashed")
             outcomes.append(Outcome(step, gone, None))
             continue
-        after, outcome = _TAKE[step.verb](machine, era, step)
+        try:
+            after, outcome = _TAKE[step.verb](machine, era, step)
+        except UnknownTargetError:
+            if not any(_names_something(state, step) for state in earlier):
+                raise
+            gone = Answer(NOT_APPLICABLE, "partial-group", "it is not there any more")
+            outcomes.append(Outcome(step, gone, None))
+            continue
+        earlier.append(machine)
         alive = outcome.answer.result != HOST_CRASH
         certain = certain and outcome.answer.result != UNKNOWN
         outcomes.append(outcome)
         machine = after
     return Simulation(tuple(outcomes), machine, alive, certain)
+
+
+def _names_something(machine: Machine, step: Step) -> bool:
+    try:
+        _TAKE[step.verb](machine, ERAS[-1], step)
+    except UnknownTargetError:
+        return False
+    return True
 
 
 def _bind(machine: Machine, era: Era, step: Step) -> Taken:

@@ -113,8 +113,10 @@ def whatif_document(
     After a crash there is no state, and so there are no groups or predictions.
     """
     from iommu_inspect.kernel.operations import predict
+    from iommu_inspect.rules import findings_around
 
     after = simulation.after
+    findings = findings_around(machine, simulation, semantics)
     alive = simulation.alive
     return {
         **head("whatif", machine, semantics),
@@ -135,6 +137,8 @@ def whatif_document(
             _prediction(prediction)
             for prediction in (predict(after, semantics) if alive else ())
         ],
+        "findings_before": [_finding(finding) for finding in findings[0]],
+        "findings_after": [_finding(finding) for finding in findings[1]],
     }
 
 

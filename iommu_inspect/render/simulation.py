@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from iommu_inspect.kernel.ownership import ownership
 from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.kernel.simulate import HOST_CRASH, Simulation
@@ -9,10 +11,12 @@ from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.machine import Group, Held, Machine
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
+from iommu_inspect.rules import Certainty, Finding, Severity, findings_around
 
 __all__ = ["simulation_text"]
 
 _RESULT_COLOURS = {"0": "green", "unknown": "yellow", HOST_CRASH: "red"}
+_COLOURS = {"error": "red", "warning": "yellow", "unknown": "yellow"}
 
 
 def simulation_text(
@@ -21,7 +25,7 @@ def simulation_text(
     semantics: Semantics,
     style: Style = PLAIN,
 ) -> str:
-    """Return a table of the steps, then one of the groups that they changed."""
+    """Return a table of the steps, then of what they changed: groups, findings."""
     rows = [
         [
             outcome.step.text,
@@ -42,7 +46,40 @@ def simulation_text(
         blocks.append(table(headers, changes, style, paints={}))
     else:
         blocks.append("No group changes hands.")
+    changed = _findings(*findings_around(before, simulation, semantics))
+    if changed:
+        headers = ["AUDIT", "GROUP", "BEFORE", "AFTER", "ABOUT"]
+        blocks.append(
+            table(headers, changed, style, paints=dict.fromkeys((2, 3), _COLOURS))
+        )
+        blocks.append(
+            fold(f"(more: iommu-inspect explain {changed[0][0]})", style.width)
+        )
     return "\n\n".join(blocks)
+
+
+def _findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[list[str]]:
+    """Return a row for each error, and each warning that comes, goes or changes."""
+    old, new = ({_about(f): f for f in found} for found in (before, after))
+    rows = []
+    for about in dict.fromkeys((*new, *old)):
+        severities = [_severity(found.get(about)) for found in (old, new)]
+        if severities[0] != severities[1] or Severity.ERROR.value in severities:
+            rule, group, devices = about
+            rows.append([rule, group or "-", *severities, ", ".join(devices) or "-"])
+    return rows
+
+
+def _about(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
+    return finding.rule, finding.group, finding.devices
+
+
+def _severity(finding: Finding | None) -> str:
+    if finding is None or finding.severity is Severity.INFO:
+        return "-"
+    if finding.certainty is Certainty.UNKNOWN:
+        return "unknown"
+    return str(finding.severity.value)
 
 
 def _changes(before: Machine, after: Machine, semantics: Semantics) -> list[list[str]]:

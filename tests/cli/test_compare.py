@@ -71,7 +71,7 @@ def test_the_text_keeps_to_the_width(columns: int) -> None:
 
 def test_auto_stands_for_the_kernel_of_the_source() -> None:
     found = comparison("--compare", "5.10, auto")
-    assert [each["semantics"] for each in found["compared"]][0] == "5.10"
+    assert found["compared"][0]["semantics"] == "5.10"
     assert found["compared"][1]["semantics"] == found["source"]["kernel"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from running import run
-from shared import KERNELS, SHARED, needs_shared
+from shared import KERNELS, SHARED, SYSFS, needs_shared
 
 DEMO = resources.files("iommu_inspect").joinpath("demo.tar.gz")
 
@@ -98,3 +98,39 @@ def test_binding_what_was_bound_later_leads_to_the_state_that_was_captured(
         }
 
     assert answers(json.loads(done.stdout)) == answers(real)
+
+
+def test_the_findings_before_and_after_are_those_of_audit() -> None:
+    found = document("unbind=03:02.0")
+
+    def errors(findings: list[dict[str, Any]]) -> list[str]:
+        return [f["rule"] for f in findings if f["severity"] == "error"]
+
+    assert errors(found["findings_before"]) == ["mixed-ownership"]
+    assert errors(found["findings_after"]) == []
+    audited = run("audit", "group:7", "--from", str(DEMO), "--format", "json")
+    assert found["findings_before"] == json.loads(audited.stdout)["findings"]
+
+
+def test_the_table_shows_findings_that_go_come_and_errors_that_stay() -> None:
+    gone = run("whatif", "unbind=03:02.0", "--from", str(DEMO)).stdout
+    assert "mixed-ownership  7      error   -" in gone
+    tree = SYSFS / "host-lives-here"
+    stays = run("whatif", "unbind=00:01.0", "--from", str(tree)).stdout
+    assert "host-loss        1      error   error" in stays
+
+
+def test_a_host_that_crashed_has_no_findings_left() -> None:
+    steps = ("unbind=03:02.0", "claim=7", "bind=03:02.0,e1000")
+    found = document(*steps, "--semantics", "5.10")
+    assert found["findings_before"]
+    assert found["findings_after"] == []
+
+
+def test_steps_before_one_on_what_is_gone_keep_their_rows() -> None:
+    found = document("unplug=03:02.0", "unbind=03:02.0")
+    assert [s["result"] for s in found["steps"]] == ["0", "n/a"]
+    assert found["steps"][1]["because"] == "it is not there any more"
+    done = run("whatif", "unplug=03:02.0", "unbind=09:09.1", "--from", str(DEMO))
+    assert done.returncode == 2
+    assert not done.stdout
