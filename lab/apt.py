@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,8 +173,13 @@ def run(
     seconds: float,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
+    answers: Collection[int] = (0,),
 ) -> str:
-    """Run ``command`` and return its output; any failure is a LabError."""
+    """Run ``command`` and return its output.
+
+    Raises:
+        LabError: it cannot be run, takes too long, or its status is not in ``answers``.
+    """
     words = list(command)
     try:
         done = subprocess.run(
@@ -192,7 +197,7 @@ def run(
         raise Unavailable(f"{words[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
         raise LabError(f"gave up after {seconds:g} s: {' '.join(words)}") from error
-    if done.returncode:
+    if done.returncode not in answers:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
         raise LabError(f"failed ({done.returncode}): {' '.join(words)}\n{tail}")
     return done.stdout
