@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import enum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
 
-__all__ = ["audit_targets"]
+if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
+    from iommu_inspect.model.expectation import Expectation
+    from iommu_inspect.rules import Ignore
+
+__all__ = ["For", "audit_targets"]
+
+
+class For(enum.StrEnum):
+    """The purposes, as `rules.Purpose` has them."""
+
+    VFIO = "vfio"
+    DPDK = "dpdk"
+    ATTACH = "attach"
+    ONE_PER_GROUP = "one-per-group"
 
 
 def audit_targets(
@@ -23,11 +37,51 @@ def audit_targets(
     source: From = None,
     demo: Demo = False,
     semantics: SemanticsOption = "auto",
+    purpose: Annotated[
+        For,
+        typer.Option(
+            "--for",
+            help="What they are wanted for: a virtual machine or the like, DPDK, a "
+            "driver that calls iommu_attach_device(), a manager that takes one device "
+            "per group.",
+        ),
+    ] = For.VFIO,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="FILE",
+            help="Lines of 'address vendor:device'; another device there is an error.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="RULE",
+            help="Do not show what this rule finds; count it. May be repeated.",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="TOML with [[ignore]] tables: rule, reason, and devices if only some.",
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Make errors of warnings.")
     ] = False,
     notes: Annotated[
         bool, typer.Option("--notes", help="Show the notes (severity info) too.")
+    ] = False,
+    summary: Annotated[
+        bool,
+        typer.Option(
+            "--summary",
+            help="Show for each group of the host what is to be done first.",
+        ),
     ] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -39,12 +93,23 @@ def audit_targets(
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_target
-    from iommu_inspect.rules import audit
+    from iommu_inspect.rules import Purpose, audit
 
+    if summary and targets:
+        raise typer.BadParameter("--summary is about the whole host, without targets")
+    ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
     machine = load(source, demo=demo)
     rules = rules_of(machine, semantics)
     found = tuple(find_target(machine, text) for text in dict.fromkeys(targets or ()))
-    result = audit(machine, rules, found, strict=strict)
+    result = audit(
+        machine,
+        rules,
+        found,
+        purpose=Purpose(purpose.value),
+        strict=strict,
+        ignores=ignores,
+        expectations=expectations,
+    )
     if output is Format.JSON:
         from iommu_inspect.render.documents import audit_document, to_json
 
@@ -52,5 +117,25 @@ def audit_targets(
     else:
         from iommu_inspect.render.verdict import audit_text
 
-        emit(audit_text(result, style(), notes=notes))
+        emit(audit_text(result, style(), notes=notes, summary=summary))
     raise typer.Exit(of_verdict(result.verdict))
+
+
+def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
+    """Return what is ignored; a reason in the file is better than none given."""
+    from iommu_inspect.rules import ignore_rule, parse_ignores
+    from iommu_inspect.sources.tree import read_option
+
+    written: tuple[Ignore, ...] = ()
+    if config is not None:
+        written = parse_ignores(read_option(config, "--config"), config)
+    return (*written, *map(ignore_rule, names))
+
+
+def _expectations(file: str | None) -> tuple[Expectation, ...]:
+    from iommu_inspect.model.expectation import parse_expectations
+    from iommu_inspect.sources.tree import read_option
+
+    if file is None:
+        return ()
+    return parse_expectations(read_option(file, "--expect"), file)

@@ -84,6 +84,7 @@ def main() -> None:
     from iommu_inspect.kernel.steps import BadStepError
     from iommu_inspect.model.target import UnknownTargetError
     from iommu_inspect.model.text import printable
+    from iommu_inspect.model.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
 
     try:
@@ -92,6 +93,9 @@ def main() -> None:
         complain(printable(str(error)))
         sys.exit(Exit.SOURCE)
     except (BadStepError, UnknownTargetError, UnknownSemanticsError) as error:
+        complain(printable(str(error)))
+        sys.exit(Exit.USAGE)
+    except BadRequestError as error:
         complain(printable(str(error)))
         sys.exit(Exit.USAGE)
     except Exception as error:

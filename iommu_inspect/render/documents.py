@@ -102,6 +102,21 @@ def audit_document(
             for verdict in result.targets
         ],
         "findings": [_finding(finding) for finding in result.findings],
+        "purpose": result.purpose.value,
+        "ignored": [
+            {**_finding(ignored.finding), "reason": ignored.by.reason}
+            for ignored in result.ignored
+        ],
+        "summary": [
+            {
+                "group": prospect.group,
+                "devices": [device.address for device in prospect.devices],
+                "possible": prospect.possible.value,
+                "steps": list(prospect.steps),
+                "because": prospect.because,
+            }
+            for prospect in result.summary
+        ],
     }
 
 
@@ -264,6 +279,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "remedy": finding.remedy,
         "step": finding.step,
+        "final": finding.final,
         "references": list(finding.references),
     }
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from iommu_inspect.kernel.answers import OK
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style
+from iommu_inspect.render.prospects import prospects_table, prospects_text
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules import (
     Audit,
     Certainty,
     Finding,
+    Ignored,
+    Purpose,
     Severity,
     TargetVerdict,
     Verdict,
@@ -27,6 +30,13 @@ _VERDICT_COLOURS = {
     Verdict.BLOCKED: "red",
     Verdict.UNKNOWN: "yellow",
 }
+# What follows "can", "cannot" and "could".
+_PHRASES = {
+    Purpose.VFIO: "be handed to user space",
+    Purpose.DPDK: "be used by DPDK",
+    Purpose.ATTACH: "be attached by iommu_attach_device()",
+    Purpose.ONE_PER_GROUP: "be handed out one by one",
+}
 _MOST_NAMES = 3
 # The one thing that an opener finds out and a reader of sysfs cannot.
 _SUPPOSED = (
@@ -34,15 +44,34 @@ _SUPPOSED = (
 )
 
 
-def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> str:
-    """Return the whole text; notes (severity info) are counted unless asked for."""
+def audit_text(
+    result: Audit,
+    style: Style = PLAIN,
+    *,
+    notes: bool = False,
+    summary: bool = False,
+) -> str:
+    """Return the whole text.
+
+    Notes (severity info) are counted unless asked for, and so is what is ignored; the
+    ``summary`` of a whole host is a line for each answer, or a table.
+    """
     blocks = [_target_lines(result, style)] if result.targets else []
     shown = [f for f in result.findings if notes or f.severity is not Severity.INFO]
     blocks += [_finding_block(finding, style) for finding in shown]
-    hidden = len(result.findings) - len(shown)
+    if notes:
+        blocks += [_ignored_block(ignored, style) for ignored in result.ignored]
+    blocks.append(
+        prospects_table(result.summary, style)
+        if summary
+        else prospects_text(result.summary, _PHRASES[result.purpose], style)
+    )
     last = []
+    hidden = len(result.findings) - len(shown)
     if hidden:
         last.append(f"({hidden} note{'s' if hidden > 1 else ''} more: --notes)")
+    if result.ignored:
+        last.append(fold(_ignored_line(result, notes=notes), style.width))
     if shown:
         more = f"(more about it: iommu-inspect explain {shown[0].rule})"
         last.append(fold(more, style.width))
@@ -50,7 +79,26 @@ def audit_text(result: Audit, style: Style = PLAIN, *, notes: bool = False) -> s
         last.append(fold(_SUPPOSED, style.width))
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
-    return "\n\n".join(blocks)
+    return "\n\n".join(filter(None, blocks))
+
+
+def _ignored_line(result: Audit, *, notes: bool) -> str:
+    rules = dict.fromkeys(ignored.finding.rule for ignored in result.ignored)
+    count = _counted(len(result.ignored), "finding")
+    hint = "" if notes else "; the reasons: --notes"
+    return f"({count} ignored: {', '.join(rules)}{hint})"
+
+
+def _ignored_block(ignored: Ignored, style: Style) -> str:
+    finding = ignored.finding
+    about = f"group {finding.group}" if finding.group is not None else ""
+    head = f"ignored {finding.severity.value}: {finding.rule}"
+    lines = [
+        "  ".join(filter(None, (head, printable(about)))),
+        fold(finding.message, style.width, "  "),
+        fold(f"Ignored: {ignored.by.reason}", style.width, "  "),
+    ]
+    return "\n".join(lines)
 
 
 def _target_lines(result: Audit, style: Style) -> str:
@@ -91,15 +139,14 @@ def _sentence(result: Audit) -> str:
     if not result.targets:
         return _host_sentence(result)
     names = _names([_name(v) for v in result.targets if v.verdict is result.verdict])
+    phrase = _PHRASES[result.purpose]
     if result.verdict is Verdict.READY:
         warnings = sum(f.severity is Severity.WARNING for f in result.findings)
         mind = f", but mind the {_counted(warnings, 'warning')}" if warnings else ""
-        return f"{names} can be handed to user space now{mind}."
+        return f"{names} can {phrase} now{mind}."
     if result.verdict is Verdict.UNKNOWN:
-        return (
-            f"Whether {names} can be handed to user space cannot be told{_why(result)}."
-        )
-    return f"{names} cannot be handed to user space{_why(result)}."
+        return f"Whether {names} can {phrase} cannot be told{_why(result)}."
+    return f"{names} cannot {phrase}{_why(result)}."
 
 
 def _host_sentence(result: Audit) -> str:
@@ -114,6 +161,8 @@ def _host_sentence(result: Audit) -> str:
         f.severity is Severity.ERROR and f.certainty is not Certainty.UNKNOWN
         for f in result.findings
     )
+    if not count:  # no rule says it, or it is ignored; the kernel refuses all the same
+        return f"The kernel refuses groups that are on vfio already{_why(result)}."
     return f"{count} thing{'s are' if count > 1 else ' is'} wrong{_why(result)}."
 
 
@@ -124,11 +173,11 @@ def _counted(count: int, noun: str) -> str:
 def _why(result: Audit) -> str:
     """Name what stands in the way: the first errors, or the kernel's own reason."""
     wanted = result.verdict is Verdict.UNKNOWN
-    errors = [
-        f
-        for f in result.findings
-        if f.severity is Severity.ERROR and (f.certainty is Certainty.UNKNOWN) is wanted
-    ]
+    # What is ignored stands in a target's way all the same; and in the kernel's.
+    ignored = [ignored.finding for ignored in result.ignored]
+    errors = [f for f in result.findings if _is_error(f, unknown=wanted)]
+    if result.targets or not errors:
+        errors += [f for f in ignored if _is_error(f, unknown=wanted)]
     steps = list(dict.fromkeys(f.step or f"see {f.rule}" for f in errors))
     if steps:
         return f": {_joined(steps)}"
@@ -137,6 +186,11 @@ def _why(result: Audit) -> str:
             if answer.result not in (OK, "viable"):
                 return f": {answer.because}"
     return ""
+
+
+def _is_error(finding: Finding, *, unknown: bool) -> bool:
+    is_unknown = finding.certainty is Certainty.UNKNOWN
+    return finding.severity is Severity.ERROR and is_unknown is unknown
 
 
 def _name(verdict: TargetVerdict) -> str:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from iommu_inspect.rules._audit import Audit, TargetVerdict, Verdict, audit
+from iommu_inspect.rules._audit import Audit, TargetVerdict, audit
 from iommu_inspect.rules._changes import findings_around
+from iommu_inspect.rules._ignoring import (
+    Ignore,
+    Ignored,
+    ignore_rule,
+    parse_ignores,
+)
 from iommu_inspect.rules._pages import page
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules._summary import Possible, Prospect
+from iommu_inspect.rules._verdict import Verdict
+from iommu_inspect.rules.base import (
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
 from iommu_inspect.rules.registry import RULES, find_rule
 
 __all__ = [
@@ -14,6 +29,11 @@ __all__ = [
     "Case",
     "Certainty",
     "Finding",
+    "Ignore",
+    "Ignored",
+    "Possible",
+    "Prospect",
+    "Purpose",
     "Rule",
     "Severity",
     "TargetVerdict",
@@ -21,5 +41,7 @@ __all__ = [
     "audit",
     "find_rule",
     "findings_around",
+    "ignore_rule",
     "page",
+    "parse_ignores",
 ]

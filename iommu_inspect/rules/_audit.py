@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
-from iommu_inspect.kernel.operations import (
-    GET_STATUS,
-    SET_CONTAINER,
-    SET_IOMMU,
-    group_operation,
-)
-from iommu_inspect.kernel.ownership import Role
 from iommu_inspect.kernel.semantics import Semantics
 from iommu_inspect.model.address import natural_key
+from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.rules.base import Case, Certainty, Finding, Severity
+from iommu_inspect.rules._ignoring import Ignore, Ignored, set_aside
+from iommu_inspect.rules._kernel_side import Answers, answers, of_host, of_target
+from iommu_inspect.rules._summary import Prospect, summary
+from iommu_inspect.rules._verdict import Verdict, of_findings, worst
+from iommu_inspect.rules.base import Case, Finding, Purpose, Severity
 from iommu_inspect.rules.registry import RULES
 
-__all__ = ["Audit", "TargetVerdict", "Verdict", "audit"]
+__all__ = ["Audit", "TargetVerdict", "audit"]
 
 _BY_SEVERITY = list(Severity)
-_OPERATIONS = (GET_STATUS, SET_CONTAINER, SET_IOMMU)
-
-
-class Verdict(enum.Enum):
-    """Whether what was asked for can be handed to user space now."""
-
-    READY = "ready"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +28,24 @@ class TargetVerdict:
 
     target: Target
     verdict: Verdict
-    answers: tuple[tuple[str, Answer], ...]
+    answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
     """What an audit found; ``verdict`` is the worst of the targets' verdicts.
 
-    Without targets it speaks of the whole host: blocked if something is wrong.
+    Without targets it speaks of the whole host: blocked if something is wrong; then
+    ``summary`` says of each group how far it is from being handed over. ``ignored``
+    holds what else would be among the findings.
     """
 
     verdict: Verdict
     targets: tuple[TargetVerdict, ...]
     findings: tuple[Finding, ...]
+    purpose: Purpose = Purpose.VFIO
+    ignored: tuple[Ignored, ...] = ()
+    summary: tuple[Prospect, ...] = ()
 
 
 def audit(
@@ -61,24 +53,38 @@ def audit(
     semantics: Semantics,
     targets: tuple[Target, ...] = (),
     *,
+    purpose: Purpose = Purpose.VFIO,
     strict: bool = False,
+    ignores: tuple[Ignore, ...] = (),
+    expectations: tuple[Expectation, ...] = (),
 ) -> Audit:
     """Judge the targets, or the whole host, under the rules of some kernel.
 
     ``strict`` makes errors of warnings. A target is ready only if the kernel would
     answer yes to every step and no rule has an error: the two must agree, and
     where one of them cannot tell, the verdict is unknown.
+
+    ``ignores`` take findings away. That clears the verdict of a whole host and what
+    ``strict`` adds; it never makes a target ready: an error stands in its way whether
+    or not somebody wants to read of it.
     """
-    case = Case(machine, semantics, targets)
-    findings = [finding for rule in RULES for finding in rule.run(case)]
-    if strict:
-        findings = [_strictly(finding) for finding in findings]
-    findings.sort(key=_order)
-    verdicts = tuple(_judge(case, target, findings) for target in targets)
-    overall = _worst(v.verdict for v in verdicts)
+    case = Case(machine, semantics, targets, purpose, expectations)
+    found = sorted((f for rule in RULES for f in rule.run(case)), key=_order)
+    kept, ignored = set_aside(found, ignores, machine)
+    findings = sorted(map(_strictly, kept), key=_order) if strict else kept
+    counted = [*findings, *(ignoring.finding for ignoring in ignored)]
+    verdicts = tuple(_judge(case, target, counted) for target in targets)
+    overall = worst(verdict.verdict for verdict in verdicts)
     if not targets:
-        overall = _worst((_of(findings), _of_host(case)))
-    return Audit(overall, verdicts, tuple(findings))
+        overall = worst((of_findings(findings), of_host(case)))
+    return Audit(
+        verdict=overall,
+        targets=verdicts,
+        findings=tuple(findings),
+        purpose=purpose,
+        ignored=tuple(ignored),
+        summary=() if targets else summary(case, ignores, strict=strict),
+    )
 
 
 def _strictly(finding: Finding) -> Finding:
@@ -93,38 +99,10 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 
 def _judge(case: Case, target: Target, findings: Iterable[Finding]) -> TargetVerdict:
-    answers = _answers(case, target)
-    by_kernel = _worst(_of_answer(answer) for _, answer in answers)
-    by_rules = _of(f for f in findings if _concerns(f, target))
-    return TargetVerdict(target, _worst((by_kernel, by_rules)), answers)
-
-
-def _of_host(case: Case) -> Verdict:
-    """Ask the kernel about every group that something of is on vfio already."""
-    return _worst(
-        _of_answer(group_operation(case.machine, group, operation, case.semantics))
-        for group in case.groups
-        if case.having(group, Role.VFIO)
-        for operation in _OPERATIONS
-    )
-
-
-def _answers(case: Case, target: Target) -> tuple[tuple[str, Answer], ...]:
-    if target.group is None:
-        return ()
-    return tuple(
-        (
-            operation,
-            group_operation(case.machine, target.group, operation, case.semantics),
-        )
-        for operation in _OPERATIONS
-    )
-
-
-def _of_answer(answer: Answer) -> Verdict:
-    if answer.result in (OK, "viable"):
-        return Verdict.READY
-    return Verdict.UNKNOWN if answer.result == UNKNOWN else Verdict.BLOCKED
+    found = answers(case, target)
+    by_kernel = of_target(case, target, found)
+    by_rules = of_findings(f for f in findings if _concerns(f, target))
+    return TargetVerdict(target, worst((by_kernel, by_rules)), found)
 
 
 def _concerns(finding: Finding, target: Target) -> bool:
@@ -140,18 +118,3 @@ def _concerns(finding: Finding, target: Target) -> bool:
 
 def _is_about(finding: Finding, device: Device) -> bool:
     return finding.devices[0] == device.address
-
-
-def _of(findings: Iterable[Finding]) -> Verdict:
-    errors = [f for f in findings if f.severity is Severity.ERROR]
-    if any(error.certainty is not Certainty.UNKNOWN for error in errors):
-        return Verdict.BLOCKED
-    return Verdict.UNKNOWN if errors else Verdict.READY
-
-
-def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    seen = set(verdicts)
-    for verdict in (Verdict.BLOCKED, Verdict.UNKNOWN):
-        if verdict in seen:
-            return verdict
-    return Verdict.READY

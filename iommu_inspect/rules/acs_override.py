@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    EVERY_PURPOSE,
+    Case,
+    Certainty,
+    Finding,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -59,4 +66,5 @@ RULE = Rule(
     id=ID,
     summary="the kernel command line changes what isolates",
     check_machine=_check,
+    purposes=EVERY_PURPOSE,
 )

@@ -11,7 +11,14 @@ from iommu_inspect.kernel.operations import attach_device
 from iommu_inspect.kernel.semantics import PROPOSED, named
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    EVERY_PURPOSE,
+    Case,
+    Certainty,
+    Finding,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -82,4 +89,5 @@ RULE = Rule(
     id=ID,
     summary="a driver that calls iommu_attach_device(), which needs a group of one",
     check_group=_check,
+    purposes=EVERY_PURPOSE,
 )

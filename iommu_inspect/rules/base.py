@@ -5,13 +5,44 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.kernel.ownership import Role, role
 from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.uio import is_bifurcated, is_on_uio
+from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.target import Target
 
-__all__ = ["Case", "Certainty", "Finding", "Rule", "Severity"]
+__all__ = [
+    "EVERY_PURPOSE",
+    "USER_SPACE",
+    "Case",
+    "Certainty",
+    "Finding",
+    "Purpose",
+    "Rule",
+    "Severity",
+]
+
+
+class Purpose(enum.Enum):
+    """What the devices are wanted for; it decides what counts as wrong.
+
+    ``DPDK``: programs that take a network card or an NVMe drive by VFIO, by VFIO's
+    no-IOMMU mode, or by UIO. ``ATTACH``: a driver in the kernel that calls
+    ``iommu_attach_device()``. ``ONE_PER_GROUP``: VFIO, through a manager that takes
+    for granted that a device is alone in its group.
+    """
+
+    VFIO = "vfio"
+    DPDK = "dpdk"
+    ATTACH = "attach"
+    ONE_PER_GROUP = "one-per-group"
+
+
+EVERY_PURPOSE = frozenset(Purpose)
+USER_SPACE = frozenset({Purpose.VFIO, Purpose.DPDK, Purpose.ONE_PER_GROUP})
 
 
 class Severity(enum.Enum):
@@ -42,6 +73,8 @@ class Finding:
     ``devices`` begins with the one it is about; ``message`` is one sentence or two,
     ``remedy`` a line of prose, then commands on lines of their own; ``step`` says in a
     few words, as an order, what an error asks for first. All are plain text.
+    ``final`` marks an error that no step on this machine as it is takes away: the
+    device stays with the host.
     """
 
     rule: str
@@ -53,20 +86,24 @@ class Finding:
     remedy: str
     references: tuple[str, ...] = ()
     step: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
     """What is judged: a machine, the rules of its kernel, and what was asked for.
 
-    Without targets the whole host is judged.
+    Without targets the whole host is judged. ``expectations`` are the devices that
+    somebody expects at certain addresses.
     """
 
     machine: Machine
     semantics: Semantics
     targets: tuple[Target, ...] = ()
+    purpose: Purpose = Purpose.VFIO
+    expectations: tuple[Expectation, ...] = ()
 
-    @property
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The groups to look at, in the machine's order."""
         if not self.targets:
@@ -74,7 +111,7 @@ class Case:
         wanted = {target.group.id for target in self.targets if target.group}
         return tuple(group for group in self.machine.groups if group.id in wanted)
 
-    @property
+    @cached_property
     def target_devices(self) -> tuple[Device, ...]:
         """The devices asked for one by one; those of ``group:N`` are not."""
         return tuple(t.device for t in self.targets if t.device is not None)
@@ -85,7 +122,12 @@ class Case:
 
     def is_target(self, device: Device) -> bool:
         """Say whether this very device was asked for."""
-        return any(device is target for target in self.target_devices)
+        return id(device) in self._target_ids
+
+    @cached_property
+    def _target_ids(self) -> frozenset[int]:
+        """Identities: two devices of different buses can have the same name."""
+        return frozenset(id(device) for device in self.target_devices)
 
     def role(self, device: Device) -> Role:
         """Classify a device; unknown where the possible kernels differ."""
@@ -98,7 +140,23 @@ class Case:
 
     def handed_over(self, group: Group) -> bool:
         """Say whether the group matters now: asked for, or a member on vfio."""
-        return bool(self.targets) or bool(self.having(group, Role.VFIO))
+        if self.having(group, Role.VFIO):
+            return True
+        if self.purpose is not Purpose.DPDK:
+            return bool(self.targets)
+        return any(t.group is group and not self.without_vfio(t) for t in self.targets)
+
+    def without_vfio(self, target: Target) -> bool:
+        """Say whether the target is used by other means than VFIO.
+
+        That is DPDK's way with devices on a driver of UIO, or on one that it works
+        through. Of a whole group every device that has a driver has to be so.
+        """
+        if self.purpose is not Purpose.DPDK:
+            return False
+        bound = [d for d in target.devices if d.driver is not None]
+        mine = [d for d in bound if d.is_bridge is not True or d is target.device]
+        return bool(mine) and all(is_on_uio(d) or is_bifurcated(d) for d in mine)
 
     @property
     def may_crash(self) -> bool:
@@ -110,7 +168,8 @@ class Case:
 class Rule:
     """A rule: its id (the stem of its page) and the narrowest hook that it needs.
 
-    ``check_device`` sees only the devices that were asked for.
+    ``check_device`` sees only the devices that were asked for. For other purposes
+    than ``purposes`` the rule has nothing to say.
     """
 
     id: str
@@ -118,9 +177,12 @@ class Rule:
     check_machine: Callable[[Case], Iterable[Finding]] | None = None
     check_group: Callable[[Case, Group], Iterable[Finding]] | None = None
     check_device: Callable[[Case, Device], Iterable[Finding]] | None = None
+    purposes: frozenset[Purpose] = USER_SPACE
 
     def run(self, case: Case) -> Iterable[Finding]:
         """Yield the rule's findings: the host's, the groups', the devices'."""
+        if case.purpose not in self.purposes:
+            return
         if self.check_machine is not None:
             yield from self.check_machine(case)
         if self.check_group is not None:

@@ -43,6 +43,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         ),
         references=(str(REQUIRE_DIRECT),),
         step=f"leave {addresses(group.devices)} to the host",
+        final=refused,
     )
 
 

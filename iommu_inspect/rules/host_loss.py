@@ -89,6 +89,7 @@ def _error(scope: Scope, device: Device, uses: list[HostUse]) -> Finding:
         ),
         remedy=_remedy(scope, device, uses),
         step=leave_to_the_host(device),
+        final=True,
     )
 
 

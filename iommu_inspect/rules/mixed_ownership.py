@@ -21,7 +21,14 @@ from iommu_inspect.rules._words import (
     shown,
     unbind,
 )
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -92,6 +99,11 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
         )
     else:
         message += "VFIO_GROUP_SET_CONTAINER returns -EPERM."
+    if case.purpose is Purpose.DPDK:
+        message += (
+            ' DPDK says "VFIO group is not viable! Not all devices in IOMMU group '
+            'bound to VFIO or unbound".'
+        )
     # No commands to copy for a device that the host lives on.
     stays = is_fatal(case.machine, device)
     return Finding(
@@ -106,6 +118,7 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
         step=leave_to_the_host(device)
         if stays
         else f"take {shown(device.address)} off its driver",
+        final=stays,
     )
 
 

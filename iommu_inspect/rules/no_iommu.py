@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.kernel.ownership import has_vfio_driver
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.rules._words import quoted, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    EVERY_PURPOSE,
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -20,9 +29,12 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         return
     certainty, message, remedy = _missing_layer(machine)
     unknown = certainty is Certainty.UNKNOWN
+    unsafe = case.purpose is Purpose.DPDK and not unknown
+    if unsafe:
+        message = f"{message} {_DPDK}"
     yield Finding(
         rule=ID,
-        severity=Severity.ERROR,
+        severity=Severity.WARNING if unsafe else Severity.ERROR,
         certainty=certainty,
         group=None,
         devices=(),
@@ -39,22 +51,37 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     if isinstance(device.group, Missing):
         yield _untold_group(device)
         return
+    # A vfio driver binds to a device without a group only in no-IOMMU mode, and then
+    # makes one up; without it there is nothing to open.
+    unsafe = case.purpose is Purpose.DPDK and has_vfio_driver(device) is False
     yield Finding(
         rule=ID,
-        severity=Severity.ERROR,
+        severity=Severity.WARNING if unsafe else Severity.ERROR,
         certainty=Certainty.KERNEL,
         group=None,
         devices=(device.address,),
         message=(
             f"{device.address} has no IOMMU group although other devices of this host "
-            "have one: no IOMMU unit covers it, and VFIO cannot take it."
+            "have one: no IOMMU unit covers it, and "
+            f"{_DPDK_DEVICE if unsafe else 'VFIO cannot take it.'}"
         ),
         remedy=(
             "Use a device that an IOMMU covers; what covers what is in the firmware's "
             "tables (DMAR, IVRS, IORT) or the device tree's iommu-map."
         ),
         step="choose a device that an IOMMU covers",
+        final=not unsafe,
     )
+
+
+_DPDK = (
+    "DPDK can do without, through vfio's no-IOMMU mode or uio_pci_generic: the device, "
+    "and whoever programs it, then reaches all memory."
+)
+_DPDK_DEVICE = (
+    "DPDK can have it only through vfio's no-IOMMU mode or uio_pci_generic: it then "
+    "reaches all memory."
+)
 
 
 def _untold_group(device: Device) -> Finding:
@@ -148,4 +175,5 @@ RULE = Rule(
     summary="no IOMMU covers the host or the device",
     check_machine=_check_machine,
     check_device=_check_device,
+    purposes=EVERY_PURPOSE,
 )

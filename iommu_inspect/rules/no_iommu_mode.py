@@ -6,15 +6,26 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
 ID = "no-iommu-mode"
 
 
-def _check_group(_case: Case, group: Group) -> Iterator[Finding]:
+def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     if group.is_noiommu is not True:
+        return
+    allowed = case.machine.vfio.enable_unsafe_noiommu_mode is True
+    if case.purpose is Purpose.DPDK and allowed:
+        yield _for_dpdk(group)
         return
     yield Finding(
         rule=ID,
@@ -32,6 +43,26 @@ def _check_group(_case: Case, group: Group) -> Iterator[Finding]:
             "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
         ),
         step="turn the IOMMU on",
+    )
+
+
+def _for_dpdk(group: Group) -> Finding:
+    """DPDK has a use for the mode; what it gives up has to be said all the same."""
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING,
+        certainty=Certainty.KERNEL,
+        group=group.id,
+        devices=tuple(device.address for device in group.devices),
+        message=(
+            f"Group {group.id} ({addresses(group.devices)}) is one of vfio's no-IOMMU "
+            "groups. DPDK can use it, with CAP_SYS_RAWIO; nothing isolates the device, "
+            "and whoever programs it can read and write all memory."
+        ),
+        remedy=(
+            "Nothing to do where the program is trusted with the whole machine; else "
+            "turn the IOMMU on."
+        ),
     )
 
 

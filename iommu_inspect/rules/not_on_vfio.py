@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.host_losses import is_fatal
 from iommu_inspect.kernel.ownership import Role, has_vfio_driver
+from iommu_inspect.kernel.uio import is_bifurcated, is_on_uio
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import (
@@ -13,9 +14,17 @@ from iommu_inspect.rules._words import (
     bound_to,
     leave_to_the_host,
     move_to_vfio,
+    quoted,
     shown,
 )
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE", "caution"]
 
@@ -26,6 +35,9 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     """For ``group:N``: at least one member has to be on vfio."""
     asked = any(t.device is None and t.group is group for t in case.targets)
     if not asked or case.having(group, Role.VFIO):
+        return
+    if any(t.group is group and case.without_vfio(t) for t in case.targets):
+        yield from (_bifurcated(d) for d in group.devices if is_bifurcated(d))
         return
     if case.having(group, Role.UNKNOWN):  # mixed-ownership says what is not known
         return
@@ -79,14 +91,24 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     bound = has_vfio_driver(device)
     group = case.machine.group_of(device)
-    if bound or group is None:
-        return  # no-iommu speaks of devices without a group
+    if bound:
+        return
+    if case.purpose is Purpose.DPDK and device.driver is not None:
+        if is_bifurcated(device):
+            yield _bifurcated(device)
+            return
+        if is_on_uio(device):
+            return  # uio-driver says what that comes to
     if bound is None:
         return  # mixed-ownership says that the driver is not known
+    if group is None:
+        if case.purpose is Purpose.DPDK and not isinstance(device.group, Missing):
+            yield _without_iommu(device)
+        return  # no-iommu speaks of devices without a group
     if device.is_bridge is True or device.base_class in _CHIPSET:
         kind = "bridge" if device.is_bridge is True else "part of the chipset"
         message = f"{shown(device.address)} is a {kind}: it stays with the host."
-        to_move = []
+        to_move: list[Device] = []
     else:
         message = (
             f"{shown(device.address)} is {bound_to(device)}; only a device on a vfio "
@@ -104,6 +126,47 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         message=message,
         remedy="See host-loss first." if stays else _bind(to_move),
         step=leave_to_the_host(device) if stays else _step(to_move),
+        final=stays or not to_move,
+    )
+
+
+def _bifurcated(device: Device) -> Finding:
+    """DPDK's own driver works through the kernel's; unbinding would break it."""
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.UNKNOWN,
+        group=device.group if isinstance(device.group, str) else None,
+        devices=(device.address,),
+        message=(
+            f"{shown(device.address)} is {bound_to(device)}, through which DPDK works: "
+            "it needs no VFIO, and is to stay on this driver. Whether DPDK can use it "
+            "depends on libraries (rdma-core) that are not looked at."
+        ),
+        remedy="Leave it on its driver, and try:\ndpdk-testpmd",
+        step=f"leave {shown(device.address)} on its driver and try DPDK itself",
+    )
+
+
+def _without_iommu(device: Device) -> Finding:
+    """Without a group there is nothing for VFIO but what it makes up."""
+    return Finding(
+        rule=ID,
+        severity=Severity.ERROR,
+        certainty=Certainty.KERNEL,
+        group=None,
+        devices=(device.address,),
+        message=(
+            f"{shown(device.address)} is {bound_to(device)}; DPDK needs it on "
+            "uio_pci_generic, or on vfio-pci in no-IOMMU mode, since no IOMMU covers "
+            f"it.{caution(device)}"
+        ),
+        remedy=(
+            "Bind it, if the host can do without it; DPDK has a program for that:\n"
+            "modprobe uio_pci_generic\n"
+            f"dpdk-devbind.py --bind=uio_pci_generic {quoted(device.address)}"
+        ),
+        step=f"bind {shown(device.address)} to uio_pci_generic",
     )
 
 

@@ -10,7 +10,14 @@ from iommu_inspect.kernel.operations import attach_device
 from iommu_inspect.kernel.semantics import PROPOSED, named
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    EVERY_PURPOSE,
+    Case,
+    Certainty,
+    Finding,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -57,4 +64,5 @@ RULE = Rule(
     id=ID,
     summary="what the never merged single-driver rule would change",
     check_group=_check,
+    purposes=EVERY_PURPOSE,
 )

@@ -12,6 +12,7 @@ from iommu_inspect.rules import (
     direct_mapping,
     dma_alias_quirk,
     driver_override,
+    expectation,
     host_loss,
     ids_take_others,
     ids_without_effect,
@@ -30,6 +31,7 @@ from iommu_inspect.rules import (
     singleton_assumption,
     singleton_can_grow,
     sriov_mix,
+    uio_driver,
     vfio_access,
 )
 from iommu_inspect.rules.base import Rule
@@ -37,12 +39,14 @@ from iommu_inspect.rules.base import Rule
 __all__ = ["RULES", "find_rule"]
 
 RULES: tuple[Rule, ...] = (
+    expectation.RULE,
     no_iommu.RULE,
     no_iommu_mode.RULE,
     host_loss.RULE,
     mixed_ownership.RULE,
     bridge_driver.RULE,
     not_on_vfio.RULE,
+    uio_driver.RULE,
     direct_mapping.RULE,
     interrupt_remapping.RULE,
     boot_display.RULE,

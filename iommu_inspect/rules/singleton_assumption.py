@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses, listed
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    EVERY_PURPOSE,
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -19,6 +27,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         return
     asked = case.targets_in(group)
     subject = asked[0] if asked else _first_endpoint(group)
+    severity, certainty = _severity(case, group, subject)
     singleton_check = any(era.singleton_check for era in case.semantics.eras)
     message = f"Group {group.id} has {len(group.devices)} devices: {subject.address}"
     message += f" shares it with {_sharers(group, subject)}. "
@@ -29,8 +38,8 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     message += "anagers that take one device per group refuse it."
     yield Finding(
         rule=ID,
-        severity=_severity(case, group, subject),
-        certainty=Certainty.KERNEL,
+        severity=severity,
+        certainty=certainty,
         group=group.id,
         devices=(
             subject.address,
@@ -39,11 +48,40 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         message=message,
         remedy=_remedy(group, subject),
         references=(str(SINGLETON),),
+        step="choose a device that is alone in its group",
+        final=True,
     )
 
 
-def _severity(case: Case, group: Group, subject: Device) -> Severity:
-    """A card with its functions and its port is what people hand over all the time."""
+def _severity(case: Case, group: Group, subject: Device) -> tuple[Severity, Certainty]:
+    """A card with its functions and its port is what people hand over all the time.
+
+    To a manager that takes one device a group, or to iommu_attach_device(), it is an
+    error all the same; managers leave the bridges out, the kernel does not.
+    """
+    if case.purpose is Purpose.ATTACH:
+        return _if_attached(case)
+    if case.purpose is Purpose.ONE_PER_GROUP and case.handed_over(group):
+        endpoints = [d.is_bridge for d in group.devices if d.is_bridge is not True]
+        if sum(is_bridge is False for is_bridge in endpoints) > 1:
+            return Severity.ERROR, Certainty.KERNEL
+        if len(endpoints) > 1:
+            return Severity.ERROR, Certainty.UNKNOWN
+    return _if_vfio(case, group, subject), Certainty.KERNEL
+
+
+def _if_attached(case: Case) -> tuple[Severity, Certainty]:
+    """The kernel's own answer decides, in each era that may apply."""
+    checks = {
+        era.singleton_check and not era.single_driver for era in case.semantics.eras
+    }
+    if not case.targets or checks == {False}:
+        return Severity.INFO, Certainty.KERNEL
+    certain = checks == {True}
+    return Severity.ERROR, Certainty.KERNEL if certain else Certainty.UNKNOWN
+
+
+def _if_vfio(case: Case, group: Group, subject: Device) -> Severity:
     others = [d for d in group.devices if d is not subject and d.is_bridge is not True]
     strangers = [d for d in others if not _same_card(subject, d)]
     matters = strangers and case.handed_over(group)
@@ -103,4 +141,5 @@ RULE = Rule(
     id=ID,
     summary="a group has more than one device",
     check_group=_check,
+    purposes=EVERY_PURPOSE,
 )

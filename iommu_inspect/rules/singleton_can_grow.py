@@ -10,7 +10,14 @@ from iommu_inspect.kernel.grouping import Grouping
 from iommu_inspect.kernel.growth import CanGrow, Growth, growth
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import listed, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import (
+    EVERY_PURPOSE,
+    Case,
+    Certainty,
+    Finding,
+    Rule,
+    Severity,
+)
 
 __all__ = ["RULE"]
 
@@ -101,4 +108,5 @@ RULE = Rule(
     id=ID,
     summary="a group of one that a new device would join",
     check_machine=_check,
+    purposes=EVERY_PURPOSE,
 )

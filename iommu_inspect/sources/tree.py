@@ -28,6 +28,7 @@ from typing import BinaryIO, cast
 
 from iommu_inspect.model.fact import Fact, Missing, map_fact
 from iommu_inspect.model.machine import NodeAccess
+from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.sources.errors import SourceError
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "open_live",
     "open_path",
     "open_source",
+    "read_option",
 ]
 
 MAX_FILE = 64 << 10
@@ -49,6 +51,8 @@ MAX_LARGE = 8 << 20
 """The same for `Tree.large_data`."""
 MAX_TEXT = 16 << 20
 """Bytes of a text such as that of ``lspci``."""
+MAX_OPTION = 1 << 20
+"""The same for `read_option`, which refuses what is longer."""
 MAX_LINKS = 40
 """Links on the way to one file, as in the kernel."""
 MAX_STEPS = 1024
@@ -633,6 +637,27 @@ def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
         limit = MAX_TEXT >> 20
         raise SourceError(f"cannot read {label}: a text of more than {limit} MiB")
     return Text(b"".join(parts).decode("utf-8", "replace"), label)
+
+
+def read_option(path: str, option: str) -> str:
+    """Return the text of a file that a person wrote and named with ``option``.
+
+    It may be a pipe, as shells make of ``<(command)``.
+
+    Raises:
+        BadRequestError: it cannot be read, is too long, or is no UTF-8.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_OPTION + 1)
+        if len(content) > MAX_OPTION:
+            raise ValueError(f"it is longer than {MAX_OPTION >> 20} MiB")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        reason = "it is no UTF-8 text"
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+    raise BadRequestError(f"cannot read {_printable(path)} of {option}: {reason}")
 
 
 def _printable(text: str) -> str:

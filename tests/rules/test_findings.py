@@ -12,6 +12,11 @@ from shared import SYSFS
 SHPCHP, HALF, LAYERS = "bridge-shpchp", "half-a-group", "no-iommu"
 HOST = "host-lives-here"
 FACTS = "device-facts"
+DPDK = "dpdk-drivers"
+
+
+def expecting(file: str) -> tuple[str, str]:
+    return ("--expect", str(SYSFS.parent / "expect" / file))
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,84 @@ CASES = [
     Expected("not-on-vfio", HALF, (), ()),  # nobody asked
     Expected("not-on-vfio", "variant-by-vfio-dev", ("00:05.0",), ()),
     Expected("not-on-vfio", "platform-members", ("0001:01:00.0",), ()),  # no group
+    Expected("not-on-vfio", HALF, ("00:01.1", "--for", "attach"), ()),
+    Expected(
+        "not-on-vfio",
+        DPDK,
+        ("00:05.0", "--for", "dpdk"),
+        ((E, U, "5", "0000:00:05.0"),),  # mlx5_core
+    ),
+    Expected("not-on-vfio", DPDK, ("00:05.0",), ((E, K, "5", "0000:00:05.0"),)),
+    Expected(
+        "not-on-vfio",
+        DPDK,
+        ("00:07.0", "--for", "dpdk"),
+        ((E, K, "7", "0000:00:07.0"),),  # i40e
+    ),
+    Expected("not-on-vfio", DPDK, ("00:02.0", "--for", "dpdk"), ()),  # uio-driver's
+    Expected(
+        "not-on-vfio",
+        DPDK,
+        ("group:5", "--for", "vfio"),
+        ((E, K, "5", "0000:00:05.0"),),
+    ),
+    # uio-driver
+    Expected(
+        "uio-driver",
+        DPDK,
+        ("00:02.0", "--for", "dpdk"),
+        ((W, D, "2", "0000:00:02.0"),),  # not translated
+    ),
+    Expected(
+        "uio-driver",
+        DPDK,
+        ("group:3", "--for", "dpdk"),
+        ((E, D, "3", "0000:00:03.0"),),  # translated
+    ),
+    Expected(
+        "uio-driver",
+        DPDK,
+        ("00:04.0", "--for", "dpdk"),
+        ((E, U, "4", "0000:00:04.0"),),  # the type was not captured
+    ),
+    Expected(
+        "uio-driver",
+        DPDK,
+        ("00:08.0", "--for", "dpdk"),
+        ((W, D, "", "0000:00:08.0"),),  # no group
+    ),
+    Expected("uio-driver", DPDK, ("00:03.0",), ()),  # another purpose
+    Expected("uio-driver", DPDK, ("00:06.0", "--for", "dpdk"), ()),  # vfio-pci
+    Expected("uio-driver", DPDK, ("--for", "dpdk"), ()),  # nobody asked
+    # expectation
+    Expected(
+        "expectation",
+        DPDK,
+        expecting("moved.txt"),
+        (
+            (E, K, "", "0000:00:09.0", "0000:00:05.0"),  # nothing is there
+            (E, K, "5", "0000:00:05.0", "0000:00:07.0"),
+        ),
+    ),
+    Expected(
+        "expectation",
+        DPDK,
+        ("00:05.0", *expecting("moved.txt")),
+        (
+            (E, K, "5", "0000:00:05.0", "0000:00:07.0"),
+            (E, K, "5", "0000:00:05.0", "0000:00:09.0"),  # it came from there
+        ),
+    ),
+    Expected("expectation", DPDK, ("00:06.0", *expecting("moved.txt")), ()),
+    Expected("expectation", DPDK, ("00:07.0", *expecting("moved.txt")), ()),
+    Expected("expectation", DPDK, expecting("in-place.txt"), ()),
+    Expected(
+        "expectation",
+        DPDK,
+        expecting("untold.txt"),
+        ((E, U, "4", "0000:00:04.0", "0000:00:06.0", "0000:00:07.0"),),
+    ),
+    Expected("expectation", DPDK, (), ()),
     # direct-mapping
     Expected("direct-mapping", "firmware-mappings", (), ((E, K, "4", "0000:00:01.0"),)),
     Expected("direct-mapping", "firmware-mappings", ("00:1d.0",), ()),  # relaxable
@@ -252,6 +335,42 @@ CASES = [
         ((I, K, "14", "0000:00:1f.0", "0000:00:1f.3"),),
     ),
     Expected("singleton-assumption", "acs-override", ("00:19.0",), ()),
+    Expected(
+        "singleton-assumption",
+        HALF,
+        ("00:01.0", "--for", "attach"),
+        ((E, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+    ),
+    Expected(
+        "singleton-assumption",
+        HALF,
+        ("00:01.0", "--for", "attach", "--semantics", "proposed-single-driver"),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+    ),
+    Expected(
+        "singleton-assumption",
+        HALF,
+        ("00:01.0", "--for", "attach", "--semantics", "4.0"),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+    ),
+    Expected(
+        "singleton-assumption",
+        HALF,
+        ("00:01.0", "--for", "one-per-group"),
+        ((E, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+    ),
+    Expected(
+        "singleton-assumption",
+        SHPCHP,
+        ("05:01.0", "--for", "one-per-group"),
+        ((I, K, "9", "0000:05:01.0", "0000:00:1e.0"),),  # a bridge does not count
+    ),
+    Expected(
+        "singleton-assumption",
+        SHPCHP,
+        ("05:01.0", "--for", "attach"),
+        ((E, K, "9", "0000:05:01.0", "0000:00:1e.0"),),  # to the kernel it does
+    ),
     # singleton-can-grow
     Expected(
         "singleton-can-grow",
@@ -398,7 +517,18 @@ CASES = [
         ((E, K, "", "0001:01:00.0"),),
     ),
     Expected("no-iommu", "platform-members", ("axi:gpu",), ()),
+    Expected(
+        "no-iommu", DPDK, ("00:08.0", "--for", "dpdk"), ((W, K, "", "0000:00:08.0"),)
+    ),
+    Expected("no-iommu", DPDK, ("00:08.0",), ((E, K, "", "0000:00:08.0"),)),
+    Expected("no-iommu", "no-iommu-guest", ("--for", "dpdk"), ((W, D, ""),)),
     # no-iommu-mode
+    Expected(
+        "no-iommu-mode",
+        "no-iommu-mode",
+        ("00:19.0", "--for", "dpdk"),
+        ((W, K, ""), (W, K, "0", "0000:00:19.0")),
+    ),
     Expected(
         "no-iommu-mode", "no-iommu-mode", (), ((E, K, "0", "0000:00:19.0"), (W, K, ""))
     ),

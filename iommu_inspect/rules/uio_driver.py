@@ -1,0 +1,81 @@
+"""A device that DPDK has by UIO: no isolation, and no DMA where an IOMMU translates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iommu_inspect.kernel.uio import is_on_uio, reaches_memory
+from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.rules._words import bound_to, move_to_vfio, shown
+from iommu_inspect.rules.base import (
+    Case,
+    Certainty,
+    Finding,
+    Purpose,
+    Rule,
+    Severity,
+)
+
+__all__ = ["RULE"]
+
+ID = "uio-driver"
+
+
+def _check(case: Case) -> Iterator[Finding]:
+    for target in case.targets:
+        for device in target.devices if case.without_vfio(target) else ():
+            if is_on_uio(device):
+                yield _finding(case, device)
+
+
+def _finding(case: Case, device: Device) -> Finding:
+    reaches = reaches_memory(case.machine, device)
+    group = case.machine.group_of(device)
+    certainty = Certainty.DERIVED if reaches is not None else Certainty.UNKNOWN
+    return Finding(
+        rule=ID,
+        severity=Severity.WARNING if reaches else Severity.ERROR,
+        certainty=certainty,
+        group=group.id if group else None,
+        devices=(device.address,),
+        message=f"{shown(device.address)} is {bound_to(device)}{_told(reaches, group)}",
+        remedy=_remedy(device, group, reaches=reaches),
+        step=f"bind {shown(device.address)} to vfio-pci"
+        if reaches is False
+        else f"find out whether an IOMMU translates for {shown(device.address)}",
+    )
+
+
+def _told(reaches: bool | None, group: Group | None) -> str:
+    if reaches:
+        return (
+            ": nothing isolates it, and whoever programs it can read and write all "
+            "memory."
+        )
+    if reaches is None or group is None:
+        return (
+            ". Whether an IOMMU translates for it cannot be told; if one does, DMA to "
+            "the addresses that DPDK gives the device fails."
+        )
+    kind = shown(value_or(group.type, "unknown"))
+    return (
+        f", and the IOMMU translates for group {group.id} (its type is {kind}): the "
+        "physical addresses that DPDK gives the device mean nothing there, and its DMA "
+        "fails."
+    )
+
+
+def _remedy(device: Device, group: Group | None, *, reaches: bool | None) -> str:
+    if group is None:
+        return "Nothing to do where the program is trusted with the whole machine."
+    other = "" if reaches else " (or boot with iommu=pt, which does not)"
+    return f"Use VFIO, which isolates the device{other}:\n{move_to_vfio(device)}"
+
+
+RULE = Rule(
+    id=ID,
+    summary="DPDK has a device by UIO, without isolation",
+    check_machine=_check,
+    purposes=frozenset({Purpose.DPDK}),
+)
