@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check lab lab-quick lab-random clean
+.PHONY: demo test check lab lab-quick lab-random clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -19,6 +19,11 @@ check: $(DEV_STAMP)  ## lint, types, imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs/rules.md: $(DEV_STAMP) FORCE  ## the index of the rules, from the registry
+	$(BIN)/python -m lab.rule_index > $@.new && mv $@.new $@
+
+FORCE:
 
 # The lab boots real kernels under QEMU; it skips, and says so, where it cannot.
 LAB := $(BIN)/python -m lab
