@@ -92,8 +92,9 @@ def perhaps_untold(
 def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
     given = [device for device in devices if device.is_bridge is not True]
     functions = {name for device in given for name in device.pci.virtfns}
-    every = given + [d for d in machine.devices if d.is_pci and d.address in functions]
-    return frozenset(d.path for d in every if not isinstance(d.path, Missing))
+    if functions:
+        given += [d for d in machine.devices if d.is_pci and d.address in functions]
+    return frozenset(d.path for d in given if not isinstance(d.path, Missing))
 
 
 def _is_in(path: str, taken: frozenset[str]) -> bool:

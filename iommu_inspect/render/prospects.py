@@ -32,7 +32,8 @@ def prospects_text(prospects: Iterable[Prospect], phrase: str, style: Style) -> 
     ]
     if not lines:
         return ""
-    return "\n".join([f"What could {phrase} (more about it: --summary):", *lines])
+    title = fold(f"What could {phrase} (more about it: --summary):", style.width)
+    return "\n".join([title, *lines])
 
 
 def _some(names: Sequence[str]) -> str:

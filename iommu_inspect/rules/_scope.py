@@ -35,9 +35,8 @@ def host_keeps(device: Device) -> bool:
 def asked_for(case: Case, device: Device) -> bool:
     """Say whether a device was asked for, by itself or with its group."""
     group = case.machine.group_of(device)
-    return case.is_target(device) or any(
-        target.device is None and target.group is group is not None
-        for target in case.targets
+    return case.is_target(device) or (
+        group is not None and group.id in case.whole_groups
     )
 
 

@@ -17,6 +17,7 @@ from iommu_inspect.rules.registry import RULES
 
 __all__ = ["Possible", "Prospect", "summary"]
 
+_RANKS = {rule.id: rank for rank, rule in enumerate(RULES)}
 # Host and ISA bridges, IOMMUs and event collectors: parts of the chipset that nobody
 # hands over, though their headers are not those of bridges.
 _CHIPSET = (0x0600, 0x0601, 0x0806, 0x0807)
@@ -49,21 +50,35 @@ class Prospect:
 def summary(
     case: Case, ignores: tuple[Ignore, ...], *, strict: bool
 ) -> tuple[Prospect, ...]:
-    """Judge every group as if it were asked for, in the machine's order.
+    """Judge every group as if it alone were asked for, in the machine's order.
 
-    All are asked for in one go, so that a rule looks at the host once; what a rule
-    says of one group must not depend on the others. Ignored errors count, as they do
-    for a target.
+    Most rules are asked about all of them in one go, so that they look at the host
+    once; those that are ``joint`` about one group at a time. Ignored errors count, as
+    they do for a target.
     """
     targets = tuple(_targets(case.machine))
-    asked = replace(case, targets=targets)
-    found = [finding for rule in RULES for finding in rule.run(asked)]
-    counting = [f for f in found if f.severity is Severity.ERROR]
-    if strict:
-        kept, _ = set_aside(found, ignores, case.machine)
-        counting += [f for f in kept if f.severity is Severity.WARNING]
-    errors = _Errors(counting)
-    return tuple(_prospect(asked, target, errors.of(target)) for target in targets)
+
+    def errors(targets: tuple[Target, ...], *, joint: bool) -> _Errors:
+        asked = replace(case, targets=targets)
+        found = [f for r in RULES if r.joint is joint for f in r.run(asked)]
+        counted = [f for f in found if f.severity is Severity.ERROR]
+        if strict:
+            kept, _ = set_aside(found, ignores, case.machine)
+            counted += [f for f in kept if f.severity is Severity.WARNING]
+        return _Errors(counted)
+
+    of_all = errors(targets, joint=False)
+    prospects = []
+    for target in targets:
+        own = errors((target,), joint=True)
+        found = sorted(of_all.of(target) + own.of(target), key=_rank)
+        asked = replace(case, targets=(target,))
+        prospects.append(_prospect(asked, target, found))
+    return tuple(prospects)
+
+
+def _rank(finding: Finding) -> int:
+    return _RANKS[finding.rule]
 
 
 def _targets(machine: Machine) -> Iterable[Target]:

@@ -116,6 +116,11 @@ class Case:
         """The devices asked for one by one; those of ``group:N`` are not."""
         return tuple(t.device for t in self.targets if t.device is not None)
 
+    @cached_property
+    def whole_groups(self) -> frozenset[str]:
+        """The ids of the groups asked for as ``group:N``."""
+        return frozenset(t.group.id for t in self.targets if not t.device and t.group)
+
     def targets_in(self, group: Group) -> tuple[Device, ...]:
         """Return the members of a group that were asked for one by one."""
         return tuple(d for d in group.devices if self.is_target(d))
@@ -169,7 +174,8 @@ class Rule:
     """A rule: its id (the stem of its page) and the narrowest hook that it needs.
 
     ``check_device`` sees only the devices that were asked for. For other purposes
-    than ``purposes`` the rule has nothing to say.
+    than ``purposes`` the rule has nothing to say. What a ``joint`` rule says of one
+    target can depend on what else is asked for.
     """
 
     id: str
@@ -178,6 +184,7 @@ class Rule:
     check_group: Callable[[Case, Group], Iterable[Finding]] | None = None
     check_device: Callable[[Case, Device], Iterable[Finding]] | None = None
     purposes: frozenset[Purpose] = USER_SPACE
+    joint: bool = False
 
     def run(self, case: Case) -> Iterable[Finding]:
         """Yield the rule's findings: the host's, the groups', the devices'."""

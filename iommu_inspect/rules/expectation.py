@@ -130,4 +130,5 @@ RULE = Rule(
     summary="another device, or none, is where --expect has one",
     check_machine=_check,
     purposes=EVERY_PURPOSE,
+    joint=True,
 )

@@ -254,4 +254,5 @@ RULE = Rule(
     id=ID,
     summary="the host would lose a file system, swap or network that it lives on",
     check_machine=_check,
+    joint=True,
 )

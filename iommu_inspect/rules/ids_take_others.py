@@ -152,4 +152,5 @@ RULE = Rule(
     id=ID,
     summary="vfio-pci.ids also names a device that was not asked for",
     check_machine=_check,
+    joint=True,
 )

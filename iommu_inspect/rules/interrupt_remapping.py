@@ -98,4 +98,5 @@ RULE = Rule(
     id=ID,
     summary="interrupts are not remapped, or VFIO is told not to mind",
     check_machine=_check,
+    joint=True,
 )

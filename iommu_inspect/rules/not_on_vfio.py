@@ -221,4 +221,5 @@ RULE = Rule(
     check_machine=_check_machine,
     check_group=_check_group,
     check_device=_check_device,
+    joint=True,
 )

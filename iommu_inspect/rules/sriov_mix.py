@@ -23,8 +23,11 @@ _TOKEN_SOURCE = "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_validate_vf_token() 
 
 
 def _check(case: Case) -> Iterator[Finding]:
+    physical = [device for device in case.machine.devices if device.pci.virtfns]
+    if not physical:
+        return
     by_address = {device.address: device for device in case.machine.devices}
-    for pf in case.machine.devices:
+    for pf in physical:
         vfs = _virtual_functions(case.machine, by_address, pf)
         if vfs:
             yield from _judge(case, pf, vfs)
@@ -169,4 +172,5 @@ RULE = Rule(
     id=ID,
     summary="a physical function and its virtual ones have different owners",
     check_machine=_check,
+    joint=True,
 )

@@ -85,4 +85,5 @@ RULE = Rule(
     summary="an ordinary user cannot open the group or lock a guest's memory",
     check_machine=_check_machine,
     check_group=_check_group,
+    joint=True,
 )

@@ -108,15 +108,21 @@ def trees() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("purpose", [p.value for p in Purpose])
+@pytest.mark.parametrize("strict", [(), ("--strict",)], ids=["", "strict"])
 @pytest.mark.parametrize("tree", list(trees()))
 def test_the_summary_says_what_an_audit_of_each_group_says(
-    tree: str, purpose: str
+    tree: str, purpose: str, strict: tuple[str, ...]
 ) -> None:
-    """All are asked for at once there; none may profit or suffer from another."""
-    words = ("--for", purpose, "--from", SYSFS / tree)
+    """Most rules are asked for all of them at once; none may profit from another."""
+    words = ("--for", purpose, *strict, "--from", str(SYSFS / tree))
     for entry in document("audit", *words)["summary"]:
         target = f"group:{entry['group']}" if entry["group"] else entry["devices"][0]
-        verdict = document("audit", target, *words)["verdict"]
+        alone = document("audit", target, *words)
+        verdict = alone["verdict"]
+        steps = [f["step"] for f in alone["findings"] if f["severity"] == "error"]
+        assert set(entry["steps"]) <= {step or "" for step in steps} | {
+            f"see {f['rule']}" for f in alone["findings"]
+        }
         assert (verdict == "ready") is (entry["possible"] == "now"), entry
         if entry["possible"] in ("after", "never"):
             assert verdict == "blocked", entry
