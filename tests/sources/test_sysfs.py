@@ -241,6 +241,17 @@ TRUTH: dict[str, tuple[Groups, Members]] = {
         },
         {},
     ),
+    "dpdk-drivers": (
+        {
+            "2": {"0000:00:02.0": "uio_pci_generic"},
+            "3": {"0000:00:03.0": "uio_pci_generic"},
+            "4": {"0000:00:04.0": "igb_uio"},
+            "5": {"0000:00:05.0": "mlx5_core"},
+            "6": {"0000:00:06.0": "vfio-pci"},
+            "7": {"0000:00:07.0": "i40e"},
+        },
+        {"0000:00:08.0": "uio_pci_generic"},
+    ),
     "firmware-mappings": (
         {"4": {"0000:00:01.0": "vfio-pci"}, "5": {"0000:00:1d.0": "vfio-pci"}},
         {},
