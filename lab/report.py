@@ -45,6 +45,12 @@ _GROUPS = (
         re.compile(r"whatif"),
     ),
     (
+        "Growth",
+        "Devices were plugged in below ports, and virtual functions made: the group "
+        "that each newcomer joined against the one that growth had said.",
+        re.compile(r"growth"),
+    ),
+    (
         "Without root",
         "What is read as an ordinary user must give what is read as root.",
         re.compile(r".*"),
@@ -113,6 +119,8 @@ def render(boots: Sequence[Boot], command: str) -> str:
         if operations:
             table = _operation_table(records, operations, kernels)
             parts += [f"## {title}\n", f"{about}\n", table]
+            if title == "Growth":
+                parts.append(_grown(ordered))
     parts += _wrong(records)
     parts += _unknown(records)
     parts += _steps(ordered)
@@ -176,6 +184,16 @@ def _operation_table(
         for name in operations
     ]
     return _table(("", *kernels), rows)
+
+
+def _grown(boots: Iterable[Boot]) -> str:
+    """Say on how many machines devices came, by kernel."""
+    machines: dict[str, set[tuple[str, int | None]]] = defaultdict(set)
+    for boot in boots:
+        if any(record.operation == "growth" for record in boot.records):
+            machines[boot.kernel].add((boot.machine, boot.seed))
+    counted = ", ".join(f"{len(found)} on {name}" for name, found in machines.items())
+    return f"Machines on which one came: {counted}.\n"
 
 
 def _cell(counts: Counter[str]) -> str:

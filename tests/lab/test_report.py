@@ -64,6 +64,13 @@ def test_seeds_and_steps() -> None:
     assert "| `claim` | 4 | -EPERM (4) |" in page
 
 
+def test_growth_says_on_how_many_machines_of_each_kernel_a_device_came() -> None:
+    came = record("right", operation="growth")
+    boots = [boot(came, came, seed=1), boot(came, seed=2), boot(record("right"))]
+    page = render([*boots, boot(came, kernel="5.10")], "x")
+    assert "Machines on which one came: 1 on 5.10, 2 on 6.12." in page
+
+
 def test_page_does_not_depend_on_the_order() -> None:
     boots = [boot(record("right"), kernel=k) for k in ("7.3", "5.10", "6.12")]
     assert render(boots, "x") == render(boots[::-1], "x")
