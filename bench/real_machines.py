@@ -18,7 +18,7 @@ from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.sources.capture import read_source
-from iommu_inspect.sources.tree import open_source
+from iommu_inspect.sources.opening import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

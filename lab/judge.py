@@ -11,8 +11,8 @@ from iommu_inspect.kernel.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps import parse_step
 from iommu_inspect.model.machine import Device, Held, Machine
 from iommu_inspect.model.target import UnknownTargetError
+from iommu_inspect.sources.opening import open_path
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import open_path
 from lab.compare import Comparison, compare_simulation, compare_state, compare_user
 from lab.evidence import Evidence, State
 from lab.growth import compare_growth

@@ -13,8 +13,9 @@ from iommu_inspect.kernel.semantics import Semantics, applicable, named
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
 from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.opening import Text, open_live, open_path, open_source
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Text, Tree, open_live, open_path, open_source
+from iommu_inspect.sources.tree import Tree
 
 __all__ = ["load", "rules_of"]
 

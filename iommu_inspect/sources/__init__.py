@@ -1,1 +1,4 @@
-"""Where facts come from; only ``tree.py`` touches the filesystem."""
+"""Where facts come from.
+
+Only ``directory.py``, ``bounded.py`` and ``opening.py`` touch the filesystem.
+"""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.opening import Text
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Text, Tree
+from iommu_inspect.sources.tree import Tree
 
 __all__ = ["read_source"]
 

@@ -14,8 +14,8 @@ from running import call
 from shared import FIXTURES, KERNELS, SHARED, SYSFS, needs_shared
 
 from iommu_inspect.kernel.recompute import recompute
+from iommu_inspect.sources.opening import open_path
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import open_path
 
 DEMO = str(resources.files("iommu_inspect").joinpath("demo.tar.gz"))
 

@@ -14,8 +14,8 @@ from iommu_inspect.kernel.sharing import Pair, pair, sharing
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, Group, Machine, PciPlacement
 from iommu_inspect.model.target import find_target
+from iommu_inspect.sources.opening import open_path
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import open_path
 
 
 def booted(name: str) -> Machine:

@@ -12,8 +12,8 @@ from iommu_inspect.kernel.recompute import recompute
 from iommu_inspect.kernel.sharing import Sharing, sharing
 from iommu_inspect.model.machine import Acs, Device, Group, Machine
 from iommu_inspect.model.target import find_target
+from iommu_inspect.sources.opening import open_path
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import open_path
 
 ALL = 0x1D
 

@@ -27,8 +27,8 @@ from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan import commands
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.moves import Action
+from iommu_inspect.sources.opening import open_path
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import open_path
 
 NEW = only(SINCE_6_6)
 

@@ -21,7 +21,7 @@ from iommu_inspect.model.machine import (
 from iommu_inspect.model.target import find_target
 from iommu_inspect.rules import audit
 from iommu_inspect.rules.base import Finding
-from iommu_inspect.sources.tree import DirTree
+from iommu_inspect.sources.directory import DirTree
 
 PORT = "sys/devices/pci0000:00/0000:00:01.0"
 

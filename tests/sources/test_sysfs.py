@@ -26,8 +26,10 @@ from iommu_inspect.model.machine import Device, InterruptRemapping, Machine, Pci
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.rules import audit
+from iommu_inspect.sources.directory import DirTree
+from iommu_inspect.sources.opening import open_path
 from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import DirTree, Kind, open_path
+from iommu_inspect.sources.tree import Kind
 
 Members = dict[str, str | None]
 Groups = dict[str, Members]
