@@ -17,6 +17,7 @@ from lab.campaign import (
     declared,
     evidence_root,
     find_kernels,
+    plans_root,
     random_pairs,
 )
 from lab.errors import LabError, Unavailable
@@ -29,6 +30,10 @@ from lab.kernels import KERNELS, find_kernel
 from lab.live import run_live
 from lab.machines import MACHINES, find_machine
 from lab.needs import images, is_ci
+from lab.plan_cases import CASES, PLAN_KERNELS, QEMU_KERNELS, QUICK_CASE
+from lab.plan_report import render_plans
+from lab.plan_trial import load_trials, problems
+from lab.plans import PlanJob, run_plans
 from lab.report import boot_of, render
 from lab.run import Job, run_all
 
@@ -98,6 +103,18 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--machines", default="reference", metavar="A,B|all")
     _run_options(part, _ALL)
     part.set_defaults(run=_live)
+
+    part = commands.add_parser("plans", help="carry plans out in the guest, undo them")
+    part.add_argument("--only", default="all", metavar="MACHINE,...|all")
+    part.add_argument(
+        "--qemu",
+        default=",".join(QEMU_KERNELS),
+        metavar="A,B|none",
+        help="kernels on which QEMU is started in the guest too",
+    )
+    part.add_argument("--out", type=Path, default=Path("docs/plans-lab.md"))
+    _run_options(part, ",".join(PLAN_KERNELS))
+    part.set_defaults(run=_plans)
 
     part = commands.add_parser("judge", help="compare again, without booting")
     part.add_argument("evidence", nargs="*", type=Path)
@@ -176,7 +193,10 @@ def _quick(options: argparse.Namespace) -> int:
     pairs += random_pairs(QUICK_SEEDS, kernels)
     status = _go(options, pairs)
     live = declared(QUICK_MACHINES[0], kernels[-1:])
-    return _compare_live(live) or status
+    plan = declared(QUICK_CASE, kernels[-1:])
+    root = (options.evidence or evidence_root()) / "plans-quick"
+    tried = _carry_out(plan, root, (), options.jobs)
+    return _compare_live(live) or tried or status
 
 
 def _go(options: argparse.Namespace, pairs: Sequence[Pair]) -> int:
@@ -229,6 +249,48 @@ def _compare_live(pairs: Sequence[Pair]) -> int:
                 say(f"DIFFERENT {name}: {difference}")
     say(f"{compared} documents made live: {different} differ from the captures'")
     return 1 if different else 0
+
+
+def _plans(options: argparse.Namespace) -> int:
+    """Carry the plans out, and write the page of all that is kept of them."""
+    root = options.evidence or plans_root()
+    qemu = [] if options.qemu == "none" else options.qemu.split(",")
+    pairs = declared(_machines_of_plans(options.only), find_kernels(options.kernels))
+    status = _carry_out(pairs, root, qemu, options.jobs)
+    trials = load_trials(root)
+    options.out.write_text(render_plans(trials, "make lab-plans"))
+    say(f"wrote {options.out}: {len(trials)} plans")
+    return status
+
+
+def _machines_of_plans(only: str) -> str:
+    names = list(dict.fromkeys(case.machine for case in CASES))
+    if only == "all":
+        return ",".join(names)
+    for name in only.split(","):
+        if name not in names:
+            raise LabError(f"no plan is made for '{name}'; known: {', '.join(names)}")
+    return only
+
+
+def _carry_out(
+    pairs: Sequence[Pair], root: Path, qemu: Sequence[str], at_once: int
+) -> int:
+    ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    jobs = [
+        PlanJob(
+            machine,
+            ready[kernel.name],
+            tuple(case for case in CASES if case.machine == machine.name),
+            kernel.name in qemu,
+        )
+        for machine, kernel, _ in pairs
+    ]
+    say(f"{len(jobs)} boots, {at_once} at a time; what they show is in {root}")
+    trials, failed = run_plans(jobs, root, say, at_once)
+    wrong = sum(any(problems(trial)) for trial in trials)
+    say(f"{len(trials)} plans: {wrong} wrong; {failed} of {len(jobs)} boots failed")
+    return 1 if wrong or failed else 0
 
 
 def _folders(options: argparse.Namespace) -> list[Path]:

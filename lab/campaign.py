@@ -25,6 +25,7 @@ __all__ = [
     "declared",
     "evidence_root",
     "find_kernels",
+    "plans_root",
     "random_pairs",
     "random_walk",
 ]
@@ -40,6 +41,11 @@ QUICK_SEEDS = (1, 2)
 def evidence_root() -> Path:
     """Where runs keep what guests showed and answered."""
     return cache_root() / "evidence"
+
+
+def plans_root() -> Path:
+    """Where the plans that were carried out are kept."""
+    return evidence_root() / "plans"
 
 
 def find_kernels(text: str) -> list[Kernel]:

@@ -1,7 +1,6 @@
 """Runs the tool in the guest, on its live /sys, and compares with captures.
 
-The host's root is mounted there read-only over 9p, so that its Python and its virtual
-environment run in the guest. That takes one PCI function of its own.
+The host's Python and its virtual environment run in the guest (see ``host.py``).
 """
 
 from __future__ import annotations
@@ -11,22 +10,21 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from lab.apt import run
 from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.guest import Guest, boot
+from lab.host import SECONDS, mount_host, with_host
 from lab.kernels import Image
 from lab.machines import Machine
 
-__all__ = ["Difference", "differences", "run_live", "with_host"]
+__all__ = ["Difference", "differences", "run_live"]
 
 COMMANDS = ("list", "audit", "predict")
 READERS = ("root", "user")
-SECONDS = 180.0
 _USER = "/usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups "
 # What says where the facts come from, and so differs.
 _SOURCE = ("kind", "name")
@@ -44,21 +42,6 @@ class Difference:
         return f"{self.place}: live {self.live!r}, captured {self.captured!r}"
 
 
-def with_host(machine: Machine) -> Machine:
-    """Return the machine with the host's root as a file system to mount."""
-    return replace(
-        machine,
-        qemu_arguments=(
-            *machine.qemu_arguments,
-            "-fsdev",
-            # Remapped: /proc and /sys of the host have the same inode number.
-            "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
-            "-device",
-            "virtio-9p-pci,fsdev=host,mount_tag=host,addr=1d.0",
-        ),
-    )
-
-
 def run_live(
     machine: Machine, image: Image, say: Callable[[str], None]
 ) -> Iterator[tuple[str, Difference | None]]:
@@ -68,7 +51,7 @@ def run_live(
         LabError: the tool does not run in the guest.
     """
     with boot(with_host(machine), image, say) as guest:
-        _mount(guest)
+        mount_host(guest)
         for number, commands in enumerate(machine.states):
             for command in commands:
                 guest.do(command)
@@ -80,49 +63,6 @@ def run_live(
                         _live(guest, command, reader), _captured(command, capture)
                     )
                     yield f"{name}: {command} as {reader}", next(found, None)
-
-
-def _mount(guest: Guest) -> None:
-    """Make /host the host's root, with the guest's own /sys, /proc and /dev in it."""
-    options = "trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
-    for module in ("9pnet_virtio", "9p"):
-        guest.command(f"load {module}")
-    _shell(guest, "mkdir -p /host")
-    _shell(guest, f"mount -t 9p -o {options} host /host")
-    for name in ("proc", "sys", "dev"):
-        _shell(guest, f"mount -o bind /{name} /host/{name}")
-    _open(guest)
-
-
-def _open(guest: Guest) -> None:
-    """Let an ordinary user reach what the tool needs below directories closed to him.
-
-    A checkout or a Python below /root, say: what is needed is mounted again, over an
-    empty directory in the place of the closed one. The host's /run and /tmp count as
-    closed too: they are not the guest's.
-    """
-    needed = (Path(sys.base_prefix), Path(sys.prefix), REPOSITORY)
-    closed: dict[Path, list[Path]] = {Path("/run"): [], Path("/tmp"): []}
-    for path in needed:
-        for above in reversed(path.parents):
-            if above in closed or not above.stat().st_mode & 0o001:
-                closed.setdefault(above, []).append(path)
-                break
-    for number, (above, paths) in enumerate(closed.items()):
-        kept = {path: f"/kept/{number}/{index}" for index, path in enumerate(paths)}
-        for path, place in kept.items():
-            _shell(guest, f"mkdir -p {place}")
-            _shell(guest, f"mount -o bind /host{path} {place}")
-        _shell(guest, f"mount -t tmpfs -o mode=755 tmpfs /host{above}")
-        for path, place in kept.items():
-            _shell(guest, f"mkdir -p /host{path}")
-            _shell(guest, f"mount -o bind {place} /host{path}")
-
-
-def _shell(guest: Guest, script: str) -> None:
-    answer = guest.command(f"shell {script}", SECONDS)
-    if answer.status:
-        raise LabError(f"in the guest, {script}: {' '.join(answer.lines)}")
 
 
 def _live(guest: Guest, command: str, reader: str) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lab.errors import LabError
 from lab.guest import Answer, Guest
 
-__all__ = ["Truth", "ask", "result_of"]
+__all__ = ["Truth", "ask", "result_of", "vfio_answers"]
 
 _VFIO = {
     "VFIO_GROUP_SET_CONTAINER": "set_container",
@@ -50,7 +50,7 @@ def ask(guest: Guest) -> Truth:
     """Ask a guest everything; it is as it was afterwards."""
     truth = Truth()
     _read_groups(truth, guest.command("groups"))
-    _read_vfio(truth, guest.command("ask_all", 120).facts())
+    truth.answers.update(vfio_answers(guest.command("ask_all", 120).facts()))
     _read_oracle(truth, guest.command("oracle_all", 120).facts())
     return truth
 
@@ -71,7 +71,9 @@ def _read_groups(truth: Truth, answer: Answer) -> None:
     truth.ungrouped = frozenset(ungrouped)
 
 
-def _read_vfio(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:
+def vfio_answers(facts: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], str]:
+    """Return what VFIO said, by operation and group, from the ``TRUTH`` lines."""
+    answers = dict[tuple[str, str], str]()
     for fact in facts:
         if fact["kind"] != "viable":
             continue
@@ -79,12 +81,13 @@ def _read_vfio(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:
         opened = result_of(fact["open"])
         if opened != "0":
             for operation in ("VFIO_GROUP_GET_STATUS", *_VFIO):
-                truth.answers[operation, group] = opened
+                answers[operation, group] = opened
             continue
         viable = "viable" if fact["viable"] == "1" else "not-viable"
-        truth.answers["VFIO_GROUP_GET_STATUS", group] = viable
+        answers["VFIO_GROUP_GET_STATUS", group] = viable
         for operation, key in _VFIO.items():
-            truth.answers[operation, group] = result_of(fact[key])
+            answers[operation, group] = result_of(fact[key])
+    return answers
 
 
 def _read_oracle(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:
