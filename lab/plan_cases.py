@@ -51,7 +51,7 @@ CASES = (
     _plan("reference", "audio"),
     _plan("reference", "0000:00:1f.2"),
     _plan("reference", "nic", "usb", "old2"),
-    PlanCase("reference", ("rp1",), refused="unbindable"),
+    PlanCase("reference", ("rp1",), refused="not-on-vfio"),
     _plan("two-functions", "f0", qemu=True),
     _plan("two-functions", "f1"),
     _plan("four-functions", "f1"),

@@ -48,15 +48,17 @@ awk -F '[: ]+' '{
 """
 _PREPARE = "/tmp/modules.sh"
 _SCRIPT = "/tmp/plan.sh"
-_ARGUMENTS = "/tmp/qemu-arguments"
 _RUN_QEMU = "/tmp/qemu.sh"
-# QEMU's devices live before the first instruction: -S runs none.
-_QEMU = f"""\
+# The printed arguments, unchanged, end the command. QEMU opens the devices before the
+# first instruction of its guest, and -S runs none.
+_QEMU = """\
 #!/bin/sh
 printf 'info qtree\\nquit\\n' | env -i PATH=/usr/bin:/bin chroot /host \\
+    > /tmp/qemu-out 2> /tmp/qemu-err \\
     /usr/bin/qemu-system-x86_64 -machine q35 -accel tcg -m 64 -nodefaults \\
-    -display none -S -monitor stdio $(cat {_ARGUMENTS}) \\
-    > /tmp/qemu-out 2> /tmp/qemu-err
+    -display none -S -monitor stdio \\
+"""
+_AFTER_QEMU = """\
 status=$?
 grep -a -e 'dev: vfio-pci' -e 'host = ' /tmp/qemu-out
 exit $status
@@ -130,7 +132,6 @@ def _run(job: PlanJob, say: Callable[[str], None]) -> list[Trial]:
         shell(guest, f"sh {_PREPARE}")
         if qemu:
             mount_host(guest)
-            _send(guest, _RUN_QEMU, _QEMU)
         for case in job.cases:
             started = time.monotonic()
             trial = _try(guest, job, case)
@@ -181,7 +182,7 @@ def _start_qemu(
     guest: Guest, trial: Trial, capture: bytes, names: Sequence[str]
 ) -> Trial:
     _, arguments = _tool(capture, "plan", *names, "--format", "qemu")
-    _send(guest, _ARGUMENTS, arguments)
+    _send(guest, _RUN_QEMU, _QEMU + arguments + _AFTER_QEMU)
     answer = guest.command(f"shell sh {_RUN_QEMU}", _QEMU_SECONDS)
     errors = guest.command("show /tmp/qemu-err").lines
     return replace(trial, arguments=arguments, qemu=_ran(answer), qemu_errors=errors)
