@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check lab lab-quick lab-random clean FORCE
+.PHONY: demo test check lab lab-quick lab-random lab-plans clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -37,6 +37,7 @@ lab: $(DEV_STAMP)  ## all machines, kernels and seeds, and docs/conformance.md (
 	$(LAB) random --seed $(SEED) --count $(N) --kernels $(RANDOM_KERNELS) --skip \
 		|| status=1; \
 	$(LAB) live --machines reference,sriov,arm-smmu --skip || status=1; \
+	$(LAB) plans --skip || status=1; \
 	$(LAB) report --skip || status=1; \
 	exit $$status
 
@@ -45,6 +46,9 @@ lab-quick: $(DEV_STAMP)  ## two kernels, a few machines: what CI runs
 
 lab-random: $(DEV_STAMP)  ## N random machines from SEED on: make lab-random SEED=7 N=1
 	$(LAB) random --seed $(SEED) --count $(N) --kernels $(RANDOM_KERNELS) --skip
+
+lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
+	$(LAB) plans --skip
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
