@@ -56,9 +56,9 @@ CASES = (
     _plan("two-functions", "f0", qemu=True),
     _plan("two-functions", "f1"),
     _plan("four-functions", "f1"),
-    _plan("four-functions", "g0", "g1"),
+    _plan("four-functions", "g0", "g1", qemu=True),
     # No ACS: the ports are in the group, on pcieport.
-    _plan("no-acs", "nic1"),
+    _plan("no-acs", "nic1", qemu=True),
     _plan("no-acs", "nic2"),
     _plan("switch-no-acs", "nic"),
     # The inner bridge is on shpchp.
