@@ -48,7 +48,8 @@ CASES = (
     # root bus; the chipset's disk controller, with lpc_ich beside it.
     _plan("reference", "nic", qemu=True),
     _plan("reference", "old1", qemu=True),
-    _plan("reference", "usb", qemu=True),
+    # Not started: QEMU says that the card cannot be reset, as the plan said it would.
+    _plan("reference", "usb"),
     _plan("reference", "audio"),
     _plan("reference", "0000:00:1f.2"),
     _plan("reference", "nic", "usb", "old2"),

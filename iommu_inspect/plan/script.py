@@ -175,7 +175,8 @@ def _back(plan: Plan) -> list[str]:
         driver = shlex.quote(str(bound(move.device)))
         lines.append(f"bind {_name(move.device)} {driver}")
     if plan.unsafe:
-        lines.append(f"echo N > {UNSAFE}")
+        # Without the module there is nothing to take back.
+        lines.append(f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}")
     return [*lines, ":"]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.making import make_plan
 from iommu_inspect.plan.script import refusing_script, script
@@ -190,6 +191,24 @@ def test_the_undo_gives_back_drivers_and_overrides(
         for name in ("0000:01:00.0", "0000:01:00.1")
     ]
     assert overrides == ["\n", "snd_hda_intel\n"]
+
+
+@shells
+def test_the_undo_does_without_the_module_that_could_not_be_loaded(
+    shell: list[str], sysfs: Path
+) -> None:
+    host = replace(HOST, interrupt_remapping=InterruptRemapping.OFF)
+    target = find_target(host, "01:00.0")
+    accept = ("interrupt-remapping",)
+    plan = make_plan(host, only(SINCE_6_6), (target,), accept=accept)
+    text = script(plan, "6.12")
+    done = run(shell, text, sysfs, "undo")
+    assert done.returncode == 0, done.stderr
+    option = sysfs / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+    option.parent.mkdir(parents=True)
+    option.write_text("Y\n")
+    assert run(shell, text, sysfs, "undo").returncode == 0
+    assert option.read_text() == "N\n"
 
 
 @shells
