@@ -52,6 +52,11 @@ def _refused_by_vfio(
     if device.is_bridge is True:
         because = "vfio-pci does not take bridges"
         return Answer(_refusal("-EINVAL", era), "not-on-vfio", because)
+    if device.pci.virtfns:
+        # vfio_pci_core_register_device(), in 5.10 vfio_pci_probe(): whoever uses the
+        # virtual functions could be reset from under their feet.
+        because = "vfio-pci takes no physical function whose virtual ones are there"
+        return Answer(_refusal("-EBUSY", era), "sriov-mix", because)
     if group is not None:
         return None
     if isinstance(device.group, Missing) or not machine.groups_known:

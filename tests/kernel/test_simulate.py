@@ -245,6 +245,18 @@ def test_virtual_functions_get_groups_of_their_own_below_a_clean_port() -> None:
     assert results(*ON_NVME, "sriov=15:00.0,9")[-1] == "-ERANGE"
 
 
+@pytest.mark.parametrize(("rules", "refused"), [(NOW, "-EBUSY"), (OLD, "unknown")])
+def test_vfio_pci_refuses_a_physical_function_whose_virtual_ones_are_there(
+    rules: Semantics, refused: str
+) -> None:
+    """5.10 said -ENODEV and 6.12 -EBUSY, to a random machine (seed 78)."""
+    some = (*ON_NVME, "sriov=15:00.0,2", "unbind=15:00.0")
+    assert results(*some, "bind=15:00.0,vfio-pci", rules=rules)[-1] == refused
+    assert results(*some, "bind=15:00.0,nvme", rules=rules)[-1] == "0"
+    virtual = ("unbind=15:10.0", "bind=15:10.0,vfio-pci")
+    assert results(*some, *virtual, rules=rules)[-1] == "0"
+
+
 def test_virtual_functions_need_a_driver_that_makes_them() -> None:
     assert results("unbind=15:00.0", "sriov=15:00.0,2")[-1] == "-ENOENT"
     assert results("sriov=15:00.0,2") == ["unknown"]  # vfio-pci, by its parameter
