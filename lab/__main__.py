@@ -289,7 +289,11 @@ def _carry_out(
         PlanJob(
             machine,
             ready[kernel.name],
-            tuple(case for case in CASES if case.machine == machine.name),
+            tuple(
+                case
+                for case in CASES
+                if case.machine == machine.name and case.holds_on(kernel.name)
+            ),
             kernel.name in qemu,
         )
         for machine, kernel, _ in pairs

@@ -187,8 +187,8 @@ def load_trials(root: Path) -> list[Trial]:
 
 def _trial(document: dict[str, Any]) -> Trial:
     case = document["case"]
-    for key in ("targets", "setup"):
-        case[key] = tuple(case[key])
+    for key in ("targets", "setup", "kernels"):
+        case[key] = tuple(case.get(key, ()))
     return Trial(
         **{
             **document,

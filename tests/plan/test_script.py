@@ -199,7 +199,7 @@ def test_the_undo_does_without_the_module_that_could_not_be_loaded(
 ) -> None:
     host = replace(HOST, interrupt_remapping=InterruptRemapping.OFF)
     target = find_target(host, "01:00.0")
-    accept = ("interrupt-remapping",)
+    accept = frozenset({"interrupt-remapping"})
     plan = make_plan(host, only(SINCE_6_6), (target,), accept=accept)
     text = script(plan, "6.12")
     done = run(shell, text, sysfs, "undo")
