@@ -17,7 +17,7 @@ from lab.apt import run
 from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.guest import Guest, boot
-from lab.host import mount_host, shell, with_host
+from lab.host import SECONDS, mount_host, shell, with_host
 from lab.kernels import Image
 from lab.machines import Machine
 
