@@ -266,7 +266,7 @@ def _plans(options: argparse.Namespace) -> int:
     trials = load_trials(root)
     if not trials:
         raise Unavailable(f"no evidence in {root}")
-    options.out.write_text(render_plans(trials, "make lab-plans"))
+    options.out.write_text(render_plans(trials, "python -m lab plans"))
     say(f"wrote {options.out}: {len(trials)} plans")
     return 1 if status or any(any(problems(trial)) for trial in trials) else 0
 
