@@ -1,0 +1,111 @@
+"""Hold one set of answers against another."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Intended", "compare", "read_intended"]
+
+INTENDED = Path(__file__).with_name("intended.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """A difference that was meant.
+
+    ``request`` and ``lines`` are regular expressions: a document whose request has the
+    first, and of which each line that goes or comes has one of the second, differs as
+    intended. ``reason`` says why.
+    """
+
+    reason: str
+    request: re.Pattern[str]
+    lines: re.Pattern[str]
+
+
+def read_intended(file: Path = INTENDED) -> tuple[Intended, ...]:
+    """Read the list of intended differences."""
+    if not file.exists():
+        return ()
+    tables = tomllib.loads(file.read_text()).get("difference", [])
+    return tuple(
+        Intended(
+            table["reason"],
+            re.compile(table.get("request", "")),
+            re.compile("|".join(f"(?:{line})" for line in table["lines"])),
+        )
+        for table in tables
+    )
+
+
+def compare(
+    before: Path, after: Path, intended: tuple[Intended, ...], counts: Counter[str]
+) -> Iterator[str]:
+    """Yield the differences that were not intended; count documents by outcome."""
+    names = {path.name for path in (*before.glob("*.gz"), *after.glob("*.gz"))}
+    for name in sorted(names):
+        old, new = _read(before / name), _read(after / name)
+        for request in sorted(old.keys() | new.keys()):
+            yield from _document(
+                name, request, old.get(request), new.get(request), intended, counts
+            )
+
+
+def _document(
+    name: str,
+    request: str,
+    old: Any,
+    new: Any,
+    intended: tuple[Intended, ...],
+    counts: Counter[str],
+) -> Iterator[str]:
+    if old == new:
+        counts["same"] += 1
+        return
+    if old is None or new is None:
+        counts["only in one set"] += 1
+        yield f"{name}: {request}: only {'after' if old is None else 'before'}"
+        return
+    changed = _changed_lines(old, new)
+    left = changed
+    used = []
+    for each in intended:
+        if each.request.search(f"{name} {request}"):
+            rest = [line for line in left if not each.lines.search(line)]
+            if len(rest) < len(left):
+                used.append(each.reason)
+            left = rest
+    if not left:
+        for reason in used:
+            counts[f"intended: {reason}"] += 1
+        return
+    counts["different"] += 1
+    yield "\n".join([f"{name}: {request}", *(f"    {line}" for line in left)])
+
+
+def _changed_lines(old: Any, new: Any) -> list[str]:
+    lines = [
+        [f"exit {entry['exit']}"]
+        + [f"err {line}" for line in entry["err"].splitlines()]
+        + entry["out"].splitlines()
+        for entry in (old, new)
+    ]
+    diff = difflib.unified_diff(*lines, lineterm="", n=0)
+    return [line for line in diff if not re.match(r"---|\+\+\+|@@", line)]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    with gzip.open(file, "rt") as kept:
+        entries = [json.loads(line) for line in kept]
+    return {" ".join(entry["request"]): entry for entry in entries}
