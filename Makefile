@@ -21,7 +21,7 @@ check: $(DEV_STAMP)  ## lint, types, imports
 	$(BIN)/lint-imports
 
 docs/rules.md: $(DEV_STAMP) FORCE  ## the index of the rules, from the registry
-	$(BIN)/python -m lab.rule_index > $@.new && mv $@.new $@
+	$(BIN)/python -m tools.rule_index > $@.new && mv $@.new $@
 
 FORCE:
 

@@ -14,7 +14,7 @@ from typing import Any
 from fuzz.mutate import mutated
 from fuzz.run import chosen, fuzz
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.sources import pci_config
+from iommu_inspect.sources.sysfs import pci_config
 
 __all__ = ["SAMPLES", "check", "make"]
 

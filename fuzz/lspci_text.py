@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fuzz.mutate import mutated
 from fuzz.run import chosen, fuzz
-from iommu_inspect.kernel.recompute import recompute
-from iommu_inspect.sources.lspci import looks_like_lspci, read_lspci
+from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
 
 __all__ = ["check", "make"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.operations import Prediction, predict
-from iommu_inspect.kernel.ownership import Ownership, ownership
-from iommu_inspect.kernel.recompute import recompute
-from iommu_inspect.kernel.semantics import Semantics, applicable
-from iommu_inspect.kernel.simulate import Simulation
+from iommu_inspect.kernel.eras import Semantics, applicable
+from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.ownership.operations import Prediction, predict
+from iommu_inspect.kernel.ownership.roles import Ownership, ownership
+from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Held, Machine
 from lab.truth import Truth

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.grouping import Grouping
-from iommu_inspect.kernel.growth import growth
+from iommu_inspect.kernel.grouping.growth import growth
+from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.topology import Topology
 from lab.compare import Comparison

@@ -6,13 +6,13 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
-from iommu_inspect.kernel.semantics import applicable
-from iommu_inspect.kernel.simulate import Simulation, simulate
-from iommu_inspect.kernel.steps import parse_step
+from iommu_inspect.kernel.eras import applicable
+from iommu_inspect.kernel.steps.simulate import Simulation, simulate
+from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.machine import Device, Held, Machine
 from iommu_inspect.model.target import UnknownTargetError
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 from lab.compare import Comparison, compare_simulation, compare_state, compare_user
 from lab.evidence import Evidence, State
 from lab.growth import compare_growth

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.guest import Answer, Guest, GuestError, boot

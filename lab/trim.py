@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Tree
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
+from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["pack", "trim"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from iommu_inspect.kernel.semantics import ERAS, PROPOSED, Era, Semantics
+from iommu_inspect.kernel.eras import ERAS, PROPOSED, Era, Semantics
 from iommu_inspect.model.fact import Fact
 from iommu_inspect.model.machine import (
     Device,

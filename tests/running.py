@@ -16,8 +16,8 @@ from unittest import mock
 
 from shared import SHARED
 
-from iommu_inspect.sources.opening import Text, open_source
-from iommu_inspect.sources.tree import Tree
+from iommu_inspect.sources.tree.opening import Text, open_source
+from iommu_inspect.sources.tree.tree import Tree
 
 
 def run(

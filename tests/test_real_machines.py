@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared import SHARED, needs_shared
 
-from bench.real_machines import outcomes
+from tools.real_machines import outcomes
 
 
 @needs_shared
@@ -26,6 +26,6 @@ def test_no_group_of_a_real_machine_is_wrong_with_certainty() -> None:
 
 
 def test_the_collection_is_where_the_program_looks() -> None:
-    from bench import real_machines
+    from tools import real_machines
 
     assert real_machines.SHARED == SHARED

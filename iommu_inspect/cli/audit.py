@@ -10,8 +10,8 @@ import typer
 from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
 
 if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
+    from iommu_inspect.audit.exceptions import Ignore
     from iommu_inspect.model.expectation import Expectation
-    from iommu_inspect.rules import Ignore
 
 __all__ = ["For", "audit_targets"]
 
@@ -89,11 +89,12 @@ def audit_targets(
 
     Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable.
     """
+    from iommu_inspect.audit.auditing import audit
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_target
-    from iommu_inspect.rules import Purpose, audit
+    from iommu_inspect.rules.case import Purpose
 
     if summary and targets:
         raise typer.BadParameter("--summary is about the whole host, without targets")
@@ -123,8 +124,8 @@ def audit_targets(
 
 def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
     """Return what is ignored; a reason in the file is better than none given."""
-    from iommu_inspect.rules import ignore_rule, parse_ignores
-    from iommu_inspect.sources.opening import read_option
+    from iommu_inspect.audit.exceptions import ignore_rule, parse_ignores
+    from iommu_inspect.sources.tree.opening import read_option
 
     written: tuple[Ignore, ...] = ()
     if config is not None:
@@ -134,7 +135,7 @@ def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
 
 def _expectations(file: str | None) -> tuple[Expectation, ...]:
     from iommu_inspect.model.expectation import parse_expectations
-    from iommu_inspect.sources.opening import read_option
+    from iommu_inspect.sources.tree.opening import read_option
 
     if file is None:
         return ()

@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
-    from iommu_inspect.rules import Verdict
+    from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["Exit", "of_verdict"]
 

@@ -22,7 +22,8 @@ def explain_rule(
 
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.rules import RULES, find_rule, page
+    from iommu_inspect.rules._pages import page
+    from iommu_inspect.rules.registry import RULES, find_rule
 
     found = RULES if rule is None else tuple(filter(None, [find_rule(rule)]))
     if not found:

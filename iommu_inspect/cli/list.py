@@ -58,7 +58,7 @@ def list_groups(
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.selection import Selection, check_exists, select
     from iommu_inspect.cli.session import load, rules_of
-    from iommu_inspect.kernel.ownership import Ownership
+    from iommu_inspect.kernel.ownership.roles import Ownership
 
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:

@@ -80,8 +80,8 @@ def main() -> None:
     """Run the program; every expected failure is one line and an exit code."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain
-    from iommu_inspect.kernel.semantics import UnknownSemanticsError
-    from iommu_inspect.kernel.steps import BadStepError
+    from iommu_inspect.kernel.eras import UnknownSemanticsError
+    from iommu_inspect.kernel.steps.step import BadStepError
     from iommu_inspect.model.target import UnknownTargetError
     from iommu_inspect.model.text import printable
     from iommu_inspect.model.usage import BadRequestError

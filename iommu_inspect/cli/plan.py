@@ -10,7 +10,7 @@ import typer
 from iommu_inspect.cli.options import Demo, From, SemanticsOption
 
 if TYPE_CHECKING:
-    from iommu_inspect.kernel.semantics import Semantics
+    from iommu_inspect.kernel.eras import Semantics
     from iommu_inspect.plan.making import Plan
 
 __all__ = ["plan_devices"]

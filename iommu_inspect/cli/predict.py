@@ -10,9 +10,9 @@ import typer
 from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
 
 if TYPE_CHECKING:
-    from iommu_inspect.kernel.comparison import Comparison
-    from iommu_inspect.kernel.operations import Prediction
-    from iommu_inspect.kernel.semantics import Semantics
+    from iommu_inspect.kernel.eras import Semantics
+    from iommu_inspect.kernel.ownership.comparison import Comparison
+    from iommu_inspect.kernel.ownership.operations import Prediction
     from iommu_inspect.model.machine import Machine
 
 __all__ = ["predict_answers"]
@@ -84,7 +84,7 @@ def _predict(
     output: Format,
 ) -> None:
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.kernel.operations import predict
+    from iommu_inspect.kernel.ownership.operations import predict
 
     predictions = [p for p in predict(machine, rules) if asked(p)]
     if output is Format.JSON:
@@ -123,7 +123,7 @@ def _compare(
     output: Format,
 ) -> None:
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.kernel.comparison import compare
+    from iommu_inspect.kernel.ownership.comparison import compare
     from iommu_inspect.render.comparison import comparison_document, comparison_text
 
     comparisons = [each for each in compare(machine, rules) if asked(each)]

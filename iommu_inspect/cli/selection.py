@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.ownership import ownership
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.roles import ownership
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group, Machine

@@ -9,13 +9,13 @@ from typing import BinaryIO
 import typer
 
 from iommu_inspect.cli.output import complain
-from iommu_inspect.kernel.semantics import Semantics, applicable, named
+from iommu_inspect.kernel.eras import Semantics, applicable, named
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
 from iommu_inspect.sources.capture import read_source
-from iommu_inspect.sources.opening import Text, open_live, open_path, open_source
-from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Tree
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
+from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["load", "rules_of"]
 

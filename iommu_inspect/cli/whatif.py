@@ -44,8 +44,8 @@ def what_if(
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.kernel.answers import OK, UNKNOWN
-    from iommu_inspect.kernel.simulate import simulate
-    from iommu_inspect.kernel.steps import parse_step
+    from iommu_inspect.kernel.steps.simulate import simulate
+    from iommu_inspect.kernel.steps.step import parse_step
 
     parsed = [parse_step(text) for text in steps]
     machine = load(source, numeric=numeric, demo=demo)

@@ -28,11 +28,11 @@ def explain_group(
     """
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load
-    from iommu_inspect.kernel.grouping import Grouping
-    from iommu_inspect.kernel.growth import growth
-    from iommu_inspect.kernel.recompute import recompute
-    from iommu_inspect.kernel.semantics import applicable
-    from iommu_inspect.kernel.sharing import pair, sharing
+    from iommu_inspect.kernel.eras import applicable
+    from iommu_inspect.kernel.grouping.growth import growth
+    from iommu_inspect.kernel.grouping.joining import Grouping
+    from iommu_inspect.kernel.grouping.recompute import recompute
+    from iommu_inspect.kernel.grouping.sharing import pair, sharing
     from iommu_inspect.model.target import find_target
 
     machine = load(source, numeric=numeric, demo=demo)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import Citation
-from iommu_inspect.kernel.semantics import Era, Semantics
+from iommu_inspect.kernel.eras import Era, Semantics
 
 __all__ = ["NOT_APPLICABLE", "OK", "UNKNOWN", "Answer", "across_eras", "differing"]
 

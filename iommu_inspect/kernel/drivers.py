@@ -11,9 +11,6 @@ __all__ = [
     "ENFORCING_BUSES",
     "KNOWN_MANAGED_DRIVERS",
     "SILENT_BUSES",
-    "VFIO_DRIVERS",
-    "looks_like_vfio",
-    "normalised",
 ]
 
 # Buses whose dma_configure() claims the default domain for the driver that binds
@@ -26,26 +23,6 @@ ENFORCING_BUSES = frozenset({"amba", "fsl-mc", "pci", "platform"})
 SILENT_BUSES = frozenset({"host1x-context", "mdev", "vmbus"})
 COUNTING_BUSES = ENFORCING_BUSES | {"cdx"}
 
-# Names as sysfs shows them, with "_" for "-": variant drivers take the module's
-# name, where the build turns "-" into "_".
-VFIO_DRIVERS = frozenset(
-    {
-        "hisi_acc_vfio_pci",
-        "ism_vfio_pci",
-        "mlx5_vfio_pci",
-        "nvgrace_gpu_vfio_pci",
-        "pds_vfio_pci",
-        "qat_vfio_pci",
-        "vfio_amba",
-        "vfio_cdx",
-        "vfio_fsl_mc",
-        "vfio_pci",
-        "vfio_platform",
-        "virtio_vfio_pci",
-        "xe_vfio_pci",
-    }
-)
-
 # Drivers that are no vfio drivers and set driver_managed_dma: bus, name, and the
 # releases from which on they certainly do and before which they certainly do not.
 KNOWN_MANAGED_DRIVERS = {
@@ -54,17 +31,3 @@ KNOWN_MANAGED_DRIVERS = {
     # "iommu/fsl: Use driver_managed_dma to allow VFIO to work", in v6.5: inside an era.
     ("platform", "fsl_pci"): ((6, 6), (6, 2)),
 }
-
-
-def normalised(driver: str) -> str:
-    """Return the driver's name with "_" for "-", for comparison only."""
-    return driver.replace("-", "_")
-
-
-def looks_like_vfio(driver: str) -> bool:
-    """Say whether a driver that is in no list has vfio in its name.
-
-    An out-of-tree variant driver looks like this, and so does the driver of a
-    mediated device's parent: the name alone does not decide.
-    """
-    return "vfio" in driver.lower()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["printable"]
+__all__ = ["listed", "printable", "quoted", "shown"]
 
 
 def printable(text: str) -> str:
@@ -29,3 +31,27 @@ def _printable_character(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
+    items = list(words)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def shown(name: str) -> str:
+    """Return a name for use in prose, where a newline in it would begin a command."""
+    return printable(name)
+
+
+def quoted(text: str) -> str:
+    """Quote a word for the shell; one with control characters as ``$'...'``.
+
+    Names come from the source, which may be anybody's.
+    """
+    if text == printable(text):
+        return shlex.quote(text)
+    characters = (f"\\{c}" if c in "'\\" else printable(c) for c in text)
+    return f"$'{''.join(characters)}'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.drivers import normalised
+from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.plan.commands import driverctl_set

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
-from iommu_inspect.kernel.operations import (
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.operations import (
     GET_STATUS,
     GROUP_OPERATIONS,
     group_operation,
 )
-from iommu_inspect.kernel.semantics import Semantics
-from iommu_inspect.kernel.simulate import simulate
-from iommu_inspect.kernel.state import Outcome
+from iommu_inspect.kernel.steps.simulate import simulate
+from iommu_inspect.kernel.steps.state import Outcome
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan.moves import Move
 from iommu_inspect.plan.sequence import forward, undo
-from iommu_inspect.rules import Finding, Severity, Verdict, audit
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.verdict.judge import judge
+from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["Check", "check"]
 
@@ -78,7 +81,7 @@ def _judge(
     accept: frozenset[str],
 ) -> tuple[Verdict, tuple[Finding, ...]]:
     found = tuple(find_target(after, _name(target)) for target in targets)
-    result = audit(after, semantics, found)
+    result = judge(Case(after, semantics, found))
     if result.verdict is Verdict.READY or not accept:
         return result.verdict, result.findings
     if any(not _says_yes(after, semantics, target) for target in found):

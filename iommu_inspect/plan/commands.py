@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from iommu_inspect.model.machine import Device
+from iommu_inspect.model.text import quoted
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.moves import VFIO_PCI, Move
 from iommu_inspect.plan.sequence import bound, to_bind, to_change, to_release
-from iommu_inspect.rules._words import quoted, unbind
+from iommu_inspect.rules._words import unbind
 
 __all__ = [
     "UNSAFE",

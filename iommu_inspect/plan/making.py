@@ -6,13 +6,16 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.checking import Check, check
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move, moves_of
 from iommu_inspect.plan.refusals import Refusal, of_finding, of_moves, of_targets
-from iommu_inspect.rules import Case, Finding, Severity, Verdict, audit
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.verdict.judge import findings_of
+from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan"]
 
@@ -109,7 +112,7 @@ def _without_group(case: Case) -> Iterable[Refusal]:
     """Ask the rules why there is no group to hand over."""
     if all(target.group is not None for target in case.targets):
         return
-    for finding in audit(case.machine, case.semantics, case.targets).findings:
+    for finding in findings_of(case):
         if finding.rule == "no-iommu" and finding.severity is Severity.ERROR:
             yield of_finding(finding)
 
@@ -130,7 +133,7 @@ def _losses(
     )
     if not moved:
         return
-    for finding in audit(case.machine, case.semantics, moved).findings:
+    for finding in findings_of(replace(case, targets=moved)):
         if finding.rule == "host-loss" and finding.severity is Severity.ERROR:
             yield of_finding(finding)
 

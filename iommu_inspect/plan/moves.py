@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import addresses, shown
-from iommu_inspect.rules.base import Case
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.case import Case
 
 __all__ = ["VFIO_PCI", "Action", "Move", "is_chipset", "moves_of"]
 

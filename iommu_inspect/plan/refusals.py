@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.model.text import printable
+from iommu_inspect.model.text import listed, printable, quoted, shown
 from iommu_inspect.plan.moves import Action, Move, is_chipset
-from iommu_inspect.rules import Certainty, Finding
-from iommu_inspect.rules._words import addresses, listed, quoted, shown
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.finding import Certainty, Finding
 
 __all__ = ["Refusal", "of_finding", "of_moves", "of_targets"]
 

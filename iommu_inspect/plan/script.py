@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.model.text import printable
+from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan.commands import UNSAFE, had
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.moves import VFIO_PCI, Move
 from iommu_inspect.plan.sequence import bound, to_bind, to_change, to_release
-from iommu_inspect.rules._words import addresses, listed
+from iommu_inspect.rules._words import addresses
 
 __all__ = ["refusing_script", "script"]
 

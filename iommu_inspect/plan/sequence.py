@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from iommu_inspect.kernel.steps import Step
+from iommu_inspect.kernel.steps.step import Step
 from iommu_inspect.model.address import sort_key
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
-from iommu_inspect.kernel.comparison import Comparison
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.comparison import Comparison
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.documents import answer_fields, source_fields
 from iommu_inspect.render.layout import PLAIN, Style

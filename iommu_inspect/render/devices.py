@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.kernel.ownership import ownership
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.roles import ownership
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.pci_class import class_name

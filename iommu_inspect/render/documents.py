@@ -10,16 +10,18 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iommu_inspect.kernel.ownership import ownership
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.roles import ownership
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, Group, Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
+    from iommu_inspect.audit.auditing import Audit
     from iommu_inspect.kernel.answers import Answer
-    from iommu_inspect.kernel.operations import Prediction
-    from iommu_inspect.kernel.simulate import Simulation
-    from iommu_inspect.rules import Audit, Finding, Rule
+    from iommu_inspect.kernel.ownership.operations import Prediction
+    from iommu_inspect.kernel.steps.simulate import Simulation
+    from iommu_inspect.rules.base import Rule
+    from iommu_inspect.rules.finding import Finding
 
 __all__ = [
     "audit_document",
@@ -127,8 +129,8 @@ def whatif_document(
 
     After a crash there is no state, and so there are no groups or predictions.
     """
-    from iommu_inspect.kernel.operations import predict
-    from iommu_inspect.rules import findings_around
+    from iommu_inspect.audit.changes import findings_around
+    from iommu_inspect.kernel.ownership.operations import predict
 
     after = simulation.after
     findings = findings_around(machine, simulation, semantics)

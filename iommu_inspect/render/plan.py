@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from iommu_inspect.kernel.semantics import Semantics
-from iommu_inspect.model.text import printable
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan import commands
 from iommu_inspect.plan.boot import MODPROBE_FILE, Place, boot, cure, loaders
 from iommu_inspect.plan.guests import (
@@ -21,9 +21,9 @@ from iommu_inspect.plan.moves import Action, Move
 from iommu_inspect.plan.refusals import Refusal
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules import find_rule
-from iommu_inspect.rules._words import addresses, listed
+from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.not_on_vfio import caution
+from iommu_inspect.rules.registry import find_rule
 
 __all__ = ["plan_text", "qemu_text"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.plan import commands
 from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place, boot, cure, loaders

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from iommu_inspect.audit.summary import Possible, Prospect
 from iommu_inspect.render.layout import Style, table
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules import Possible, Prospect
 
 __all__ = ["prospects_table", "prospects_text"]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iommu_inspect.kernel.ownership import ownership
-from iommu_inspect.kernel.semantics import Semantics
-from iommu_inspect.kernel.simulate import HOST_CRASH, Simulation
+from iommu_inspect.audit.changes import findings_around
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.roles import ownership
+from iommu_inspect.kernel.steps.simulate import HOST_CRASH, Simulation
 from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.machine import Group, Held, Machine
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules import Certainty, Finding, Severity, findings_around
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["simulation_text"]
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from iommu_inspect.audit.auditing import Audit
+from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.kernel.answers import OK
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules import (
-    Audit,
-    Certainty,
-    Finding,
-    Ignored,
-    Purpose,
-    Severity,
-    TargetVerdict,
-    Verdict,
-)
+from iommu_inspect.rules.case import Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.verdict.judge import TargetVerdict
+from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["audit_text"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iommu_inspect.kernel.growth import CanGrow, Growth
-from iommu_inspect.kernel.sharing import Hop, Pair, Reason, Sharing
+from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
+from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Acs, Device, PcieType
 from iommu_inspect.model.pci_class import class_name

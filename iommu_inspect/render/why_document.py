@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from iommu_inspect.kernel.acs_quirks import REQUIRED_ACS
-from iommu_inspect.kernel.growth import CanGrow, Growth
-from iommu_inspect.kernel.semantics import Semantics
-from iommu_inspect.kernel.sharing import Hop, Pair, Sharing
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
+from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
+from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Sharing
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.documents import head

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Machine
-from iommu_inspect.rules.base import Case
+from iommu_inspect.rules.case import Case
 
 __all__ = ["asked_for", "functions_of_slot", "host_keeps", "wanted_devices"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.model.machine import Device
-from iommu_inspect.rules.base import Case
+from iommu_inspect.rules.case import Case
 
 __all__ = ["Scope", "scopes"]
 

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.model.text import printable
+from iommu_inspect.model.text import listed, quoted, shown
 
 __all__ = [
     "addresses",
     "bound_to",
     "leave_to_the_host",
-    "listed",
     "move_to_vfio",
-    "quoted",
-    "shown",
     "unbind",
 ]
-
-
-def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
-    items = list(words)
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def shown(name: str) -> str:
-    """Return a name for use in prose, where a newline in it would begin a command."""
-    return printable(name)
-
-
-def quoted(text: str) -> str:
-    """Quote a word for the shell; one with control characters as ``$'...'``.
-
-    Names come from the source, which may be anybody's.
-    """
-    if text == printable(text):
-        return shlex.quote(text)
-    characters = (f"\\{c}" if c in "'\\" else printable(c) for c in text)
-    return f"$'{''.join(characters)}'"
 
 
 def addresses(devices: Iterable[Device]) -> str:

@@ -6,14 +6,9 @@ import re
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.rules.base import (
-    EVERY_PURPOSE,
-    Case,
-    Certainty,
-    Finding,
-    Rule,
-    Severity,
-)
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, IommuUnit, Machine
+from iommu_inspect.model.text import shown
 from iommu_inspect.rules._scope import wanted_devices
-from iommu_inspect.rules._words import addresses, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
-from iommu_inspect.kernel.attach_users import AttachUser, attach_user
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
-from iommu_inspect.kernel.operations import attach_device
-from iommu_inspect.kernel.semantics import PROPOSED, named
+from iommu_inspect.kernel.eras import PROPOSED, named
+from iommu_inspect.kernel.ownership.attach_users import AttachUser, attach_user
+from iommu_inspect.kernel.ownership.operations import attach_device
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import shown
-from iommu_inspect.rules.base import (
-    EVERY_PURPOSE,
-    Case,
-    Certainty,
-    Finding,
-    Rule,
-    Severity,
-)
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

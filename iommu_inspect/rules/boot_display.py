@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import CONSOLE_DRIVERS_REMOVED
-from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._scopes import Scope, scopes
-from iommu_inspect.rules._words import bound_to, listed, quoted, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

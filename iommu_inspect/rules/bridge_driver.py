@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import PCIEPORT_MANAGED, VFIO_VIABLE_REMOVED
-from iommu_inspect.kernel.ownership import Role
+from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import bound_to, shown, unbind
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
+from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._scope import asked_for, functions_of_slot, host_keeps
-from iommu_inspect.rules._words import addresses, bound_to, listed, move_to_vfio, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules._words import addresses, bound_to, move_to_vfio
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import REQUIRE_DIRECT
-from iommu_inspect.kernel.mappings import DirectMapping, direct_mapping, has_vtd
+from iommu_inspect.kernel.ownership.mappings import (
+    DirectMapping,
+    direct_mapping,
+    has_vtd,
+)
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Group
-from iommu_inspect.rules._words import addresses, quoted
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import quoted
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.dma_aliases import alias_devfns, devfn
+from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.rules._words import listed, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

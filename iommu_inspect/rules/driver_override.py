@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.drivers import normalised
+from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.rules._words import bound_to, quoted, shown, unbind
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -8,14 +8,9 @@ from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.base import (
-    EVERY_PURPOSE,
-    Case,
-    Certainty,
-    Finding,
-    Rule,
-    Severity,
-)
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

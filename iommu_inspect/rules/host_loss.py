@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from iommu_inspect.kernel.host_losses import (
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host import HostUse, UseKind
+from iommu_inspect.model.host_losses import (
     FATAL,
     Loss,
     host_losses,
     perhaps_lost,
     perhaps_untold,
 )
-from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.machine import Device
+from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._scopes import Scope, scopes
-from iommu_inspect.rules._words import leave_to_the_host, listed, quoted, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules._words import leave_to_the_host
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.drivers import normalised
-from iommu_inspect.kernel.dynamic_ids import DynamicId
-from iommu_inspect.kernel.ownership import Role, has_vfio_driver
+from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.rules._ids import ID_DRIVERS, IdSetting, id_settings, named_by
-from iommu_inspect.rules._words import addresses, bound_to, listed, quoted, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.rules._words import addresses, bound_to
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.settings.dynamic_ids import DynamicId
+from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, id_settings, named_by
 
 __all__ = ["RULE"]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.drivers import normalised
-from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
-from iommu_inspect.rules._ids import IdSetting, id_settings, named_by
-from iommu_inspect.rules._words import bound_to, quoted, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.settings.ids import IdSetting, id_settings, named_by
 
 __all__ = ["RULE"]
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import InterruptRemapping
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

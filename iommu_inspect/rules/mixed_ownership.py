@@ -9,26 +9,16 @@ from iommu_inspect.kernel.citations import (
     DMA_OWNER_BUSES,
     VFIO_VIABLE_REMOVED,
 )
-from iommu_inspect.kernel.host_losses import is_fatal
-from iommu_inspect.kernel.ownership import Role, has_vfio_driver
+from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import (
-    bound_to,
-    leave_to_the_host,
-    move_to_vfio,
-    quoted,
-    shown,
-    unbind,
-)
-from iommu_inspect.rules.base import (
-    Case,
-    Certainty,
-    Finding,
-    Purpose,
-    Rule,
-    Severity,
-)
+from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.machine import Device, Machine
-from iommu_inspect.rules._words import quoted, shown
-from iommu_inspect.rules.base import (
-    EVERY_PURPOSE,
-    Case,
-    Certainty,
-    Finding,
-    Purpose,
-    Rule,
-    Severity,
-)
+from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import EVERY_PURPOSE, Case, Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -6,14 +6,9 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.base import (
-    Case,
-    Certainty,
-    Finding,
-    Purpose,
-    Rule,
-    Severity,
-)
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

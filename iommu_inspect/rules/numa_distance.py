@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.text import listed
 from iommu_inspect.rules._scope import wanted_devices
-from iommu_inspect.rules._words import addresses, listed
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

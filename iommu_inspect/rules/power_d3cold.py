@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device
-from iommu_inspect.rules._words import bound_to, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.dynamic_ids import matches
-from iommu_inspect.kernel.ownership import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig
-from iommu_inspect.rules._lint import Oddity, lint
-from iommu_inspect.rules._words import addresses, bound_to, listed, quoted, shown
-from iommu_inspect.rules.base import Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.rules._words import addresses, bound_to
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.settings.dynamic_ids import matches
+from iommu_inspect.settings.lint import Oddity, lint
 
 __all__ = ["RULE"]
 

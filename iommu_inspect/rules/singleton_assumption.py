@@ -6,16 +6,11 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import addresses, listed
-from iommu_inspect.rules.base import (
-    EVERY_PURPOSE,
-    Case,
-    Certainty,
-    Finding,
-    Purpose,
-    Rule,
-    Severity,
-)
+from iommu_inspect.model.text import listed
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import EVERY_PURPOSE, Case, Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.attach_users import attach_user
 from iommu_inspect.kernel.citations import DMA_OWNER_BUSES, SINGLETON
-from iommu_inspect.kernel.grouping import Grouping
-from iommu_inspect.kernel.growth import CanGrow, Growth, growth
+from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
+from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import listed, shown
-from iommu_inspect.rules.base import (
-    EVERY_PURPOSE,
-    Case,
-    Certainty,
-    Finding,
-    Rule,
-    Severity,
-)
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.uio import is_on_uio, reaches_memory
+from iommu_inspect.kernel.ownership.uio import is_on_uio, reaches_memory
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules._words import bound_to, move_to_vfio, shown
-from iommu_inspect.rules.base import (
-    Case,
-    Certainty,
-    Finding,
-    Purpose,
-    Rule,
-    Severity,
-)
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import bound_to, move_to_vfio
+from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 

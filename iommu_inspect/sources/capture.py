@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.errors import SourceError
-from iommu_inspect.sources.opening import Text
-from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Tree
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import Text
+from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["read_source"]
 
@@ -19,7 +19,7 @@ def read_source(opened: Tree | Text) -> Machine:
     """
     if isinstance(opened, Tree):
         return read_machine(opened)
-    from iommu_inspect.sources.lspci import looks_like_lspci, read_lspci
+    from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
 
     if looks_like_lspci(opened.content):
         return read_lspci(opened.content, opened.label)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, Machine
-from iommu_inspect.sources.tree import Tree
+from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["Namer", "Names", "from_pci_ids", "with_names", "without_names"]
 

@@ -159,8 +159,8 @@ def test_the_whole_host_in_a_few_lines_and_in_a_table() -> None:
 def test_many_devices_are_cut_short_in_the_lines_only(tmp_path: Path) -> None:
     from builders import SINCE_6_6, device, group, machine, only
 
+    from iommu_inspect.audit.auditing import audit
     from iommu_inspect.render.verdict import audit_text
-    from iommu_inspect.rules import audit
 
     groups = [
         group(device(f"0000:{n:02x}:00.0", "vfio-pci", group=str(n)), id=str(n))

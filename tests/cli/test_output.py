@@ -14,7 +14,7 @@ import pytest
 from running import call, document, run
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
-from iommu_inspect.rules import RULES
+from iommu_inspect.rules.registry import RULES
 
 HALF, HOSTILE = SYSFS / "half-a-group", SYSFS / "hostile-names"
 TREES = sorted(path for path in SYSFS.iterdir() if path.is_dir())

@@ -13,9 +13,9 @@ import pytest
 from running import call
 from shared import FIXTURES, KERNELS, SHARED, SYSFS, needs_shared
 
-from iommu_inspect.kernel.recompute import recompute
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 DEMO = str(resources.files("iommu_inspect").joinpath("demo.tar.gz"))
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from builders import device, group, machine
 
-from iommu_inspect.kernel.grouping import Grouping
-from iommu_inspect.kernel.growth import CanGrow, Growth, growth
+from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
+from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import (
     Acs,

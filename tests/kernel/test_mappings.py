@@ -14,7 +14,8 @@ from builders import (
     only,
 )
 
-from iommu_inspect.kernel.operations import (
+from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
     GET_STATUS,
     SET_CONTAINER,
@@ -22,7 +23,6 @@ from iommu_inspect.kernel.operations import (
     attach_device,
     group_operation,
 )
-from iommu_inspect.kernel.semantics import Era
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import IommuUnit, Machine, ReservedRegion
 

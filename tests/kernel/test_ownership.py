@@ -16,8 +16,8 @@ from builders import (
     only,
 )
 
-from iommu_inspect.kernel.ownership import Ownership, Role, ownership, role
-from iommu_inspect.kernel.semantics import Era
+from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership.roles import Ownership, Role, ownership, role
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 

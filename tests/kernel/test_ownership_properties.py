@@ -10,15 +10,16 @@ from builders import ALL_ERAS, UNKNOWN_KERNEL, device, group, machine, only
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iommu_inspect.kernel.operations import (
+from iommu_inspect.audit.auditing import audit
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
     GET_STATUS,
     SET_CONTAINER,
     SET_IOMMU,
     group_operation,
 )
-from iommu_inspect.kernel.ownership import Ownership, Role, ownership, role
-from iommu_inspect.kernel.semantics import Semantics
+from iommu_inspect.kernel.ownership.roles import Ownership, Role, ownership, role
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import (
     Device,
@@ -30,7 +31,7 @@ from iommu_inspect.model.machine import (
     VfioSettings,
 )
 from iommu_inspect.model.target import Target
-from iommu_inspect.rules import Verdict, audit
+from iommu_inspect.verdict.outcome import Verdict
 
 DRIVERS = [
     None,

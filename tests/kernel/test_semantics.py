@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iommu_inspect.kernel.semantics import (
+from iommu_inspect.kernel.eras import (
     ERAS,
     PROPOSED,
     UnknownSemanticsError,

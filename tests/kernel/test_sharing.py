@@ -8,14 +8,14 @@ import pytest
 from builders import device, group, machine
 from shared import FIXTURES, SYSFS
 
-from iommu_inspect.kernel.grouping import Grouping
-from iommu_inspect.kernel.recompute import recompute
-from iommu_inspect.kernel.sharing import Pair, pair, sharing
+from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.sharing import Pair, pair, sharing
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, Group, Machine, PciPlacement
 from iommu_inspect.model.target import find_target
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 
 def booted(name: str) -> Machine:

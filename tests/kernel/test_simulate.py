@@ -16,7 +16,8 @@ from builders import (
     only,
 )
 
-from iommu_inspect.kernel.operations import (
+from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
     GET_STATUS,
     SET_CONTAINER,
@@ -24,9 +25,8 @@ from iommu_inspect.kernel.operations import (
     attach_device,
     group_operation,
 )
-from iommu_inspect.kernel.semantics import Era, Semantics
-from iommu_inspect.kernel.simulate import Simulation, simulate
-from iommu_inspect.kernel.steps import BadStepError, parse_step
+from iommu_inspect.kernel.steps.simulate import Simulation, simulate
+from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import (
     Acs,

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from shared import FIXTURES
 
-from iommu_inspect.kernel.grouping import Grouping
-from iommu_inspect.kernel.recompute import recompute
-from iommu_inspect.kernel.sharing import Sharing, sharing
+from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.sharing import Sharing, sharing
 from iommu_inspect.model.machine import Acs, Device, Group, Machine
 from iommu_inspect.model.target import find_target
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 ALL = 0x1D
 

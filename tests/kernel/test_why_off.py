@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 from shared import FIXTURES
 
-from iommu_inspect.kernel.acs_off import why_off
+from iommu_inspect.kernel.grouping.acs_off import why_off
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import find_target
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 
 @cache

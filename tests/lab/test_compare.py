@@ -11,8 +11,8 @@ import pytest
 from shared import FIXTURES
 
 from iommu_inspect.model.machine import Held, Machine
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 from lab import evidence as kept
 from lab.compare import Comparison, compare_state, compare_user
 from lab.errors import LabError

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from iommu_inspect.kernel import steps as tool
+from iommu_inspect.kernel.steps import step as tool
 from lab.errors import LabError
 from lab.generate import (
     DRIVERS,

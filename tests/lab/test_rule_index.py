@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iommu_inspect.rules import RULES
-from lab.rule_index import render
+from iommu_inspect.rules.registry import RULES
+from tools.rule_index import render
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -21,9 +21,9 @@ from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.boot import Boot, boot, cure, loaders
 from iommu_inspect.plan.making import make_plan
-from iommu_inspect.rules._lint import lint
-from iommu_inspect.sources.command_line import parse_command_line
-from iommu_inspect.sources.modprobe import parse_modprobe
+from iommu_inspect.settings.lint import lint
+from iommu_inspect.sources.host.command_line import parse_command_line
+from iommu_inspect.sources.host.modprobe import parse_modprobe
 
 GPU = replace(
     device("0000:01:00.0", "nouveau"), ids=PciIds(0x10DE, 0x1B80, class_code=0x030000)

@@ -10,9 +10,9 @@ import pytest
 from builders import BEFORE_5_19, SINCE_5_19, SINCE_6_6, device, group, machine, only
 from shared import FIXTURES, SHARED, SYSFS
 
-from iommu_inspect.kernel.semantics import Semantics, applicable
-from iommu_inspect.kernel.simulate import simulate
-from iommu_inspect.kernel.steps import parse_step
+from iommu_inspect.kernel.eras import Semantics, applicable
+from iommu_inspect.kernel.steps.simulate import simulate
+from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import (
     Device,
@@ -27,8 +27,8 @@ from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan import commands
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.moves import Action
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 NEW = only(SINCE_6_6)
 

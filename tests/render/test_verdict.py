@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
+from iommu_inspect.audit.auditing import audit
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import find_target
 from iommu_inspect.render.verdict import audit_text
-from iommu_inspect.rules import audit
 
 READY = group(device("0000:01:00.0", "vfio-pci"))
 MIXED = group(

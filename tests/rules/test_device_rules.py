@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from builders import UNKNOWN_KERNEL, device, group, machine
 
+from iommu_inspect.audit.auditing import audit
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import (
     Device,
@@ -19,9 +20,8 @@ from iommu_inspect.model.machine import (
     PciIds,
 )
 from iommu_inspect.model.target import find_target
-from iommu_inspect.rules import audit
-from iommu_inspect.rules.base import Finding
-from iommu_inspect.sources.directory import DirTree
+from iommu_inspect.rules.finding import Finding
+from iommu_inspect.sources.tree.directory import DirTree
 
 PORT = "sys/devices/pci0000:00/0000:00:01.0"
 

@@ -555,7 +555,7 @@ def test_a_rule_finds_what_it_should_and_nothing_more(case: Expected) -> None:
 
 
 def test_every_rule_is_tried_with_and_without_a_finding() -> None:
-    from iommu_inspect.rules import RULES
+    from iommu_inspect.rules.registry import RULES
 
     for rule in RULES:
         cases = [bool(case.findings) for case in CASES if case.rule == rule.id]
@@ -716,7 +716,7 @@ def test_strict_makes_errors_of_warnings() -> None:
 def test_a_device_that_is_to_have_no_driver_and_has_none_is_as_it_should_be() -> None:
     from builders import SINCE_6_6, device, group, machine, only
 
-    from iommu_inspect.rules import audit
+    from iommu_inspect.audit.auditing import audit
 
     def rules(driver: str | None) -> set[str]:
         host = machine(group(device("0000:01:00.0", driver, driver_override="none")))

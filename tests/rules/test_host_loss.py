@@ -10,12 +10,14 @@ from builders import SINCE_6_6, device, group, machine, only
 from running import call
 from shared import SYSFS
 
-from iommu_inspect.kernel.host_losses import host_losses, is_fatal
+from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
+from iommu_inspect.model.host_losses import host_losses, is_fatal
 from iommu_inspect.model.machine import Device, Kernel, Machine, PciIds, PciPlacement
 from iommu_inspect.model.target import Target
-from iommu_inspect.rules import Audit, Certainty, Finding, Severity, Verdict, audit
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.verdict.outcome import Verdict
 
 A, B = "0000:01:00.0", "0000:02:00.0"
 

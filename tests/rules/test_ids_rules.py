@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
+from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, IommuUnit, Kernel, Machine, PciIds
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.target import find_target
-from iommu_inspect.rules import Audit, Finding, audit
-from iommu_inspect.sources.command_line import parse_command_line
-from iommu_inspect.sources.modprobe import parse_modprobe
+from iommu_inspect.rules.finding import Finding
+from iommu_inspect.sources.host.command_line import parse_command_line
+from iommu_inspect.sources.host.modprobe import parse_modprobe
 
 LOADED, BUILT_IN, NOT_LOADED = ModuleState
 FIRST, SECOND = "0000:01:00.0", "0000:02:00.0"

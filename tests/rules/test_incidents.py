@@ -14,10 +14,11 @@ import pytest
 from builders import UNKNOWN_KERNEL, device, group, machine
 from shared import SHARED, needs_shared
 
+from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, Machine, ReservedRegion
 from iommu_inspect.model.target import find_target
-from iommu_inspect.rules import Audit, Severity, audit
+from iommu_inspect.rules.finding import Severity
 
 TABLE = SHARED / "incidents" / "incidents.tsv"
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
-from iommu_inspect.kernel.dynamic_ids import parse_id
-from iommu_inspect.kernel.iommu_options import OPTIONS
 from iommu_inspect.model.settings import ModuleState, Settings
-from iommu_inspect.rules._lint import Oddity, lint
-from iommu_inspect.sources.command_line import parse_command_line
-from iommu_inspect.sources.modprobe import parse_modprobe
+from iommu_inspect.settings.dynamic_ids import parse_id
+from iommu_inspect.settings.iommu_options import OPTIONS
+from iommu_inspect.settings.lint import Oddity, lint
+from iommu_inspect.sources.host.command_line import parse_command_line
+from iommu_inspect.sources.host.modprobe import parse_modprobe
 
 
 def on_command_line(text: str, maker: str | None = None) -> tuple[Oddity, ...]:

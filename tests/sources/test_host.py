@@ -10,8 +10,8 @@ from shared import SHARED, SYSFS, needs_shared
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import Host, HostUse, UseKind
-from iommu_inspect.sources.opening import open_live, open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_live, open_path
 
 ROOT = "sys/devices/pci0000:00/0000:00:{}"
 BLOCK = "sys/devices/virtual/block"

@@ -14,14 +14,14 @@ from running import call
 from shared import SHARED, needs_shared
 
 from fuzz import config_space, lspci_text
-from iommu_inspect.kernel.grouping import Grouping, Mechanism
-from iommu_inspect.kernel.growth import CanGrow, growth
-from iommu_inspect.kernel.recompute import recompute
+from iommu_inspect.kernel.grouping.growth import CanGrow, growth
+from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
+from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Acs, Device, Machine, PcieType, SrIov
 from iommu_inspect.model.topology import Topology
-from iommu_inspect.sources import pci_config
-from iommu_inspect.sources.lspci import looks_like_lspci, read_lspci
+from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
 
 ACS_ON = (
     "SrcValid+ TransBlk- ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-"

@@ -15,10 +15,10 @@ from shared import SYSFS
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.settings import ModuleState, Settings
-from iommu_inspect.sources.command_line import parse_command_line, parse_words
-from iommu_inspect.sources.modprobe import parse_modprobe
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
+from iommu_inspect.sources.host.command_line import parse_command_line, parse_words
+from iommu_inspect.sources.host.modprobe import parse_modprobe
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 MODPROBE = shutil.which("modprobe") or shutil.which("modprobe", path="/usr/sbin:/sbin")
 

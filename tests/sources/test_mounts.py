@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iommu_inspect.sources.mounts import (
+from iommu_inspect.sources.host.mounts import (
     Mount,
     Route,
     mountinfo,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.sources.needs import Needs, all_of, any_of, locator, spared
+from iommu_inspect.sources.host.needs import Needs, all_of, any_of, locator, spared
 
 A, B, C = (("a",),), (("b",),), (("c",),)
 

@@ -12,7 +12,7 @@ from shared import SHARED, needs_shared
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Acs, SrIov
-from iommu_inspect.sources import pci_config
+from iommu_inspect.sources.sysfs import pci_config
 
 READERS: list[Callable[[bytes], Any]] = [
     pci_config.header_type,

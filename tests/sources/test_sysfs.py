@@ -20,16 +20,16 @@ import pytest
 from running import document
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
-from iommu_inspect.kernel.semantics import applicable
+from iommu_inspect.audit.auditing import audit
+from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Device, InterruptRemapping, Machine, PcieType
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.verdict import audit_text
-from iommu_inspect.rules import audit
-from iommu_inspect.sources.directory import DirTree
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.sysfs import read_machine
-from iommu_inspect.sources.tree import Kind
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.directory import DirTree
+from iommu_inspect.sources.tree.opening import open_path
+from iommu_inspect.sources.tree.tree import Kind
 
 Members = dict[str, str | None]
 Groups = dict[str, Members]

@@ -19,10 +19,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.sources import tar as tar_module
 from iommu_inspect.sources.errors import SourceError
-from iommu_inspect.sources.opening import open_path
-from iommu_inspect.sources.tree import MAX_FILE, Tree
+from iommu_inspect.sources.tree import tar as tar_module
+from iommu_inspect.sources.tree.opening import open_path
+from iommu_inspect.sources.tree.tree import MAX_FILE, Tree
 
 # Spelled out here, because a child process runs this module on its own.
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -420,7 +420,7 @@ def xz():
 READ_BOMB = """
 import sys, time
 from iommu_inspect.sources.errors import SourceError
-from iommu_inspect.sources.opening import open_path
+from iommu_inspect.sources.tree.opening import open_path
 start = time.process_time()
 try:
     open_path(sys.argv[1])

@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.sources import tree as tree_module
-from iommu_inspect.sources.directory import DirTree
 from iommu_inspect.sources.errors import SourceError
-from iommu_inspect.sources.opening import open_live, open_path
-from iommu_inspect.sources.tree import MAX_FILE, Tree
+from iommu_inspect.sources.tree import tree as tree_module
+from iommu_inspect.sources.tree.directory import DirTree
+from iommu_inspect.sources.tree.opening import open_live, open_path
+from iommu_inspect.sources.tree.tree import MAX_FILE, Tree
 
 DEVICE = "sys/devices/pci0000:00/0000:00:1f.0"
 BY_BUS = "sys/bus/pci/devices/0000:00:1f.0"
@@ -438,7 +438,7 @@ def test_a_file_without_permission_is_denied() -> None:
         (root / "sys/bus/pci").chmod(0o600)
         script = (
             "import os, sys\n"
-            "from iommu_inspect.sources.opening import open_path\n"
+            "from iommu_inspect.sources.tree.opening import open_path\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "tree = open_path(sys.argv[1])\n"
             f"print(tree.text({DEVICE + '/vendor'!r}))\n"
@@ -459,7 +459,7 @@ def run_python(script: str, *arguments: str) -> str:
         text=True,
         timeout=60,
         check=False,
-        cwd=Path(tree_module.__file__).parents[2],
+        cwd=Path(tree_module.__file__).parents[3],
     )
     assert done.stderr == ""
     return done.stdout
@@ -525,7 +525,7 @@ def test_a_reader_that_cannot_be_killed_keeps_no_output_open(tmp_path: Path) -> 
     build_folder(tmp_path, {"sys/a": "1"})
     script = (
         "import os, sys, time\n"
-        "from iommu_inspect.sources import directory as m\n"
+        "from iommu_inspect.sources.tree import directory as m\n"
         "class Slow(m.DirTree):\n"
         "    def text(self, path):\n"
         "        time.sleep(4)\n"
@@ -544,7 +544,7 @@ def test_a_child_prints_nothing_of_what_its_parent_had_not_flushed(
     build_folder(tmp_path, {"sys/a": "1"})
     script = (
         "import sys\n"
-        "from iommu_inspect.sources.directory import DirTree\n"
+        "from iommu_inspect.sources.tree.directory import DirTree\n"
         "sys.stdout.write('once ')\n"
         "print(DirTree(sys.argv[1], 'x', live=True).text_bounded(['sys/a'], 10))\n"
     )

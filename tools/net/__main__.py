@@ -1,12 +1,12 @@
 """Cast the net, and compare two casts.
 
     python -m tools.net write DIR [--every N] [--only TEXT] [--jobs N]
-    python -m tools.net compare BEFORE AFTER [--show N]
+    python -m tools.net compare BEFORE AFTER [--show N] [--common]
 
 The first writes the text and the JSON of every command, for the whole host, every
 device, every group and every purpose, for every capture of ``../shared/data`` and every
 fixture. The second ends with status 1 where they differ in what ``intended.toml``
-does not explain.
+does not explain; ``--common`` looks only at what both asked.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def _write(into: Path, every: int, only: str, jobs: int) -> int:
     return 0
 
 
-def _compare(before: Path, after: Path, show: int) -> int:
+def _compare(before: Path, after: Path, show: int, *, common: bool) -> int:
     counts: Counter[str] = Counter()
-    differences = compare(before, after, read_intended(), counts)
+    differences = compare(before, after, read_intended(), counts, common=common)
     for difference in islice(differences, show):
         print(difference)
     for _ in differences:
@@ -67,10 +67,11 @@ def main() -> int:
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
     comparing.add_argument("--show", type=int, default=20)
+    comparing.add_argument("--common", action="store_true")
     given = parser.parse_args()
     if given.command == "write":
         return _write(given.into, given.every, given.only, given.jobs)
-    return _compare(given.before, given.after, given.show)
+    return _compare(given.before, given.after, given.show, common=given.common)
 
 
 if __name__ == "__main__":

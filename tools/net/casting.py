@@ -85,7 +85,7 @@ def answer(*words: str) -> tuple[int, str, str]:
         stream.flush()
         stream.seek(0)
         texts.append(stream.read())
-    return int(str(code)), *texts
+    return int(str(code)), texts[0], texts[1]
 
 
 @contextlib.contextmanager

@@ -48,13 +48,22 @@ def read_intended(file: Path = INTENDED) -> tuple[Intended, ...]:
 
 
 def compare(
-    before: Path, after: Path, intended: tuple[Intended, ...], counts: Counter[str]
+    before: Path,
+    after: Path,
+    intended: tuple[Intended, ...],
+    counts: Counter[str],
+    *,
+    common: bool = False,
 ) -> Iterator[str]:
-    """Yield the differences that were not intended; count documents by outcome."""
+    """Yield the differences that were not intended; count documents by outcome.
+
+    With ``common``, what only one set holds is passed over: it was cast over less.
+    """
     names = {path.name for path in (*before.glob("*.gz"), *after.glob("*.gz"))}
     for name in sorted(names):
         old, new = _read(before / name), _read(after / name)
-        for request in sorted(old.keys() | new.keys()):
+        asked = old.keys() & new.keys() if common else old.keys() | new.keys()
+        for request in sorted(asked):
             yield from _document(
                 name, request, old.get(request), new.get(request), intended, counts
             )
@@ -93,13 +102,13 @@ def _document(
 
 
 def _changed_lines(old: Any, new: Any) -> list[str]:
-    lines = [
+    before, after = (
         [f"exit {entry['exit']}"]
         + [f"err {line}" for line in entry["err"].splitlines()]
         + entry["out"].splitlines()
         for entry in (old, new)
-    ]
-    diff = difflib.unified_diff(*lines, lineterm="", n=0)
+    )
+    diff = difflib.unified_diff(before, after, lineterm="", n=0)
     return [line for line in diff if not re.match(r"---|\+\+\+|@@", line)]
 
 

@@ -1,0 +1,77 @@
+"""The verdict about targets or a host, with what somebody decided to live with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
+from iommu_inspect.audit.summary import Prospect, summary
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.target import Target
+from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.verdict.judge import (
+    TargetVerdict,
+    by_severity,
+    findings_of,
+    overall,
+    verdicts,
+)
+from iommu_inspect.verdict.outcome import Verdict
+
+__all__ = ["Audit", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found; ``verdict`` is the worst of the targets' verdicts.
+
+    Without targets it speaks of the whole host: blocked if something is wrong; then
+    ``summary`` says of each group how far it is from being handed over. ``ignored``
+    holds what else would be among the findings.
+    """
+
+    verdict: Verdict
+    targets: tuple[TargetVerdict, ...]
+    findings: tuple[Finding, ...]
+    purpose: Purpose = Purpose.VFIO
+    ignored: tuple[Ignored, ...] = ()
+    summary: tuple[Prospect, ...] = ()
+
+
+def audit(
+    machine: Machine,
+    semantics: Semantics,
+    targets: tuple[Target, ...] = (),
+    *,
+    purpose: Purpose = Purpose.VFIO,
+    strict: bool = False,
+    ignores: tuple[Ignore, ...] = (),
+    expectations: tuple[Expectation, ...] = (),
+) -> Audit:
+    """Judge the targets, or the whole host, under the rules of some kernel.
+
+    ``strict`` makes errors of warnings. ``ignores`` take findings away. That clears
+    the verdict of a whole host and what ``strict`` adds; it never makes a target
+    ready: an error stands in its way whether or not somebody wants to read of it.
+    """
+    case = Case(machine, semantics, targets, purpose, expectations)
+    kept, ignored = set_aside(findings_of(case), ignores, machine)
+    findings = by_severity(map(_strictly, kept)) if strict else tuple(kept)
+    judged = verdicts(case, [*findings, *(each.finding for each in ignored)])
+    return Audit(
+        verdict=overall(case, judged, findings),
+        targets=judged,
+        findings=findings,
+        purpose=purpose,
+        ignored=tuple(ignored),
+        summary=() if targets else summary(case, ignores, strict=strict),
+    )
+
+
+def _strictly(finding: Finding) -> Finding:
+    if finding.severity is Severity.WARNING:
+        return replace(finding, severity=Severity.ERROR)
+    return finding

@@ -1,0 +1,152 @@
+"""The whole host in one look: what could be handed over now, after a step, or never."""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from iommu_inspect.audit.exceptions import Ignore, set_aside
+from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.target import Target
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.registry import RULES
+from iommu_inspect.verdict.kernel_side import answers, of_target
+from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings, worst
+
+__all__ = ["Possible", "Prospect", "summary"]
+
+_RANKS = {rule.id: rank for rank, rule in enumerate(RULES)}
+# Host and ISA bridges, IOMMUs and event collectors: parts of the chipset that nobody
+# hands over, though their headers are not those of bridges.
+_CHIPSET = (0x0600, 0x0601, 0x0806, 0x0807)
+
+
+class Possible(enum.Enum):
+    """When a group can be handed over, as far as the rules see."""
+
+    NOW = "now"
+    AFTER = "after"
+    NEVER = "never"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """One group that has endpoints, or one endpoint without a group.
+
+    ``devices`` are the endpoints; ``steps`` what is asked for first, in a few words
+    each; ``because`` why it is not possible or cannot be told, if no step says it.
+    """
+
+    group: str | None
+    devices: tuple[Device, ...]
+    possible: Possible
+    steps: tuple[str, ...] = ()
+    because: str = ""
+
+
+def summary(
+    case: Case, ignores: tuple[Ignore, ...], *, strict: bool
+) -> tuple[Prospect, ...]:
+    """Judge every group as if it alone were asked for, in the machine's order.
+
+    Most rules are asked about all of them in one go, so that they look at the host
+    once; those that are ``joint`` about one group at a time. Ignored errors count, as
+    they do for a target.
+    """
+    targets = tuple(_targets(case.machine))
+
+    def errors(targets: tuple[Target, ...], *, joint: bool) -> _Errors:
+        asked = replace(case, targets=targets)
+        found = [f for r in RULES if r.joint is joint for f in r.run(asked)]
+        counted = [f for f in found if f.severity is Severity.ERROR]
+        if strict:
+            kept, _ = set_aside(found, ignores, case.machine)
+            counted += [f for f in kept if f.severity is Severity.WARNING]
+        return _Errors(counted)
+
+    of_all = errors(targets, joint=False)
+    prospects = []
+    for target in targets:
+        own = errors((target,), joint=True)
+        found = sorted(of_all.of(target) + own.of(target), key=_rank)
+        asked = replace(case, targets=(target,))
+        prospects.append(_prospect(asked, target, found))
+    return tuple(prospects)
+
+
+def _rank(finding: Finding) -> int:
+    return _RANKS[finding.rule]
+
+
+def _targets(machine: Machine) -> Iterable[Target]:
+    for group in machine.groups:
+        if any(_is_endpoint(device) for device in group.devices):
+            yield Target(f"group:{group.id}", None, group)
+    for device in machine.ungrouped:
+        if _is_endpoint(device):
+            yield Target(device.address, device, None)
+
+
+def _is_endpoint(device: Device) -> bool:
+    return device.is_bridge is not True and device.base_class not in _CHIPSET
+
+
+class _Errors:
+    """Errors by what they concern, so that each target finds its own at once."""
+
+    def __init__(self, errors: list[Finding]) -> None:
+        self._of_host = []
+        self._of_group = defaultdict(list)
+        self._of_device = defaultdict(list)
+        for error in errors:
+            counted = replace(error, severity=Severity.ERROR)
+            if error.group is not None:
+                self._of_group[error.group].append(counted)
+            elif error.devices:
+                self._of_device[error.devices[0]].append(counted)
+            else:
+                self._of_host.append(counted)
+
+    def of(self, target: Target) -> list[Finding]:
+        if target.group is not None:
+            return self._of_host + self._of_group.get(target.group.id, [])
+        return self._of_host + self._of_device.get(target.text, [])
+
+
+def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:
+    found = answers(case, target)
+    verdict = worst((of_target(case, target, found), of_findings(errors)))
+    sure = [e for e in errors if e.certainty is not Certainty.UNKNOWN]
+    reasons = [a.because for _, a in found if of_answer(a) is verdict]
+    group = target.group
+    endpoints = tuple(d for d in target.devices if _is_endpoint(d))
+    possible, steps = _possible(verdict, errors, sure)
+    return Prospect(
+        group=group.id if group else None,
+        devices=endpoints,
+        possible=possible,
+        steps=steps,
+        because="" if steps or verdict is Verdict.READY else "".join(reasons[:1]),
+    )
+
+
+def _possible(
+    verdict: Verdict, errors: list[Finding], sure: list[Finding]
+) -> tuple[Possible, tuple[str, ...]]:
+    if verdict is Verdict.READY:
+        return Possible.NOW, ()
+    final = [error for error in sure if error.final]
+    if final:
+        return Possible.NEVER, _steps(final)
+    if verdict is Verdict.UNKNOWN or not sure:
+        # The kernel says no and no rule knows why: what would help is not known.
+        return Possible.UNKNOWN, _steps(errors)
+    return Possible.AFTER, _steps([*sure, *(e for e in errors if e not in sure)])
+
+
+def _steps(errors: list[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(error.step or f"see {error.rule}" for error in errors))

@@ -1,0 +1,1 @@
+"""Which devices share a group, why, and whether that can change."""

@@ -1,0 +1,189 @@
+"""Whether a group can grow while the host runs, and through what.
+
+The kernel has no concept of a group that stays alone: "cannot grow" is a heuristic,
+drawn from ports, bridges and capabilities.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from iommu_inspect.kernel.grouping.joining import Grouping, Joins
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group, PcieType
+
+__all__ = ["CanGrow", "Growth", "Way", "growth"]
+
+_LAST_SLOT = 31
+_LAST_FUNCTION = 7
+
+
+class CanGrow(enum.Enum):
+    """The answer for a group."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which a group grows: the device it goes through, and how."""
+
+    address: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Whether a group can grow, the ways, and what could not be told."""
+
+    can_grow: CanGrow
+    through: tuple[Way, ...]
+    untold: tuple[Way, ...]
+
+
+def growth(grouping: Grouping, group: Group) -> Growth:
+    """Look for ways in which a device could join a group."""
+    ways: list[Way] = []
+    untold: list[Way] = []
+    for device, way, joins in _all_ways(grouping):
+        if joins.new is None:
+            # A newcomer can join the group of a bridge above it, if any.
+            if _could_join(grouping, device, group):
+                untold.append(Way(way.address, joins.because))
+        elif joins.group is group:
+            ways.append(way)
+    for device in group.devices:
+        ways += _by_rescan(grouping, device)
+        untold += _perhaps_by_rescan(grouping, device)
+    if any(not device.is_pci for device in group.devices):
+        why = "its bus or its IOMMU decides what joins (stream ids, containers)"
+        untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
+    state = CanGrow.YES if ways else CanGrow.UNKNOWN if untold else CanGrow.NO
+    return Growth(state, tuple(ways), tuple(dict.fromkeys(untold)))
+
+
+@lru_cache(maxsize=1)
+def _all_ways(grouping: Grouping) -> tuple[tuple[Device, Way, Joins], ...]:
+    """Return every way that a machine has, looked for once for all of its groups."""
+    return tuple(
+        (device, way, joins)
+        for device in grouping.machine.devices
+        for way, joins in _ways_through(grouping, device)
+    )
+
+
+def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
+    """Yield the ways that a device opens, and which group a newcomer there joins."""
+    topology = grouping.topology
+    if device.is_bridge is True:
+        how = _free_slot(grouping, device)
+        if how is not None:
+            bridges = [device, *topology.upwards(device)]
+            yield Way(device.address, how), grouping.newcomer(bridges)
+    sriov = device.pci.sriov
+    if sriov is None or device.pci.virtfns:
+        return
+    if isinstance(sriov, Missing):
+        yield from _perhaps_sriov(grouping, device)
+    elif sriov.total_vfs:
+        how = f"SR-IOV: up to {sriov.total_vfs} virtual functions"
+        yield Way(device.address, how), grouping.newcomer_beside(device)
+
+
+def _perhaps_sriov(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
+    """Yield a way that cannot be told: virtual functions that may be possible.
+
+    Where every port above isolates, they would have groups of their own.
+    """
+    if not device.is_pci or device.is_bridge is True or device.pci.physfn is not None:
+        return
+    if grouping.newcomer_beside(device).new is True:
+        return
+    how = "whether it has SR-IOV cannot be told without its configuration space"
+    yield Way(device.address, how), Joins(None, None, how)
+
+
+def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
+    """Say how a card can come below a bridge, ``None`` if there is no room."""
+    below = grouping.topology.children(bridge)
+    kind = bridge.pci.pcie_type
+    if isinstance(kind, Missing):
+        return "what kind of bridge it is cannot be told"
+    if kind == PcieType.UPSTREAM_PORT:
+        return None  # its bus holds the switch's own ports
+    if kind in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+        if below:
+            return None
+        if bridge.pci.hotplug_slot is True:
+            # The kernel calls removable what is below a port that firmware marks as
+            # external (pci_set_removable() in drivers/pci/probe.c).
+            outside = bridge.removable == "removable"
+            where = ", on a device outside the host (Thunderbolt, USB4)"
+            return "hot-plug slot, empty" + (where if outside else "")
+        if isinstance(bridge.pci.hotplug_slot, Missing):
+            return "empty port, perhaps with a hot-plug slot"
+        return None  # nothing can be plugged in while the host runs
+    slots = {a.slot for a in (d.pci_address for d in below) if a is not None}
+    return "conventional bus with free slots" if len(slots) < _LAST_SLOT else None
+
+
+def _could_join(grouping: Grouping, device: Device, group: Group) -> bool:
+    above = [device, *grouping.topology.upwards(device)]
+    return any(grouping.machine.group_of(bridge) is group for bridge in above)
+
+
+def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
+    """A function with siblings that are hidden or new finds them at the next scan."""
+    several = device.pci.multifunction is True
+    if several and _has_room(grouping, device) and grouping.isolates(device) is False:
+        yield Way(device.address, "functions of its slot that a rescan finds")
+    if device.driver == "vmd" or _is_vmd(device):
+        yield Way(device.address, "VMD: the devices behind it, once its driver binds")
+
+
+def _perhaps_by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
+    if not _has_room(grouping, device):
+        return
+    isolated = grouping.isolates(device)
+    if isinstance(device.pci.multifunction, Missing) and isolated is not True:
+        how = "whether its slot holds more functions, which a rescan would find"
+        yield Way(device.address, f"{how}, cannot be told")
+    elif isolated is None:
+        how = "whether it isolates functions of its slot, should a rescan find more"
+        yield Way(device.address, f"{how}, cannot be told")
+
+
+def _has_room(grouping: Grouping, device: Device) -> bool:
+    """Say whether a function is the first of a slot that may hold more of them.
+
+    Where the multi-function bit is not shown, the slot may.
+    """
+    address = device.pci_address
+    if address is None or address.function != 0 or device.is_bridge is True:
+        return False
+    if device.pci.physfn is not None or device.pci.multifunction is False:
+        return False
+    siblings = [
+        d
+        for d in grouping.topology.siblings(device)
+        if d.pci_address and d.pci_address.slot_name == address.slot_name
+    ]
+    return len(siblings) < _LAST_FUNCTION
+
+
+# Volume Management Devices of Intel (drivers/pci/controller/vmd.c, v7.3).
+_VMD = frozenset(
+    {
+        *(0x201D, 0x28C0, 0x28C1, 0x467F, 0x4C3D, 0x7D0B, 0x9A0B, 0xA77F),
+        *(0xAD0B, 0xB06F, 0xB07F, 0xB60B, 0xD70B, 0xD73B),
+    }
+)
+
+
+def _is_vmd(device: Device) -> bool:
+    return device.ids.vendor == 0x8086 and device.ids.device in _VMD

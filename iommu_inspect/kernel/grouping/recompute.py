@@ -1,0 +1,87 @@
+"""The groups that isolation would give, to hold against those that the kernel made.
+
+Groups form when devices are added and are never made again; where the two differ, the
+kernel's are the truth and the difference is worth a question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism, Placement
+from iommu_inspect.model.machine import Device, Group, Machine
+
+__all__ = ["Agreement", "Recomputed", "recompute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Whether a recomputed group is the kernel's; ``None`` where it cannot be told."""
+
+    agrees: bool | None
+    because: str
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """Every grouped PCI function's placement, and the label of the group it comes to.
+
+    Functions with the same label share a group; a label of ``None`` says that the
+    source does not tell enough.
+    """
+
+    placements: dict[str, Placement]
+    labels: dict[str, int | None]
+
+    def agreement(self, group: Group) -> Agreement:
+        """Hold one of the kernel's groups against the recomputed ones."""
+        functions = {device.address for device in group.devices if device.is_pci}
+        if len(functions) != len(group.devices):
+            return Agreement(None, "not all of its devices are PCI functions")
+        labels = {self.labels.get(address) for address in functions}
+        if None in labels:
+            first = next(a for a in sorted(functions) if self.labels.get(a) is None)
+            placement = self.placements.get(first)
+            why = placement.because if placement else f"{first} was not looked at"
+            return Agreement(None, why)
+        same = {a for a, label in self.labels.items() if label in labels}
+        if len(labels) == 1 and same == functions:
+            return Agreement(True, "isolation gives the same group")
+        if len(labels) > 1:
+            return Agreement(False, f"isolation gives {len(labels)} groups instead")
+        more = ", ".join(sorted(same - functions))
+        return Agreement(False, f"isolation would put {more} in it as well")
+
+
+def recompute(machine: Machine) -> Recomputed:
+    """Place every PCI function that has a group, in the order of enumeration."""
+    grouping = Grouping(machine)
+    placements: dict[str, Placement] = {}
+    labels: dict[str, int | None] = {}
+    for device in _enumeration(grouping):
+        placement = grouping.place(device, lambda other: other.address in labels)
+        placements[device.address] = placement
+        if placement.mechanism is Mechanism.UNKNOWN:
+            labels[device.address] = None
+        elif placement.joins is not None:
+            labels[device.address] = labels[placement.joins.address]
+        else:
+            labels[device.address] = len(labels)
+    return Recomputed(placements, labels)
+
+
+def _enumeration(grouping: Grouping) -> list[Device]:
+    """Return grouped PCI functions as they are found: a bus, then what is below it."""
+    found: list[Device] = []
+    functions = [device for device, _ in grouping.topology.addressed]
+    roots = [d for d in functions if grouping.topology.parent(d) is None]
+
+    def walk(bus: list[Device]) -> None:
+        found.extend(d for d in bus if grouping.machine.group_of(d) is not None)
+        for device in bus:
+            below = set(grouping.topology.children(device))
+            if below:
+                walk([d for d in functions if d in below])
+
+    walk(roots)
+    return found

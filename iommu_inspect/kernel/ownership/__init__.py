@@ -1,0 +1,1 @@
+"""Who owns a group's DMA, and what the calls about it return."""

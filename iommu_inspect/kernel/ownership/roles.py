@@ -1,0 +1,133 @@
+"""Who counts as a DMA user of a group, and what that makes of the group."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.drivers import (
+    COUNTING_BUSES,
+    KNOWN_MANAGED_DRIVERS,
+    SILENT_BUSES,
+)
+from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group
+
+__all__ = [
+    "GroupOwnership",
+    "Ownership",
+    "Role",
+    "ownership",
+    "role",
+    "roles",
+]
+
+
+class Role(enum.Enum):
+    """What a member is to its group's DMA ownership."""
+
+    VFIO = "vfio"
+    MANAGED = "managed"
+    KERNEL = "kernel"
+    NONE = "none"
+    UNENFORCED = "unenforced"
+    UNKNOWN = "unknown"
+
+
+class Ownership(enum.Enum):
+    """Who owns a group's DMA, as far as driver bindings tell."""
+
+    NONE = "none"
+    KERNEL = "kernel"
+    USER = "user"
+    CONFLICT = "conflict"
+    UNKNOWN = "unknown"
+
+
+def role(device: Device, era: Era) -> Role:
+    """Classify one member under the rules of one era.
+
+    Since v5.19 a bound driver counts as the kernel's unless it says that it
+    manages its own DMA, whether or not it does any (``really_probe()`` through
+    the bus's ``dma_configure``). Before, ``vfio_dev_viable()`` tolerated every
+    bridge whatever its driver, and ``pci-stub``.
+    """
+    vfio = has_vfio_driver(device)
+    if vfio:
+        return Role.VFIO
+    if device.driver is None:
+        return Role.NONE
+    return _role_since_5_19(device, era) if era.dma_owner else _role_before_5_19(device)
+
+
+def _role_before_5_19(device: Device) -> Role:
+    is_bridge = device.is_bridge
+    if is_bridge is True:
+        return Role.MANAGED
+    if isinstance(device.driver, Missing) or device.driver is None:
+        return Role.UNKNOWN
+    if normalised(device.driver) == "pci_stub":
+        return Role.MANAGED
+    if has_vfio_driver(device) is None or isinstance(is_bridge, Missing):
+        return Role.UNKNOWN
+    return Role.KERNEL
+
+
+def _role_since_5_19(device: Device, era: Era) -> Role:
+    driver, bus = device.driver, device.bus
+    if driver is None or isinstance(driver, Missing) or isinstance(bus, Missing):
+        return Role.UNKNOWN
+    managed = KNOWN_MANAGED_DRIVERS.get((bus, normalised(driver)))
+    if managed is not None:
+        certainly, not_before = managed
+        if era.since >= certainly:
+            return Role.MANAGED
+        return Role.UNKNOWN if era.since >= not_before else Role.KERNEL
+    if has_vfio_driver(device) is None:
+        return Role.UNKNOWN
+    if bus in COUNTING_BUSES:
+        return Role.KERNEL
+    return Role.UNENFORCED if bus in SILENT_BUSES else Role.UNKNOWN
+
+
+def roles(group: Group, era: Era) -> tuple[tuple[Device, Role], ...]:
+    """Classify every member of a group, in the group's order."""
+    return tuple((device, role(device, era)) for device in group.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOwnership:
+    """The members of a group by what they are to its DMA ownership."""
+
+    group: Group
+    members: tuple[tuple[Device, Role], ...]
+
+    @classmethod
+    def of(cls, group: Group, era: Era) -> GroupOwnership:
+        """Classify the group's members under one era's rules."""
+        return cls(group, roles(group, era))
+
+    def having(self, wanted: Role) -> tuple[Device, ...]:
+        """Return the members of one role, in the group's order."""
+        return tuple(device for device, is_role in self.members if is_role is wanted)
+
+    @property
+    def state(self) -> Ownership:
+        """Sum the members up; a member that could be either leaves it unknown."""
+        user = bool(self.having(Role.VFIO))
+        kernel = bool(self.having(Role.KERNEL))
+        if user and kernel:
+            return Ownership.CONFLICT
+        if self.having(Role.UNKNOWN) or not self.group.whole:
+            return Ownership.UNKNOWN
+        if user:
+            return Ownership.USER
+        return Ownership.KERNEL if kernel else Ownership.NONE
+
+
+def ownership(group: Group, semantics: Semantics) -> Ownership:
+    """Return the group's ownership; unknown where the possible eras differ."""
+    states = {GroupOwnership.of(group, era).state for era in semantics.eras}
+    return states.pop() if len(states) == 1 else Ownership.UNKNOWN

@@ -1,0 +1,1 @@
+"""What would come of steps that nobody has taken."""

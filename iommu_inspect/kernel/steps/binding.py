@@ -1,0 +1,93 @@
+"""What writing a device to a driver's ``bind`` file returns.
+
+``driver_override`` is taken to name the driver, so that the ids match. Whether the
+driver itself likes the device cannot be known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
+from iommu_inspect.kernel.citations import DMA_OWNER_BUSES
+from iommu_inspect.kernel.drivers import ENFORCING_BUSES
+from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
+from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group, Held, Machine
+
+__all__ = ["bind_answer"]
+
+_RULE = "mixed-ownership"
+
+
+def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:
+    """Answer the binding of a driver to a device, in the group's present state."""
+    if isinstance(device.driver, Missing):
+        return Answer(UNKNOWN, _RULE, "the source does not tell which driver is bound")
+    if device.driver is not None:
+        because = f"{device.driver} is bound already"
+        return Answer(_refusal("-EBUSY", era), _RULE, because)
+    group = machine.group_of(device)
+    if normalised(driver) in VFIO_DRIVERS:
+        refused = _refused_by_vfio(machine, device, group, era)
+        if refused is not None:
+            return refused
+    bound = role(replace(device, driver=driver, vfio_devices=()), era)
+    if group is None or group.held is Held.FREE or bound in (Role.VFIO, Role.MANAGED):
+        return Answer(OK, _RULE, "nothing keeps it from binding")
+    if bound is Role.UNKNOWN:
+        return Answer(UNKNOWN, _RULE, f"what kind of driver {driver} is cannot be told")
+    return _in_held_group(device, group, era)
+
+
+def _refusal(errno: str, era: Era) -> str:
+    """Before v5.19 not every kernel handed a probe's error on (5.10 says -ENODEV)."""
+    return errno if era.dma_owner else UNKNOWN
+
+
+def _refused_by_vfio(
+    machine: Machine, device: Device, group: Group | None, era: Era
+) -> Answer | None:
+    if device.is_bridge is True:
+        because = "vfio-pci does not take bridges"
+        return Answer(_refusal("-EINVAL", era), "not-on-vfio", because)
+    if device.pci.virtfns:
+        # vfio_pci_core_register_device(), in 5.10 vfio_pci_probe(): whoever uses the
+        # virtual functions could be reset from under their feet.
+        because = "vfio-pci takes no physical function whose virtual ones are there"
+        return Answer(_refusal("-EBUSY", era), "sriov-mix", because)
+    if group is not None:
+        return None
+    if isinstance(device.group, Missing) or not machine.groups_known:
+        return Answer(UNKNOWN, "no-iommu", "the source does not tell its group")
+    if machine.vfio.enable_unsafe_noiommu_mode is True:
+        because = "it would get a no-IOMMU group, if the kernel has that mode"
+        return Answer(UNKNOWN, "no-iommu-mode", because)
+    because = "the device has no IOMMU group"
+    return Answer(_refusal("-EINVAL", era), "no-iommu", because)
+
+
+def _in_held_group(device: Device, group: Group, era: Era) -> Answer:
+    """A driver that wants the DMA API binds while somebody else has the group."""
+    if not era.dma_owner:
+        if group.held is Held.BY_KERNEL_DOMAIN:
+            return Answer(OK, _RULE, "this kernel does not look at the group")
+        return Answer(
+            "host-crash",
+            _RULE,
+            f"user space holds group {group.id}; before v5.19 a driver of the host "
+            "that binds there kills the kernel",
+            (DMA_OWNER_BUSES,),
+        )
+    if device.bus not in ENFORCING_BUSES:
+        return Answer(OK, _RULE, f"the bus {device.bus} does not ask for ownership")
+    if group.held is Held.BY_USER:
+        because = f"user space holds group {group.id}"
+        return Answer("-EBUSY", _RULE, because, (DMA_OWNER_BUSES,))
+    if GroupOwnership.of(group, era).having(Role.KERNEL):
+        because = "a driver of the host attached a domain of its own to the group"
+        return Answer("-EBUSY", _RULE, because, (DMA_OWNER_BUSES,))
+    because = "the group's domain is looked at only once a driver of the host is bound"
+    return Answer(OK, _RULE, because, (DMA_OWNER_BUSES,))

@@ -1,0 +1,231 @@
+"""What the kernel would answer to steps that nobody has taken, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from iommu_inspect.kernel.answers import (
+    NOT_APPLICABLE,
+    OK,
+    UNKNOWN,
+    Answer,
+    differing,
+)
+from iommu_inspect.kernel.eras import ERAS, Era, Semantics
+from iommu_inspect.kernel.ownership.operations import (
+    GET_STATUS,
+    SET_CONTAINER,
+    SET_IOMMU,
+    attach_device,
+    group_operation,
+)
+from iommu_inspect.kernel.steps.binding import bind_answer
+from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
+from iommu_inspect.kernel.steps.state import (
+    Outcome,
+    Taken,
+    device_of,
+    done,
+    group_of_step,
+    only,
+    with_device,
+    with_group,
+)
+from iommu_inspect.kernel.steps.step import Step
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Held, Machine
+from iommu_inspect.model.target import UnknownTargetError
+
+__all__ = ["HOST_CRASH", "Simulation", "simulate"]
+
+HOST_CRASH = "host-crash"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The steps' outcomes and the machine after them; ``alive`` unless it crashed.
+
+    ``certain`` is false where an answer was unknown: the state after it is then the
+    one in which the step did nothing.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    after: Machine
+    alive: bool
+    certain: bool
+
+
+def simulate(
+    machine: Machine, semantics: Semantics, steps: Sequence[Step]
+) -> Simulation:
+    """Take the steps in order, under the rules that may apply.
+
+    Where the possible kernels answer a step differently the answer is unknown, and
+    the state goes on from the newest kernel's.
+
+    Raises:
+        UnknownTargetError: a step names a device or group that was never there.
+    """
+    runs = [_simulate(machine, era, steps) for era in semantics.eras]
+    newest = runs[-1]
+    outcomes = []
+    for found in zip(*(run.outcomes for run in runs), strict=True):
+        results = {outcome.answer.result for outcome in found}
+        outcome = found[-1]
+        if len(results) > 1:
+            because = differing(semantics.eras, [o.answer for o in found])
+            outcome = replace(
+                outcome, answer=replace(outcome.answer, result=UNKNOWN, because=because)
+            )
+        outcomes.append(outcome)
+    return Simulation(
+        tuple(outcomes),
+        newest.after,
+        all(run.alive for run in runs),
+        all(run.certain for run in runs)
+        and all(o.answer.result != UNKNOWN for o in outcomes),
+    )
+
+
+def _simulate(machine: Machine, era: Era, steps: Sequence[Step]) -> Simulation:
+    outcomes: list[Outcome] = []
+    earlier: list[Machine] = []
+    alive = certain = True
+    for step in steps:
+        if not alive:
+            gone = Answer(NOT_APPLICABLE, "mixed-ownership", "the host has crashed")
+            outcomes.append(Outcome(step, gone, None))
+            continue
+        try:
+            after, outcome = _TAKE[step.verb](machine, era, step)
+        except UnknownTargetError:
+            if not any(_names_something(state, step) for state in earlier):
+                raise
+            gone = Answer(NOT_APPLICABLE, "partial-group", "it is not there any more")
+            outcomes.append(Outcome(step, gone, None))
+            continue
+        earlier.append(machine)
+        alive = outcome.answer.result != HOST_CRASH
+        certain = certain and outcome.answer.result != UNKNOWN
+        outcomes.append(outcome)
+        machine = after
+    return Simulation(tuple(outcomes), machine, alive, certain)
+
+
+def _names_something(machine: Machine, step: Step) -> bool:
+    try:
+        _TAKE[step.verb](machine, ERAS[-1], step)
+    except UnknownTargetError:
+        return False
+    return True
+
+
+def _bind(machine: Machine, era: Era, step: Step) -> Taken:
+    device = device_of(machine, step)
+    driver = step.arguments[0]
+    group = machine.group_of(device)
+    answer = bind_answer(machine, device, driver, era)
+    override = replace(device, driver_override=driver)
+    if answer.result == OK:
+        override = replace(override, driver=driver, vfio_devices=())
+    return done(with_device(machine, device, override), step, answer, group)
+
+
+def _unbind(machine: Machine, _era: Era, step: Step) -> Taken:
+    device = device_of(machine, step)
+    group = machine.group_of(device)
+    if isinstance(device.driver, Missing):
+        answer = Answer(
+            UNKNOWN, "mixed-ownership", "the source does not tell its driver"
+        )
+        return done(machine, step, answer, group)
+    if device.driver is None:
+        answer = Answer("-ENOENT", "mixed-ownership", "no driver is bound")
+        return done(machine, step, answer, group)
+    answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
+    after = with_device(machine, device, replace(device, driver=None, vfio_devices=()))
+    return done(after, step, answer, group)
+
+
+def _override(machine: Machine, _era: Era, step: Step) -> Taken:
+    device = device_of(machine, step)
+    after = with_device(
+        machine, device, replace(device, driver_override=step.argument(0))
+    )
+    answer = Answer(OK, "driver-override", "it counts at the next probe")
+    return done(after, step, answer, machine.group_of(device))
+
+
+def _claim(machine: Machine, era: Era, step: Step) -> Taken:
+    """Open the group, set the container, set the IOMMU: the first refusal counts."""
+    group = group_of_step(machine, step)
+    status = group_operation(machine, group, GET_STATUS, only(era))
+    for operation in (SET_CONTAINER, SET_IOMMU):
+        answer = group_operation(machine, group, operation, only(era))
+        if answer.result != OK:
+            because = f"{operation}: {answer.because}"
+            return done(machine, step, replace(answer, because=because), group)
+    if status.result == "not-viable":
+        because = (
+            "container and IOMMU are set, but the group is not viable "
+            f"({status.because}): VFIO_GROUP_GET_DEVICE_FD then returns -EINVAL"
+        )
+        answer = replace(answer, because=because)
+    after = with_group(machine, group, replace(group, held=Held.BY_USER))
+    return done(after, step, answer, group)
+
+
+def _release(machine: Machine, _era: Era, step: Step) -> Taken:
+    group = group_of_step(machine, step)
+    if group.held is not Held.BY_USER:
+        answer = Answer("-EINVAL", "mixed-ownership", "user space does not hold it")
+        return done(machine, step, answer, group)
+    after = with_group(machine, group, replace(group, held=Held.FREE))
+    return done(after, step, Answer(OK, "mixed-ownership", "the group is free"), group)
+
+
+def _attach(machine: Machine, era: Era, step: Step) -> Taken:
+    device = device_of(machine, step)
+    group = machine.group_of(device)
+    answer = attach_device(machine, device, only(era))
+    if answer.result != OK or group is None:
+        return done(machine, step, answer, group)
+    after = with_group(machine, group, replace(group, held=Held.BY_KERNEL_DOMAIN))
+    return done(after, step, answer, group)
+
+
+def _detach(machine: Machine, _era: Era, step: Step) -> Taken:
+    """``iommu_detach_device()`` returns nothing: a skipped detach only warns."""
+    device = device_of(machine, step)
+    group = machine.group_of(device)
+    rule = "singleton-assumption"
+    if group is None or group.held is not Held.BY_KERNEL_DOMAIN:
+        answer = Answer(
+            NOT_APPLICABLE, rule, "nothing is attached: there is no domain to detach"
+        )
+        return done(machine, step, answer, group)
+    if len(group.devices) != 1:
+        answer = Answer(
+            OK,
+            rule,
+            f"the group has grown to {len(group.devices)} devices: the kernel warns "
+            "and does not detach, and the domain stays",
+        )
+        return done(machine, step, answer, group)
+    after = with_group(machine, group, replace(group, held=Held.FREE))
+    return done(after, step, Answer(OK, rule, "the domain is detached"), group)
+
+
+_TAKE: dict[str, Callable[[Machine, Era, Step], Taken]] = {
+    "bind": _bind,
+    "unbind": _unbind,
+    "override": _override,
+    "claim": _claim,
+    "release": _release,
+    "attach": _attach,
+    "detach": _detach,
+    "sriov": sriov,
+    "hotplug": hotplug,
+    "unplug": unplug,
+}

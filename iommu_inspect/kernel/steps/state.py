@@ -1,0 +1,90 @@
+"""The state that steps change: a machine, replaced and never modified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from iommu_inspect.kernel.answers import Answer
+from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.steps.step import Step
+from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.target import UnknownTargetError, find_target
+
+__all__ = [
+    "Outcome",
+    "Taken",
+    "device_of",
+    "done",
+    "group_of_step",
+    "only",
+    "with_device",
+    "with_group",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One step's answer; ``group`` is the one that a newcomer joins, or ``new``."""
+
+    step: Step
+    answer: Answer
+    group: str | None
+
+
+Taken: TypeAlias = tuple[Machine, Outcome]
+
+
+def only(era: Era) -> Semantics:
+    """Return the rules of one era alone."""
+    return Semantics((era,), era.name, era.name)
+
+
+def device_of(machine: Machine, step: Step) -> Device:
+    """Return the device that a step names.
+
+    Raises:
+        UnknownTargetError: there is none, or it is a group.
+    """
+    target = find_target(machine, step.subject)
+    if target.device is None:
+        raise UnknownTargetError(f"{step.text!r} wants a device, not a group")
+    return target.device
+
+
+def group_of_step(machine: Machine, step: Step) -> Group:
+    """Return the group that ``13``, ``group:13`` or a member of it names.
+
+    Raises:
+        UnknownTargetError: there is none.
+    """
+    found = machine.group(step.subject.removeprefix("group:"))
+    if found is None:
+        found = find_target(machine, step.subject).group
+    if found is None:
+        raise UnknownTargetError(f"{step.subject!r} of {step.text!r} has no group")
+    return found
+
+
+def done(machine: Machine, step: Step, answer: Answer, group: Group | None) -> Taken:
+    """Return what a step came to, in one."""
+    return machine, Outcome(step, answer, group.id if group else None)
+
+
+def with_device(machine: Machine, old: Device, new: Device) -> Machine:
+    """Return the machine with one device replaced."""
+
+    def swap(devices: tuple[Device, ...]) -> tuple[Device, ...]:
+        return tuple(new if device is old else device for device in devices)
+
+    return replace(
+        machine,
+        groups=tuple(replace(g, devices=swap(g.devices)) for g in machine.groups),
+        ungrouped=swap(machine.ungrouped),
+    )
+
+
+def with_group(machine: Machine, old: Group, new: Group) -> Machine:
+    """Return the machine with one group replaced."""
+    groups = tuple(new if group is old else group for group in machine.groups)
+    return replace(machine, groups=groups)

@@ -1,0 +1,56 @@
+"""What the name of a bound driver says about it."""
+
+from __future__ import annotations
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device
+
+__all__ = ["VFIO_DRIVERS", "has_vfio_driver", "looks_like_vfio", "normalised"]
+
+# Names as sysfs shows them, with "_" for "-": variant drivers take the module's
+# name, where the build turns "-" into "_".
+VFIO_DRIVERS = frozenset(
+    {
+        "hisi_acc_vfio_pci",
+        "ism_vfio_pci",
+        "mlx5_vfio_pci",
+        "nvgrace_gpu_vfio_pci",
+        "pds_vfio_pci",
+        "qat_vfio_pci",
+        "vfio_amba",
+        "vfio_cdx",
+        "vfio_fsl_mc",
+        "vfio_pci",
+        "vfio_platform",
+        "virtio_vfio_pci",
+        "xe_vfio_pci",
+    }
+)
+
+
+def normalised(driver: str) -> str:
+    """Return the driver's name with "_" for "-", for comparison only."""
+    return driver.replace("-", "_")
+
+
+def looks_like_vfio(driver: str) -> bool:
+    """Say whether a driver that is in no list has vfio in its name.
+
+    An out-of-tree variant driver looks like this, and so does the driver of a
+    mediated device's parent: the name alone does not decide.
+    """
+    return "vfio" in driver.lower()
+
+
+def has_vfio_driver(device: Device) -> bool | None:
+    """Say whether a vfio driver is bound; ``None`` where that cannot be told."""
+    if device.vfio_devices and not isinstance(device.vfio_devices, Missing):
+        return True
+    driver = device.driver
+    if isinstance(driver, Missing):
+        return None
+    if driver is None:
+        return False
+    if normalised(driver) in VFIO_DRIVERS:
+        return True
+    return None if looks_like_vfio(driver) else False

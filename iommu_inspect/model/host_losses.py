@@ -1,0 +1,133 @@
+"""What the host loses if drivers of the host let go of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host import Carrier, HostUse, UseKind
+from iommu_inspect.model.machine import Device, Machine
+
+__all__ = ["FATAL", "Loss", "host_losses", "is_fatal", "perhaps_lost", "perhaps_untold"]
+
+_CARRIER_OF_KIND = {
+    UseKind.FILE_SYSTEM: Carrier.DISK,
+    UseKind.SWAP: Carrier.DISK,
+    UseKind.DEFAULT_ROUTE: Carrier.INTERFACE,
+}
+# What the host does not go on without.
+FATAL = frozenset((UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE))
+
+# Base classes of PCI (the upper byte) that can have a disk or an interface below them:
+# mass storage or network, or serial buses (USB); 08 has SD host controllers and 0d
+# wireless ones. FF and 00 say nothing.
+_CLASSES = {
+    Carrier.DISK: frozenset((0x00, 0x01, 0x08, 0x0C, 0xFF)),
+    Carrier.INTERFACE: frozenset((0x00, 0x02, 0x0C, 0x0D, 0xFF)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A use of the host, and the paths of those taken devices that it stands on.
+
+    ``whole`` says whether it ends; else it goes on with less: one disk of a mirror,
+    one port of a bond.
+    """
+
+    use: HostUse
+    paths: tuple[str, ...]
+    whole: bool
+
+
+def host_losses(machine: Machine, devices: Iterable[Device]) -> tuple[Loss, ...]:
+    """Return what the host loses if all these devices are handed to user space.
+
+    With a device goes what is below it (drives behind a VMD controller), and with a
+    physical function go its virtual ones, which its driver removes. Bridges stay.
+    A device is judged by what stands on it, so one on a vfio driver loses nothing.
+    """
+    taken = _taken(machine, devices)
+    found = []
+    for use in machine.host.uses:
+        if isinstance(use.needs, Missing):
+            continue
+        gone = tuple(path for path in use.paths if _is_in(path, taken))
+        if gone:
+            whole = any(all(path in gone for path in some) for some in use.needs)
+            found.append(Loss(use, gone, whole))
+    return tuple(found)
+
+
+def is_fatal(machine: Machine, device: Device) -> bool:
+    """Say whether the host lives on this device alone."""
+    return any(
+        loss.whole and loss.use.kind in FATAL for loss in host_losses(machine, [device])
+    )
+
+
+def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
+    """Return the uses whose devices are not told and could be this one."""
+    return tuple(
+        use
+        for use in machine.host.uses
+        if isinstance(use.needs, Missing) and _could_carry(machine, device, use.carrier)
+    )
+
+
+def perhaps_untold(
+    machine: Machine, device: Device
+) -> tuple[tuple[UseKind, Missing], ...]:
+    """Return the kinds of use that the source does not show and that could be here."""
+    return tuple(
+        (kind, why)
+        for kind, why in machine.host.untold
+        if _could_carry(machine, device, _CARRIER_OF_KIND[kind])
+    )
+
+
+def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
+    given = [device for device in devices if device.is_bridge is not True]
+    functions = {name for device in given for name in device.pci.virtfns}
+    if functions:
+        given += [d for d in machine.devices if d.is_pci and d.address in functions]
+    return frozenset(d.path for d in given if not isinstance(d.path, Missing))
+
+
+def _is_in(path: str, taken: frozenset[str]) -> bool:
+    """Say whether a device is among those taken, or below one of them."""
+    here = path
+    while here:
+        if here in taken:
+            return True
+        here = here.rpartition("/")[0]
+    return False
+
+
+def _could_carry(machine: Machine, device: Device, carrier: Carrier) -> bool:
+    """Say whether a device may have a disk or an interface of the host below it.
+
+    One that no driver of the host has does not. What the source shows of block
+    devices and interfaces counts before the class.
+    """
+    driver = device.driver
+    if driver is None or has_vfio_driver(device) or device.is_bridge is True:
+        return False
+    if isinstance(driver, str) and normalised(driver) == "pci_stub":
+        return False
+    if carrier is Carrier.ANY:
+        return any(
+            _could_carry(machine, device, each)
+            for each in (Carrier.DISK, Carrier.INTERFACE)
+        )
+    host = machine.host
+    shown = host.disks if carrier is Carrier.DISK else host.interfaces
+    if not isinstance(shown, Missing):
+        taken = _taken(machine, [device])
+        return any(_is_in(path, taken) for path in shown)
+    code = device.ids.class_code
+    if isinstance(code, Missing):
+        return device.is_pci
+    return code >> 16 in _CLASSES[carrier]

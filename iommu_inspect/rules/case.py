@@ -1,0 +1,115 @@
+"""What rules look at."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.roles import Role, role
+from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
+from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.target import Target
+
+__all__ = ["EVERY_PURPOSE", "USER_SPACE", "Case", "Purpose"]
+
+
+class Purpose(enum.Enum):
+    """What the devices are wanted for; it decides what counts as wrong.
+
+    ``DPDK``: programs that take a network card or an NVMe drive by VFIO, by VFIO's
+    no-IOMMU mode, or by UIO. ``ATTACH``: a driver in the kernel that calls
+    ``iommu_attach_device()``. ``ONE_PER_GROUP``: VFIO, through a manager that takes
+    for granted that a device is alone in its group.
+    """
+
+    VFIO = "vfio"
+    DPDK = "dpdk"
+    ATTACH = "attach"
+    ONE_PER_GROUP = "one-per-group"
+
+
+EVERY_PURPOSE = frozenset(Purpose)
+USER_SPACE = frozenset({Purpose.VFIO, Purpose.DPDK, Purpose.ONE_PER_GROUP})
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is judged: a machine, the rules of its kernel, and what was asked for.
+
+    Without targets the whole host is judged. ``expectations`` are the devices that
+    somebody expects at certain addresses.
+    """
+
+    machine: Machine
+    semantics: Semantics
+    targets: tuple[Target, ...] = ()
+    purpose: Purpose = Purpose.VFIO
+    expectations: tuple[Expectation, ...] = ()
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups to look at, in the machine's order."""
+        if not self.targets:
+            return self.machine.groups
+        wanted = {target.group.id for target in self.targets if target.group}
+        return tuple(group for group in self.machine.groups if group.id in wanted)
+
+    @cached_property
+    def target_devices(self) -> tuple[Device, ...]:
+        """The devices asked for one by one; those of ``group:N`` are not."""
+        return tuple(t.device for t in self.targets if t.device is not None)
+
+    @cached_property
+    def whole_groups(self) -> frozenset[str]:
+        """The ids of the groups asked for as ``group:N``."""
+        return frozenset(t.group.id for t in self.targets if not t.device and t.group)
+
+    def targets_in(self, group: Group) -> tuple[Device, ...]:
+        """Return the members of a group that were asked for one by one."""
+        return tuple(d for d in group.devices if self.is_target(d))
+
+    def is_target(self, device: Device) -> bool:
+        """Say whether this very device was asked for."""
+        return id(device) in self._target_ids
+
+    @cached_property
+    def _target_ids(self) -> frozenset[int]:
+        """Identities: two devices of different buses can have the same name."""
+        return frozenset(id(device) for device in self.target_devices)
+
+    def role(self, device: Device) -> Role:
+        """Classify a device; unknown where the possible kernels differ."""
+        found = {role(device, era) for era in self.semantics.eras}
+        return found.pop() if len(found) == 1 else Role.UNKNOWN
+
+    def having(self, group: Group, *wanted: Role) -> tuple[Device, ...]:
+        """Return the group's members of these roles."""
+        return tuple(d for d in group.devices if self.role(d) in wanted)
+
+    def handed_over(self, group: Group) -> bool:
+        """Say whether the group matters now: asked for, or a member on vfio."""
+        if self.having(group, Role.VFIO):
+            return True
+        if self.purpose is not Purpose.DPDK:
+            return bool(self.targets)
+        return any(t.group is group and not self.without_vfio(t) for t in self.targets)
+
+    def without_vfio(self, target: Target) -> bool:
+        """Say whether the target is used by other means than VFIO.
+
+        That is DPDK's way with devices on a driver of UIO, or on one that it works
+        through. Of a whole group every device that has a driver has to be so.
+        """
+        if self.purpose is not Purpose.DPDK:
+            return False
+        bound = [d for d in target.devices if d.driver is not None]
+        mine = [d for d in bound if d.is_bridge is not True or d is target.device]
+        return bool(mine) and all(is_on_uio(d) or is_bifurcated(d) for d in mine)
+
+    @property
+    def may_crash(self) -> bool:
+        """Say whether the kernel may be one without DMA ownership (before v5.19)."""
+        return any(not era.dma_owner for era in self.semantics.eras)

@@ -1,0 +1,1 @@
+"""What modprobe.d and the kernel command line say, and what in it is odd."""

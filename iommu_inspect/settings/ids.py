@@ -1,0 +1,102 @@
+"""Where ids are configured for vfio-pci and pci-stub, and which of it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.machine import Device
+from iommu_inspect.model.settings import (
+    ModprobeConfig,
+    ModprobeLine,
+    ModuleState,
+    Settings,
+)
+from iommu_inspect.model.text import shown
+from iommu_inspect.settings.dynamic_ids import DynamicId, matches, parse_id, split_ids
+
+__all__ = [
+    "COMMAND_LINE",
+    "ID_DRIVERS",
+    "IdSetting",
+    "id_settings",
+    "named_by",
+    "place_of",
+]
+
+ID_DRIVERS = {"vfio_pci": "vfio-pci", "pci_stub": "pci-stub"}
+"""The modules that have a parameter ``ids``, and their names on a command line."""
+COMMAND_LINE = "on the kernel command line"
+
+
+@dataclass(frozen=True, slots=True)
+class IdSetting:
+    """One ``ids=`` for one of the drivers.
+
+    ``reaches``: whether the driver gets to see it at all; modprobe.d does not reach a
+    driver that is built in. ``in_force``: whether it is the one that counts, the last
+    of those, since each ``ids=`` replaces the one before (``param_set_copystring()``).
+    """
+
+    module: str
+    where: str
+    text: str
+    value: str
+    from_modprobe: bool
+    reaches: bool = True
+    in_force: bool = True
+
+    @property
+    def entries(self) -> tuple[DynamicId, ...]:
+        """The entries that the kernel understands."""
+        parsed = (parse_id(entry) for entry in split_ids(self.value))
+        return tuple(entry for entry in parsed if entry is not None)
+
+
+def place_of(line: ModprobeLine) -> str:
+    """Say where a line of modprobe.d is, with its preposition."""
+    file = f"{shown(line.file)} " if line.file else ""
+    return f"in {file}line {line.number}"
+
+
+def id_settings(settings: Settings, module: str) -> tuple[IdSetting, ...]:
+    """Return what is configured, in the order in which the driver sees it.
+
+    modprobe reads modprobe.d first and the kernel command line after it
+    (``kmod_config_new()`` in libkmod), and for a driver that is built in there is
+    only the command line: so the last on the command line counts, or else the last
+    in modprobe.d.
+    """
+    modprobe = value_or(settings.modprobe, ModprobeConfig())
+    found = [
+        IdSetting(
+            module,
+            place_of(line),
+            word.text,
+            word.value or "",
+            from_modprobe=True,
+        )
+        for line in modprobe.about("options", module)
+        for word in line.options
+        if word.key == "ids"
+    ]
+    found += [
+        IdSetting(module, COMMAND_LINE, w.text, w.value or "", from_modprobe=False)
+        for w in value_or(settings.command_line, ())
+        if w.key == f"{module}.ids"
+    ]
+    built_in = settings.module(module) is ModuleState.BUILT_IN
+    found = [replace(s, reaches=not (built_in and s.from_modprobe)) for s in found]
+    reaching = [s for s in found if s.reaches]
+    last = reaching[-1] if reaching else None
+    return tuple(replace(s, in_force=s is last) for s in found)
+
+
+def named_by(
+    setting: IdSetting, device: Device
+) -> Iterator[tuple[DynamicId, bool | None]]:
+    """Yield the entries that name a device, or may name it (``None``)."""
+    for entry in setting.entries:
+        if (named := matches(entry, device)) is not False:
+            yield entry, named

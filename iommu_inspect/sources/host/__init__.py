@@ -1,0 +1,1 @@
+"""What the host lives on and how it is set up."""

@@ -1,0 +1,235 @@
+"""Which devices a block device stands on: partitions, LVM, LUKS, md, multipath."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+
+from iommu_inspect.model.address import natural_key
+from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.sources.host.needs import Locate, Needs, any_of, spared
+from iommu_inspect.sources.tree.tree import Tree
+
+__all__ = ["Blocks"]
+
+# Block devices that are memory, or a file in a file system that is mounted itself.
+_OF_NO_DEVICE = re.compile(r"(?:loop|ram|zram|fd)\d")
+# Disks at the far end of a network: iSCSI in software, NVMe over fabrics, Ceph.
+_REMOTE = ("/session", "/nvme-fabrics/", "/rbd/")
+_CONTROLLER = re.compile(r"nvme\d+")
+_MULTIPATH = "mpath-"
+_SPARED = {"raid4": 1, "raid5": 1, "raid6": 2, "raid10": 1}
+# Profiles of btrfs that outlive the loss of one device.
+_BTRFS_SPARED = frozenset(("raid1", "raid1c3", "raid1c4", "raid10", "raid5", "raid6"))
+_DEEPEST = 16
+
+
+class Blocks:
+    """The block devices of one tree, by the names that the kernel gives them."""
+
+    def __init__(self, tree: Tree, locate: Locate) -> None:
+        self._tree = tree
+        self._locate = locate
+        self._needs: dict[str, Fact[Needs]] = {}
+
+    @cached_property
+    def names(self) -> Fact[tuple[str, ...]]:
+        """Every block device, partitions included where the source lists them."""
+        every = self._tree.names("sys/class/block")
+        disks = self._tree.names("sys/block")
+        if isinstance(every, Missing) and isinstance(disks, Missing):
+            return every
+        known = [*_names(every), *_names(disks)]
+        return tuple(sorted(dict.fromkeys(known), key=natural_key))
+
+    @cached_property
+    def carriers(self) -> Fact[tuple[str, ...]]:
+        """The paths of the devices that have a block device below them.
+
+        Missing where one block device is listed and its place is not told.
+        """
+        found: set[str] = set()
+        if isinstance(self.names, Missing):
+            return self.names
+        for name in self.names:
+            path = self._path(name)
+            if isinstance(path, Missing):
+                return path
+            needs = self.needs(name)
+            if not isinstance(needs, Missing):
+                found |= {path for some in needs for path in some}
+        return tuple(sorted(found))
+
+    def by_number(self, number: str) -> str | None:
+        """Return the name of the device ``MAJOR:MINOR``."""
+        link = self._tree.target(f"sys/dev/block/{number}")
+        if not isinstance(link, Missing):
+            return link.rpartition("/")[2]
+        return self._numbers.get(number)
+
+    def by_source(self, source: str) -> str | None:
+        """Return the kernel's name of a file of ``/dev``, if one can be found."""
+        if not source.startswith("/dev/"):
+            return None
+        file = source.removeprefix("/dev/")
+        if file.startswith("mapper/"):
+            return self._mapped.get(file.removeprefix("mapper/"))
+        # "/" in the kernel's own names is "!" in sysfs: cciss!c0d0.
+        name = file.replace("/", "!")
+        if name in _names(self.names):
+            return name
+        return None if isinstance(self._path(name), Missing) else name
+
+    def needs(self, name: str, depth: int = 0) -> Fact[Needs]:
+        """Return what a block device stands on; missing where that is not told."""
+        if depth > _DEEPEST:
+            return Missing.UNREADABLE
+        known = self._needs.get(name)
+        if known is None:
+            known = self._needs[name] = self._read_needs(name, depth)
+        return known
+
+    def btrfs(self, name: str) -> Fact[Needs]:
+        """Return what a btrfs stands on, of which ``name`` is one device."""
+        directory = "sys/fs/btrfs"
+        for uuid in _names(self._tree.names(directory)):
+            members = _names(self._tree.names(f"{directory}/{uuid}/devices"))
+            if name in members:
+                parts = [self.needs(member) for member in members]
+                return spared(parts, self._btrfs_spare(f"{directory}/{uuid}"))
+        return self.needs(name)
+
+    def mounted(self) -> tuple[tuple[str, str], ...]:
+        """Return (type, name) of file systems that show themselves in ``sys/fs``.
+
+        They do so whatever the mount namespace of who asks.
+        """
+        found = []
+        for kind in ("ext4", "xfs", "f2fs"):
+            for name in _names(self._tree.names(f"sys/fs/{kind}")):
+                if name in _names(self.names):
+                    found.append((kind, name))
+        for uuid in _names(self._tree.names("sys/fs/btrfs")):
+            members = _names(self._tree.names(f"sys/fs/btrfs/{uuid}/devices"))
+            found += [("btrfs", members[0])] if members else []
+        return tuple(found)
+
+    def _btrfs_spare(self, directory: str) -> int:
+        profiles: set[str] = set()
+        for kind in ("data", "metadata", "system"):
+            place = f"{directory}/allocation/{kind}"
+            for name in _names(self._tree.names(place)):
+                if isinstance(self._tree.names(f"{place}/{name}"), tuple):
+                    profiles.add(name)
+        return 1 if profiles and profiles <= _BTRFS_SPARED else 0
+
+    @cached_property
+    def _numbers(self) -> dict[str, str]:
+        found = {}
+        for name in _names(self.names):
+            number = self._attribute(name, "dev")
+            if not isinstance(number, Missing):
+                found[number] = name
+        return found
+
+    @cached_property
+    def _mapped(self) -> dict[str, str]:
+        found = {}
+        for name in _names(self.names):
+            if name.startswith("dm-"):
+                mapped = self._attribute(name, "dm/name")
+                if not isinstance(mapped, Missing):
+                    found[mapped] = name
+        return found
+
+    def _attribute(self, name: str, attribute: str) -> Fact[str]:
+        text = self._tree.text(f"sys/class/block/{name}/{attribute}")
+        if text is not Missing.ABSENT:
+            return text
+        return self._tree.text(f"sys/block/{name}/{attribute}")
+
+    def _path(self, name: str) -> Fact[str]:
+        for directory in ("sys/class/block", "sys/block"):
+            path = self._tree.target(f"{directory}/{name}")
+            if not isinstance(path, Missing):
+                return path
+        for disk in _names(self._tree.names("sys/block")):
+            # A partition, where only whole disks are listed.
+            if name.startswith(disk) and self._tree.exists(f"sys/block/{disk}/{name}"):
+                above = self._tree.target(f"sys/block/{disk}")
+                return map_fact(above, lambda path: f"{path}/{name}")
+        return Missing.ABSENT
+
+    def _read_needs(self, name: str, depth: int) -> Fact[Needs]:
+        path = self._path(name)
+        if isinstance(path, Missing):
+            return path
+        holder = self._locate(path)
+        if isinstance(holder, Missing):
+            return holder
+        if holder is not None:
+            return ((holder,),)
+        if any(part in path for part in _REMOTE):
+            return Missing.ABSENT
+        if "/nvme-subsystem/" in path:
+            return self._multipath_nvme(path)
+        if not path.startswith("sys/devices/virtual/block/"):
+            return ()
+        disk = path.split("/")[4]
+        if _OF_NO_DEVICE.match(disk):
+            return ()
+        return self._stacked(disk, depth)
+
+    def _multipath_nvme(self, path: str) -> Fact[Needs]:
+        """Find the controllers that lead to one namespace (nvme-core multipath)."""
+        parts = path.split("/")
+        subsystem = "/".join(parts[: parts.index("nvme-subsystem") + 2])
+        found: list[Fact[Needs]] = []
+        for name in _names(self._tree.names(subsystem)):
+            link = self._tree.target(f"{subsystem}/{name}")
+            if not _CONTROLLER.fullmatch(name) or isinstance(link, Missing):
+                continue
+            holder = self._locate(link)
+            if holder is None or isinstance(holder, Missing):
+                found.append(Missing.ABSENT)
+            else:
+                found.append(((holder,),))
+        return any_of(found) if found else Missing.ABSENT
+
+    def _stacked(self, disk: str, depth: int) -> Fact[Needs]:
+        slaves = self._tree.names(f"sys/block/{disk}/slaves")
+        if isinstance(slaves, Missing):
+            slaves = self._tree.names(f"sys/class/block/{disk}/slaves")
+        if isinstance(slaves, Missing) or not slaves:
+            # zvols, DRBD, NBD: virtual, and nothing says on what.
+            return Missing.ABSENT
+        parts = [self.needs(name, depth + 1) for name in slaves]
+        identity = self._attribute(disk, "dm/uuid")
+        if isinstance(identity, str) and identity.startswith(_MULTIPATH):
+            return any_of(parts)
+        return spared(parts, self._md_spare(disk))
+
+    def _md_spare(self, disk: str) -> int:
+        """Return how many members an md array can lose now."""
+        if not self._tree.exists(f"sys/block/{disk}/md"):
+            return 0
+        files = [
+            f"sys/block/{disk}/md/{name}"
+            for name in ("level", "raid_disks", "degraded")
+        ]
+        level, disks, degraded = self._tree.text_bounded(files).values()
+        if isinstance(level, Missing) or not isinstance(degraded, str):
+            return 0
+        if not (degraded.isdecimal() and degraded.isascii()):
+            return 0
+        spare = _SPARED.get(level, 0)
+        if level == "raid1" and isinstance(disks, str):
+            # "2", or "3 (2)" while it is reshaped.
+            count = disks.split(" ")[0]
+            spare = int(count) - 1 if count.isdecimal() and count.isascii() else 0
+        return spare - int(degraded)
+
+
+def _names(names: Fact[Iterable[str]]) -> tuple[str, ...]:
+    return () if isinstance(names, Missing) else tuple(names)

@@ -1,0 +1,194 @@
+"""What the host itself uses its devices for, as /proc and sysfs show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
+from iommu_inspect.model.machine import Device
+from iommu_inspect.sources.host import mounts
+from iommu_inspect.sources.host.block import Blocks
+from iommu_inspect.sources.host.file_systems import FileSystems
+from iommu_inspect.sources.host.mounts import Mount, Route
+from iommu_inspect.sources.host.needs import Locate, locator
+from iommu_inspect.sources.host.network import Interfaces
+from iommu_inspect.sources.tree.tree import Tree
+
+__all__ = ["read_host"]
+
+# Who says in /proc/iomem that firmware's framebuffer is in use.
+_FRAMEBUFFERS = ("BOOTFB", "efifb", "vesafb", "simplefb", "simpledrm")
+
+
+def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
+    """Read what the host lives on, and on which of these devices that is."""
+    paths = {d.address: d.path for d in devices if isinstance(d.path, str)}
+    locate = locator(paths.values())
+    blocks, interfaces = Blocks(tree, locate), Interfaces(tree, locate)
+    mounted, swapped, routed = _mounts(tree), _swaps(tree), _routes(tree)
+    untold = (
+        (UseKind.FILE_SYSTEM, mounted),
+        (UseKind.SWAP, swapped),
+        (UseKind.DEFAULT_ROUTE, routed),
+    )
+    routes = () if isinstance(routed, Missing) else routed
+    file_systems = FileSystems(
+        tree,
+        () if isinstance(mounted, Missing) else mounted,
+        locate=locate,
+        blocks=blocks,
+        interfaces=interfaces,
+        routes=routes,
+    )
+    uses = [
+        *file_systems.uses(),
+        *file_systems.swaps(() if isinstance(swapped, Missing) else swapped),
+        *_networks(routes, interfaces),
+        *_consoles(tree, locate),
+        *_framebuffers(tree, locate, paths),
+    ]
+    order = list(UseKind)
+    return Host(
+        # What needs no device that could be handed over cannot be lost.
+        uses=tuple(
+            sorted(
+                (use for use in uses if use.needs != ()),
+                key=lambda use: (order.index(use.kind), use.what),
+            )
+        ),
+        untold=tuple(
+            (kind, found) for kind, found in untold if isinstance(found, Missing)
+        ),
+        disks=blocks.carriers,
+        interfaces=interfaces.carriers,
+    )
+
+
+def _first(
+    tree: Tree, files: Iterable[tuple[str, Callable[[str], tuple[Mount, ...]]]]
+) -> Fact[tuple[Mount, ...]]:
+    why = Missing.ABSENT
+    for file, parse in files:
+        content = tree.large_data(file)
+        if isinstance(content, Missing):
+            why = content if content is not Missing.ABSENT else why
+            continue
+        found = parse(content.decode("utf-8", "surrogateescape"))
+        if found:
+            return found
+    return why
+
+
+def _mounts(tree: Tree) -> Fact[tuple[Mount, ...]]:
+    """Read the mounts of the first process, which may see more than this one."""
+    return _first(
+        tree,
+        (
+            ("proc/1/mountinfo", mounts.mountinfo),
+            ("proc/self/mountinfo", mounts.mountinfo),
+            ("proc/1/mounts", mounts.mounts),
+            ("proc/mounts", mounts.mounts),
+        ),
+    )
+
+
+def _swaps(tree: Tree) -> Fact[tuple[tuple[str, bool], ...]]:
+    return map_fact(tree.text("proc/swaps"), mounts.swaps)
+
+
+def _routes(tree: Tree) -> Fact[tuple[Route, ...]]:
+    four = map_fact(_large(tree, "proc/net/route"), mounts.routes4)
+    six = map_fact(_large(tree, "proc/net/ipv6_route"), mounts.routes6)
+    if isinstance(four, Missing):
+        return six if isinstance(six, tuple) else four
+    # Without IPv6 there is no such file; one that is there and not read counts.
+    if isinstance(six, Missing) and six is not Missing.ABSENT:
+        return six
+    return (*four, *(() if isinstance(six, Missing) else six))
+
+
+def _large(tree: Tree, path: str) -> Fact[str]:
+    return map_fact(tree.large_data(path), lambda data: data.decode("ascii", "replace"))
+
+
+def _networks(routes: Iterable[Route], interfaces: Interfaces) -> list[HostUse]:
+    """Return one use for each interface: the default route, or another network."""
+    default: dict[str, bool] = {}
+    for route in routes:
+        if route.interface == "lo" or _is_link_local(route):
+            continue
+        leads_out = route.length == 0
+        default[route.interface] = default.get(route.interface, False) or leads_out
+    found = []
+    for name, leads_out in default.items():
+        needs = interfaces.needs(name)
+        if isinstance(needs, Missing) and not leads_out:
+            continue  # of containers and guests: it is on nothing that can be lost
+        kind = UseKind.DEFAULT_ROUTE if leads_out else UseKind.NETWORK
+        found.append(HostUse(kind, (name,), needs, carrier=Carrier.INTERFACE))
+    return found
+
+
+def _is_link_local(route: Route) -> bool:
+    """Say whether every interface that is up has such a route (IPv6)."""
+    if route.bits != 128:
+        return False
+    return route.network >> 118 == 0xFE80 >> 6 or route.network >> 120 == 0xFF
+
+
+def _consoles(tree: Tree, locate: Locate) -> list[HostUse]:
+    active = tree.text("sys/class/tty/console/active")
+    found = []
+    for name in () if isinstance(active, Missing) else active.split():
+        link = tree.target(f"sys/class/tty/{name}")
+        holder = None if isinstance(link, Missing) else locate(link)
+        if isinstance(holder, str):
+            found.append(HostUse(UseKind.CONSOLE, (name,), ((holder,),)))
+    return found
+
+
+def _framebuffers(tree: Tree, locate: Locate, paths: dict[str, str]) -> list[HostUse]:
+    """Find what holds the memory of a display that firmware set up."""
+    found: dict[str, set[str]] = {}
+    for name, path in _firmware_framebuffers(tree, locate):
+        found.setdefault(path, set()).add(name)
+    for name, address in _in_memory_map(tree):
+        if address in paths:
+            found.setdefault(paths[address], set()).add(name)
+    return [
+        HostUse(UseKind.FRAMEBUFFER, tuple(sorted(names)), ((path,),))
+        for path, names in found.items()
+    ]
+
+
+def _firmware_framebuffers(tree: Tree, locate: Locate) -> Iterable[tuple[str, str]]:
+    """Yield firmware's framebuffers whose place below a device is told."""
+    directory = "sys/bus/platform/devices"
+    names = tree.names(directory)
+    for name in () if isinstance(names, Missing) else names:
+        if "-framebuffer." not in name:
+            continue
+        link = tree.target(f"{directory}/{name}")
+        holder = None if isinstance(link, Missing) else locate(link)
+        if isinstance(holder, str):
+            yield name, holder
+
+
+def _in_memory_map(tree: Tree) -> Iterable[tuple[str, str]]:
+    """Yield framebuffers of /proc/iomem with the PCI function whose memory it is.
+
+    Everybody can read the names and how they are nested; the addresses are zero for
+    all but root.
+    """
+    text = _large(tree, "proc/iomem")
+    above: list[str] = []
+    for line in () if isinstance(text, Missing) else text.splitlines():
+        depth = (len(line) - len(line.lstrip(" "))) // 2
+        name = line.partition(" : ")[2]
+        above = [*above[:depth], name]
+        if name in _FRAMEBUFFERS:
+            owners = [a for part in above if (a := PciAddress.parse(part)) is not None]
+            if owners:
+                yield name, str(owners[-1])

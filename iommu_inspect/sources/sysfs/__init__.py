@@ -1,0 +1,1 @@
+"""What sysfs shows of devices and groups."""

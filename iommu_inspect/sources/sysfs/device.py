@@ -1,0 +1,213 @@
+"""One device of sysfs, read without waking or blocking it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.machine import Device, PciIds, PciPlacement
+from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.sources.sysfs.numbers import hexadecimal
+from iommu_inspect.sources.tree.tree import Tree
+
+__all__ = ["DeviceReader"]
+
+T = TypeVar("T")
+
+
+class DeviceReader:
+    """Reads devices of one tree.
+
+    ``drivers_known``: whether a missing ``driver`` link means that no driver is
+    bound; in a capture without any driver it may mean that links were not taken.
+    ``groups_known``: the same for the ``iommu_group`` link.
+    """
+
+    def __init__(self, tree: Tree, *, drivers_known: bool, groups_known: bool) -> None:
+        self._tree = tree
+        self._drivers_known = drivers_known
+        self._groups_known = groups_known
+        self._asleep: dict[str, bool] = {}
+
+    def read(
+        self, path: str, overrides: dict[str, Fact[str]], listed_on: str | None = None
+    ) -> Device:
+        """Read the device whose directory is ``path`` (links resolved).
+
+        ``overrides`` holds the ``driver_override`` texts by path: they are read
+        apart, because old kernels take the device lock for them. ``listed_on`` is the
+        bus that lists the device, if one does.
+        """
+        told_bus: Fact[str] = listed_on or _bus_of_path(path)
+        address = path.rpartition("/")[2]
+        if not self._tree.exists(path) or self._is_hollow(path):
+            return Device(address=address, path=path, bus=told_bus)
+        bus = self._link_name(f"{path}/subsystem")
+        power_state = self._tree.text(f"{path}/power_state")
+        vfio_devices = self._vfio_devices(path)
+        return Device(
+            address=address,
+            path=path,
+            bus=told_bus if isinstance(bus, Missing) else bus,
+            driver=self._optional_link(f"{path}/driver", self._drivers_known),
+            group=self._optional_link(f"{path}/iommu_group", self._groups_known),
+            iommu=self._optional_link(f"{path}/iommu", self._groups_known),
+            ids=self._ids(path),
+            pci=self._placement(path),
+            vfio_devices=vfio_devices,
+            driver_override=_override(overrides.get(path, Missing.ABSENT)),
+            boot_vga=self._parsed(f"{path}/boot_vga", lambda text: text == "1"),
+            power_state=power_state,
+            reset_methods=self._parsed(f"{path}/reset_method", _words),
+            numa_node=self._parsed(f"{path}/numa_node", _numa_node),
+            removable=self._tree.text(f"{path}/removable"),
+            runtime_status=(
+                self._tree.text(f"{path}/power/runtime_status")
+                if power_state == "D3cold"
+                else Missing.ABSENT
+            ),
+            vfio_cdev=self._vfio_cdev(path, vfio_devices),
+        )
+
+    def _is_hollow(self, path: str) -> bool:
+        """Say whether a capture has no more of a device than its directory.
+
+        Then that there is no driver link says nothing about the driver.
+        """
+        if self._tree.live:
+            return False
+        return not any(
+            self._tree.exists(f"{path}/{name}")
+            for name in ("uevent", "vendor", "subsystem")
+        )
+
+    def _parsed(self, path: str, parse: Callable[[str], T]) -> Fact[T]:
+        text = self._tree.text(path)
+        if isinstance(text, Missing):
+            return text
+        try:
+            return parse(text)
+        except ValueError:
+            return Missing.UNREADABLE
+
+    def _link_name(self, path: str) -> Fact[str]:
+        """Return what a link points to; a copy of it does not say that any more."""
+        target = self._tree.target(path)
+        if target is Missing.ABSENT and self._tree.exists(path):
+            return Missing.UNREADABLE
+        return map_fact(target, _basename)
+
+    def _optional_link(self, path: str, absence_counts: bool) -> Fact[str | None]:
+        name = self._link_name(path)
+        return None if name is Missing.ABSENT and absence_counts else name
+
+    def _vfio_devices(self, path: str) -> Fact[tuple[str, ...]]:
+        names = self._tree.names(f"{path}/vfio-dev")
+        return () if names is Missing.ABSENT else names
+
+    def _vfio_cdev(self, path: str, names: Fact[tuple[str, ...]]) -> Fact[bool]:
+        """Say whether the first entry of ``vfio-dev`` has a device number.
+
+        An entry of which a capture has only the directory tells nothing.
+        """
+        entries = () if isinstance(names, Missing) else names
+        for name in (name for name in entries if name.startswith("vfio")):
+            inside = self._tree.names(f"{path}/vfio-dev/{name}")
+            if isinstance(inside, Missing):
+                return inside
+            return "dev" in inside if inside else Missing.ABSENT
+        return Missing.ABSENT
+
+    def _ids(self, path: str) -> PciIds:
+        def number(name: str, digits: int) -> Fact[int]:
+            text = self._tree.text(f"{path}/{name}")
+            return map_fact(text, lambda value: hexadecimal(value, digits))
+
+        return PciIds(
+            vendor=number("vendor", 4),
+            device=number("device", 4),
+            subsystem_vendor=number("subsystem_vendor", 4),
+            subsystem_device=number("subsystem_device", 4),
+            class_code=number("class", 6),
+            revision=number("revision", 2),
+        )
+
+    def _placement(self, path: str) -> PciPlacement:
+        physfn = self._link_name(f"{path}/physfn")
+        config = self._config(path)
+        return PciPlacement(
+            header_type=map_fact(config, pci_config.header_type),
+            multifunction=map_fact(config, pci_config.multifunction),
+            pcie_type=map_fact(config, pci_config.pcie_type),
+            physfn=None if isinstance(physfn, Missing) else physfn,
+            virtfns=self._virtfns(path),
+            acs=map_fact(config, pci_config.acs),
+            sriov=map_fact(config, pci_config.sriov),
+            hotplug_slot=map_fact(config, pci_config.hotplug_slot),
+            secondary_bus=map_fact(config, pci_config.secondary_bus),
+        )
+
+    def _virtfns(self, path: str) -> tuple[str, ...]:
+        # Counting the links tells how many there are; sriov_numvfs would take the
+        # device lock.
+        names = self._tree.names(path)
+        if isinstance(names, Missing):
+            return ()
+        links = (name for name in names if name.startswith("virtfn"))
+        targets = (self._link_name(f"{path}/{name}") for name in links)
+        return tuple(sorted(t for t in targets if not isinstance(t, Missing)))
+
+    def _config(self, path: str) -> Fact[bytes]:
+        if self._tree.hot and self._is_asleep(path):
+            return Missing.UNREADABLE
+        return self._tree.data(f"{path}/config")
+
+    def _is_asleep(self, path: str) -> bool:
+        """Say whether reading configuration space could wake the device.
+
+        The kernel resumes a device in D3cold, and the bridge above any device, to
+        read configuration space (``pci_config_pm_runtime_get()``).
+        """
+        if not path.startswith("sys/devices/"):
+            return False
+        known = self._asleep.get(path)
+        if known is None:
+            known = self._sleeps(path) or self._is_asleep(path.rpartition("/")[0])
+            self._asleep[path] = known
+        return known
+
+    def _sleeps(self, path: str) -> bool:
+        state = self._tree.text(f"{path}/power_state")
+        if state is Missing.ABSENT:  # before v5.11
+            return self._tree.text(f"{path}/power/runtime_status") == "suspended"
+        return state == "D3cold"
+
+
+def _basename(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _numa_node(text: str) -> int | None:
+    node = int(text)
+    return None if node < 0 else node
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _override(text: Fact[str]) -> Fact[str | None]:
+    return None if text in ("", "(null)") else text
+
+
+def _bus_of_path(path: str) -> Fact[str]:
+    """Tell the bus where no ``subsystem`` link was captured: PCI roots say it."""
+    parts: Sequence[str] = path.split("/")
+    if len(parts) == 5 and parts[:2] == ["sys", "bus"] and parts[3] == "devices":
+        return parts[2]
+    if len(parts) > 3 and parts[:2] == ["sys", "devices"] and parts[2][:3] == "pci":
+        return "pci"
+    if parts[:3] == ["sys", "devices", "platform"] and len(parts) == 4:
+        return "platform"
+    return Missing.ABSENT

@@ -1,0 +1,1 @@
+"""Machines from text that people paste."""

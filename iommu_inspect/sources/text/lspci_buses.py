@@ -1,0 +1,158 @@
+"""Where the functions of an ``lspci`` capture sit: paths, from numbers of buses.
+
+Sysfs shows the tree as directories, lspci only which buses are behind a bridge. A
+function whose way up to a root bus is not shown gets the path that sysfs lists it
+under (``sys/bus/pci/devices``): it has a place, but nobody knows which.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import PcieType
+from iommu_inspect.sources.text.lspci_facts import Function
+
+__all__ = ["Buses", "virtual_functions"]
+
+_ON_ROOT_BUSES = (
+    PcieType.ROOT_PORT,
+    PcieType.ROOT_COMPLEX_ENDPOINT,
+    PcieType.ROOT_COMPLEX_EVENT_COLLECTOR,
+)
+_HOST_BRIDGE, _PCI_BRIDGE = 0x060000, 0x0604
+# Volume Management Devices number their domains from here (drivers/pci/controller/
+# vmd.c); which function is above such a domain, lspci does not show.
+_FIRST_VMD_DOMAIN = 0x10000
+_MAX_DEPTH = 256
+_MAX_VIRTUAL = 1 << 18
+
+Bus = tuple[int, int]
+
+
+class Buses:
+    """The buses of one capture, and the bridges above them."""
+
+    def __init__(self, functions: list[Function]) -> None:
+        self._on: dict[Bus, list[Function]] = defaultdict(list)
+        self._slots: dict[tuple[int, int, int], list[Function]] = defaultdict(list)
+        self._above: dict[Bus, list[Function]] = defaultdict(list)
+        self._passed: dict[int, list[range]] = defaultdict(list)
+        self._unclear: set[int] = set()
+        for function in functions:
+            address = function.record.address
+            bus = (address.domain, address.bus)
+            self._on[bus].append(function)
+            self._slots[(*bus, address.slot)].append(function)
+            below = function.buses
+            if not isinstance(below, Missing) and below[0] > 0:
+                self._above[(address.domain, below[0])].append(function)
+                self._passed[address.domain].append(range(below[0], below[1] + 1))
+            elif isinstance(below, Missing) and _may_be_bridge(function):
+                self._unclear.add(address.domain)
+
+    @property
+    def are_all_shown(self) -> bool:
+        """Say whether nothing hints that functions were left out (``lspci -s``).
+
+        The first function of a host is there, the way up to a root bus is shown for
+        all (VMD and virtual functions apart), and something is behind some bridge if
+        there are bridges.
+        """
+        here = [function for on_bus in self._on.values() for function in on_bus]
+        first = min((f.record.address for f in here), default=None)
+        if first is None or (first.bus, first.slot, first.function) != (0, 0, 0):
+            return False
+        if self._above and not any(bus in self._on for bus in self._above):
+            return False
+        return all(
+            self.path(function).startswith("sys/devices/")
+            for function in here
+            if not function.named_virtual
+            and function.record.address.domain < _FIRST_VMD_DOMAIN
+        )
+
+    def slot(self, function: Function) -> list[Function]:
+        """Return the functions of a slot, the one given among them."""
+        address = function.record.address
+        return self._slots[(address.domain, address.bus, address.slot)]
+
+    def path(self, function: Function, owner: str | None = None) -> str:
+        """Return the path that sysfs has, or one in ``sys/bus/pci/devices``.
+
+        Args:
+            function: The function.
+            owner: For a virtual function the physical one; it is beside that.
+        """
+        names = [str(function.record.address)]
+        address = PciAddress.parse(owner) if owner else None
+        address = address or function.record.address
+        if function.named_virtual and owner is None:
+            return f"sys/bus/pci/devices/{names[0]}"
+        for _ in range(_MAX_DEPTH):
+            bus = (address.domain, address.bus)
+            bridges = self._above.get(bus, [])
+            if len(bridges) != 1:
+                break
+            address = bridges[0].record.address
+            names.insert(0, str(address))
+        else:
+            return f"sys/bus/pci/devices/{names[-1]}"  # bridges in a circle
+        if bridges or not self._is_root(bus):
+            return "/".join(["sys/bus/pci/devices", *names])
+        root = f"pci{bus[0]:04x}:{bus[1]:02x}"
+        return "/".join(["sys/devices", root, *names])
+
+    def _is_root(self, bus: Bus) -> bool:
+        """Say whether it is known that no bridge is above a bus."""
+        domain, number = bus
+        if domain >= _FIRST_VMD_DOMAIN:
+            return False
+        if number == 0:
+            return True
+        if domain in self._unclear or any(number in r for r in self._passed[domain]):
+            return False
+        return any(
+            function.pcie_type in _ON_ROOT_BUSES
+            or function.ids.class_code == _HOST_BRIDGE
+            for function in self._on[bus]
+        )
+
+
+def _may_be_bridge(function: Function) -> bool:
+    """Say whether a function without numbers of buses can have buses below it."""
+    if function.header_type in (1, 2):
+        return True
+    code = function.ids.class_code
+    if isinstance(function.header_type, Missing):
+        return isinstance(code, Missing) or code >> 8 == _PCI_BRIDGE
+    return False
+
+
+def virtual_functions(functions: list[Function]) -> dict[str, str]:
+    """Return the physical function of every virtual one that is shown to be one.
+
+    Routing ids count on from the physical function's (PCIe 6.0, 9.2.1.2).
+    """
+    captured = {function.record.address for function in functions}
+    owners: dict[str, str] = {}
+    left = _MAX_VIRTUAL
+    for function in functions:
+        sriov = function.sriov
+        if sriov is None or isinstance(sriov, Missing):
+            continue
+        own = function.record.address
+        first = (own.bus << 8 | own.slot << 3 | own.function) + sriov.first_offset
+        count = min(function.virtual_functions, sriov.total_vfs, left)
+        left -= count
+        for index in range(count):
+            routing = first + index * sriov.stride
+            if routing > 0xFFFF:
+                break
+            address = PciAddress(
+                own.domain, routing >> 8, routing >> 3 & 31, routing & 7
+            )
+            if address in captured and address != own:
+                owners[str(address)] = str(own)
+    return owners

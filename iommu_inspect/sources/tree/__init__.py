@@ -1,0 +1,1 @@
+"""The only filesystem I/O: directories, tars, bounded reads, opening."""

@@ -1,0 +1,207 @@
+"""Opens what ``--from`` and the other options that name a file were given."""
+
+# Raw descriptors are what gives O_NOFOLLOW and the second look at what was opened,
+# and pathlib would cost more than the system calls do.
+# ruff: noqa: PTH100, PTH116, PTH118, PTH123, PTH208
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from iommu_inspect.model.usage import BadRequestError
+from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.tree.directory import DirTree
+from iommu_inspect.sources.tree.tree import Kind, Tree
+
+__all__ = ["Text", "open_live", "open_path", "open_source", "read_option"]
+
+MAX_TEXT = 16 << 20
+"""Bytes of a text such as that of ``lspci``."""
+MAX_OPTION = 1 << 20
+"""The same for `read_option`, which refuses what is longer."""
+
+_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_EXPECTED = "a directory or a tar that holds sys/ is expected"
+# Bytes that tell a text from an archive, and characters that a text may have beside
+# printable ones.
+_FIRST_BLOCK = 512
+_IN_TEXTS = frozenset({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\r\f\b\x1b"})
+
+
+def open_live() -> Tree:
+    """Return the running host."""
+    return DirTree("/", "this host", live=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that somebody captured, and what to call it in messages."""
+
+    content: str
+    label: str
+
+
+def open_path(source: str, stdin: BinaryIO | None = None) -> Tree:
+    """Return the capture in a directory or a tar; see `open_source`.
+
+    Raises:
+        SourceError: There is none, or it cannot be read.
+    """
+    opened = open_source(source, stdin)
+    if isinstance(opened, Text):
+        raise SourceError(f"cannot read {opened.label}: it is a text; {_EXPECTED}")
+    return opened
+
+
+def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
+    """Return the capture in a directory or a tar, or a text.
+
+    Args:
+        source: Where it is, or ``-`` for a tar or a text on standard input.
+        stdin: The standard input, if it is not that of the process.
+
+    Raises:
+        SourceError: There is none, or it cannot be read.
+    """
+    if source == "-":
+        # A process can be started without any standard input.
+        given = stdin or (sys.stdin.buffer if sys.stdin else None)
+        if given is None:
+            raise SourceError("cannot read standard input: it is closed")
+        return _open_stream(given, "standard input")
+    label = _printable(source)
+    try:
+        mode = os.stat(source).st_mode
+        if stat.S_ISDIR(mode):
+            return _open_folder(os.path.abspath(source), label)
+        if not stat.S_ISREG(mode):
+            hint = "; give a pipe as -" if stat.S_ISFIFO(mode) else ""
+            raise SourceError(f"cannot read {label}: {_EXPECTED}{hint}")
+        descriptor = os.open(source, _OPEN_FLAGS)
+        with open(descriptor, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SourceError(f"cannot read {label}: {_EXPECTED}")
+            return _open_stream(file, label)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"cannot read {label}: {_reason(error)}") from None
+
+
+class _Rewound(io.RawIOBase):
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, first: bytes, rest: BinaryIO) -> None:
+        self._first, self._rest = first, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size < 0:
+            found, self._first = self._first + self._rest.read(), b""
+            return found
+        if self._first:
+            found, self._first = self._first[:size], self._first[size:]
+            return found
+        return self._rest.read(size)
+
+
+def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
+    """Tell a text from a tar by its first bytes."""
+    try:
+        first = b""
+        while len(first) < _FIRST_BLOCK and (more := file.read(_FIRST_BLOCK)):
+            first += more
+        if not first or not _IN_TEXTS.issuperset(first):
+            return _open_tar(cast("BinaryIO", _Rewound(first, file)), label)
+        parts, left = [first], MAX_TEXT - len(first)
+        while left >= 0 and (more := file.read(min(left + 1, 1 << 20))):
+            parts.append(more)
+            left -= len(more)
+    except OSError as error:
+        raise SourceError(f"cannot read {label}: {_reason(error)}") from None
+    if left < 0:
+        limit = MAX_TEXT >> 20
+        raise SourceError(f"cannot read {label}: a text of more than {limit} MiB")
+    return Text(b"".join(parts).decode("utf-8", "replace"), label)
+
+
+def read_option(path: str, option: str) -> str:
+    """Return the text of a file that a person wrote and named with ``option``.
+
+    It may be a pipe, as shells make of ``<(command)``.
+
+    Raises:
+        BadRequestError: it cannot be read, is too long, or is no UTF-8.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_OPTION + 1)
+        if len(content) > MAX_OPTION:
+            raise ValueError(f"it is longer than {MAX_OPTION >> 20} MiB")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        reason = "it is no UTF-8 text"
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+    raise BadRequestError(f"cannot read {_printable(path)} of {option}: {reason}")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _reason(error: Exception) -> str:
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _open_folder(root: str, label: str) -> Tree:
+    tree = DirTree(root, label)
+    inside = os.listdir(root)
+    prefix, is_sys = _find_root(tree, inside, label)
+    if not prefix and not is_sys:
+        return tree
+    return DirTree(os.path.join(root, prefix), label, is_sys=is_sys)
+
+
+def _open_tar(file: BinaryIO, label: str) -> Tree:
+    # Only here: a live host must not wait for modules that it does not need.
+    from iommu_inspect.sources.tree.tar import TarTree, UnreadableTarError, read_tar
+
+    try:
+        archive = read_tar(file)
+    except UnreadableTarError as error:
+        raise SourceError(f"cannot read {label}: {error}") from None
+    top = archive.top
+    prefix, is_sys = _find_root(TarTree(top, label), top, label)
+    if is_sys:
+        top = {"sys": top}
+    elif isinstance(inner := top.get(prefix), dict):
+        top = inner
+    return TarTree(top, label, archive.notes)
+
+
+def _find_root(tree: Tree, inside: Iterable[str], label: str) -> tuple[str, bool]:
+    """Return the directory that holds sys/, and whether it is one itself instead."""
+
+    def folder(path: str) -> bool:
+        return tree._kind(path) is Kind.FOLDER
+
+    if folder("sys"):
+        return "", False
+    if folder("devices") and (folder("bus") or folder("kernel/iommu_groups")):
+        return "", True
+    found = [name for name in inside if folder(f"{name}/sys")]
+    if len(found) == 1:
+        return found[0], False
+    if found:
+        raise SourceError(
+            f"cannot read {label}: it holds {len(found)} captures; give one of them"
+        )
+    raise SourceError(f"cannot read {label}: there is no sys/ in it; {_EXPECTED}")

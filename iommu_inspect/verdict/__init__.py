@@ -1,0 +1,1 @@
+"""What the kernel's answers and the rules' findings come to."""

@@ -1,0 +1,104 @@
+"""The kernel's part of a verdict: what it would answer, whatever the rules say.
+
+It stands also where somebody ignores a rule: a person can do without our advice, and
+not without the kernel's yes.
+"""
+
+from __future__ import annotations
+
+from iommu_inspect.kernel.answers import Answer
+from iommu_inspect.kernel.ownership.operations import (
+    ATTACH_DEVICE,
+    GET_STATUS,
+    SET_CONTAINER,
+    SET_IOMMU,
+    attach_device,
+    group_operation,
+)
+from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.kernel.ownership.uio import is_bifurcated, reaches_memory
+from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.target import Target
+from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.verdict.outcome import Verdict, of_answer, worst
+
+__all__ = ["Answers", "answers", "of_host", "of_target"]
+
+Answers = tuple[tuple[str, Answer], ...]
+
+
+def answers(case: Case, target: Target) -> Answers:
+    """Return the operations that the purpose needs, each with the kernel's answer."""
+    if case.purpose is Purpose.ATTACH:
+        asked = (attach_device(case.machine, d, case.semantics) for d in target.devices)
+        return tuple((ATTACH_DEVICE, answer) for answer in dict.fromkeys(asked))
+    if target.group is None or case.without_vfio(target):
+        return ()
+    return _of_group(case, target.group)
+
+
+def of_target(case: Case, target: Target, found: Answers) -> Verdict:
+    """Say what the kernel's answers for a target come to."""
+    by_answers = worst(of_answer(answer) for _, answer in found)
+    if case.purpose is Purpose.ATTACH:
+        return by_answers if found else Verdict.UNKNOWN
+    if case.without_vfio(target):
+        return worst(_besides_vfio(case, device) for device in target.devices)
+    if target.group is None:
+        untold = target.device is None or isinstance(target.device.group, Missing)
+        return Verdict.UNKNOWN if untold else Verdict.BLOCKED
+    if target.device is None:
+        return by_answers
+    return worst((by_answers, _of_driver(target.device)))
+
+
+def of_host(case: Case) -> Verdict:
+    """Ask the kernel about every group that something of is on vfio already."""
+    if case.purpose is Purpose.ATTACH:
+        return Verdict.READY
+    return worst(
+        of_answer(answer)
+        for group in case.groups
+        if case.having(group, Role.VFIO)
+        for _, answer in _of_group(case, group)
+    )
+
+
+def _of_group(case: Case, group: Group) -> Answers:
+    return tuple(
+        (operation, group_operation(case.machine, group, operation, case.semantics))
+        for operation in _operations(case, group)
+    )
+
+
+def _operations(case: Case, group: Group) -> tuple[str, ...]:
+    """DPDK asks a no-IOMMU group for VFIO_NOIOMMU_IOMMU, not for type 1.
+
+    That type is served as long as the mode is allowed (``vfio_noiommu_ioctl()`` in
+    drivers/vfio/container.c, v6.12).
+    """
+    allowed = case.machine.vfio.enable_unsafe_noiommu_mode is True
+    if case.purpose is Purpose.DPDK and group.is_noiommu is True and allowed:
+        return (GET_STATUS, SET_CONTAINER)
+    return (GET_STATUS, SET_CONTAINER, SET_IOMMU)
+
+
+def _of_driver(device: Device) -> Verdict:
+    """VFIO gives a descriptor only of a device that is on a vfio driver itself."""
+    bound = has_vfio_driver(device)
+    if bound is None:
+        return Verdict.UNKNOWN
+    return Verdict.READY if bound else Verdict.BLOCKED
+
+
+def _besides_vfio(case: Case, device: Device) -> Verdict:
+    if is_bifurcated(device):  # depends on libraries that no source shows
+        return Verdict.UNKNOWN
+    if device.driver is None or device.is_bridge is True:
+        return Verdict.READY
+    reaches = reaches_memory(case.machine, device)
+    if reaches is None:
+        return Verdict.UNKNOWN
+    return Verdict.READY if reaches else Verdict.BLOCKED
