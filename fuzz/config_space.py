@@ -13,7 +13,7 @@ from typing import Any
 
 from fuzz.mutate import mutated
 from fuzz.run import chosen, fuzz
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.sources.sysfs import pci_config
 
 __all__ = ["SAMPLES", "check", "make"]
@@ -59,7 +59,7 @@ def check(config: bytes) -> None:
         read(config)
     for read in _LISTED:
         whole = read(config)
-        if whole is None or isinstance(whole, Missing):
+        if whole is None or not known(whole):
             continue
         for size in (0, 4, 64, 256, len(config) // 2):
             if read(config[:size]) is None:

@@ -10,7 +10,7 @@ from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.kernel.ownership.operations import Prediction, predict
 from iommu_inspect.kernel.ownership.roles import Ownership, ownership
 from iommu_inspect.kernel.steps.simulate import Simulation
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Held, Machine
 from lab.truth import Truth
 
@@ -56,7 +56,7 @@ def _groups(machine: Machine, truth: Truth) -> Iterator[Comparison]:
     drivers = {d.address: d.driver for d in machine.devices}
     for device, driver in truth.drivers.items():
         found = drivers.get(device, "not listed")
-        got = "unknown" if isinstance(found, Missing) else str(found)
+        got = str(found) if known(found) else "unknown"
         yield Comparison("list driver", device, str(driver), got, "")
 
 

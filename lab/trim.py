@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 from iommu_inspect.sources.tree.tree import Tree
@@ -39,13 +39,13 @@ class _Recorder(Tree):
 
     def data(self, path: str) -> Fact[bytes]:
         found = self._inner.data(path)
-        if not isinstance(found, Missing):
+        if known(found):
             self._write(path, found)
         return found
 
     def text(self, path: str) -> Fact[str]:
         found = self._inner.text(path)
-        if not isinstance(found, Missing):
+        if known(found):
             self._write(path, f"{found}\n".encode("utf-8", "surrogateescape"))
         return found
 
@@ -57,13 +57,13 @@ class _Recorder(Tree):
 
     def large_data(self, path: str) -> Fact[bytes]:
         found = self._inner.large_data(path)
-        if not isinstance(found, Missing) and path not in _TOO_LARGE:
+        if known(found) and path not in _TOO_LARGE:
             self._write(path, found)
         return found
 
     def names(self, path: str) -> Fact[tuple[str, ...]]:
         found = self._inner.names(path)
-        if isinstance(found, Missing):
+        if not known(found):
             return found
         place = self._place(path)
         if place is not None:
@@ -73,7 +73,7 @@ class _Recorder(Tree):
                 self._write(f"{path}/{name}", b"")
         elif not path.startswith("sys/devices/") or path.endswith("/vfio-dev"):
             for name in found:
-                if isinstance(self._inner.target(f"{path}/{name}"), Missing):
+                if not known(self._inner.target(f"{path}/{name}")):
                     self.exists(f"{path}/{name}")
                 else:
                     self.target(f"{path}/{name}")
@@ -82,7 +82,7 @@ class _Recorder(Tree):
     def target(self, path: str) -> Fact[str]:
         found = self._inner.target(path)
         place = self._place(path.rpartition("/")[0])
-        if isinstance(found, Missing) or place is None:
+        if not known(found) or place is None:
             return found
         link = place / path.rpartition("/")[2]
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ class _Recorder(Tree):
     def exists(self, path: str) -> bool:
         found = self._inner.exists(path)
         place = self._place(path) if found else None
-        if place is not None and not isinstance(self._inner.names(path), Missing):
+        if place is not None and known(self._inner.names(path)):
             place.mkdir(parents=True, exist_ok=True)
         elif place is not None and not place.exists():
             self.data(path)
@@ -101,7 +101,7 @@ class _Recorder(Tree):
 
     def _place(self, path: str) -> Path | None:
         real = self._inner.resolve(path)
-        return None if isinstance(real, Missing) else self._out / real
+        return self._out / real if known(real) else None
 
     def _write(self, path: str, content: bytes) -> None:
         place = self._place(path)

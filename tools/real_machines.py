@@ -15,7 +15,7 @@ from pathlib import Path
 
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.model.address import natural_key
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.tree.opening import open_source
@@ -123,7 +123,7 @@ def outcomes() -> Iterator[Outcome]:
 def suffices(device: Device) -> bool:
     """Say whether ids and the registers that isolation hangs on are all there."""
     return device.is_placed and not any(
-        isinstance(fact, Missing)
+        not known(fact)
         for fact in (device.ids.vendor, device.pci.pcie_type, device.pci.acs)
     )
 
@@ -176,10 +176,10 @@ third-party captures beside the checkout (`../shared/data`).
 
 Each capture's groups, as its kernel made them, are held against those that isolation
 gives, recomputed from what the capture shows of configuration space
-(`kernel/grouping/recompute.py`). *Equal*: the same members. *Unknown*: the capture does not show
-enough, and the program says what is missing. *Different*: the program would be wrong
-with certainty; there must be none. *Enough*: the capture has the ids, the type and the
-ACS registers of every function, and all bridges above it.
+(`kernel/grouping/recompute.py`). *Equal*: the same members. *Unknown*: the capture
+does not show enough, and the program says what is missing. *Different*: the program
+would be wrong with certainty; there must be none. *Enough*: the capture has the ids,
+the type and the ACS registers of every function, and all bridges above it.
 """
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.roles import ownership
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.pci_class import class_name
 from iommu_inspect.model.target import UnknownTargetError, find_target
@@ -72,7 +72,7 @@ def _named(device: Device, text: str) -> bool:
 
 def _of_class(device: Device, text: str) -> bool:
     code = device.ids.class_code
-    if isinstance(code, Missing):
+    if not known(code):
         return False
     wanted = text.lower().removeprefix("0x")
     name = class_name(code) or ""

@@ -17,7 +17,7 @@ from iommu_inspect.kernel.citations import (
     SINGLETON,
     Citation,
 )
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Kernel
 
@@ -148,8 +148,8 @@ def applicable(kernel: Kernel) -> Semantics:
     """
     floor, ceiling = _seen(kernel)
     release = kernel.release
-    version = None if isinstance(release, Missing) else version_of(release)
-    if isinstance(release, Missing) or version is None:
+    version = version_of(release) if known(release) else None
+    if not known(release) or version is None:
         why = "the kernel release is not known"
         if floor > (0, 0):
             why += f", but what exists is not older than v{floor[0]}.{floor[1]}"

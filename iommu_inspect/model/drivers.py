@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device
 
 __all__ = ["VFIO_DRIVERS", "has_vfio_driver", "looks_like_vfio", "normalised"]
@@ -44,10 +44,10 @@ def looks_like_vfio(driver: str) -> bool:
 
 def has_vfio_driver(device: Device) -> bool | None:
     """Say whether a vfio driver is bound; ``None`` where that cannot be told."""
-    if device.vfio_devices and not isinstance(device.vfio_devices, Missing):
+    if value_or(device.vfio_devices, ()):
         return True
     driver = device.driver
-    if isinstance(driver, Missing):
+    if not known(driver):
         return None
     if driver is None:
         return False

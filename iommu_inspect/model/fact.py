@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
-__all__ = ["Fact", "Missing", "map_fact", "value_or"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = ["Fact", "Missing", "known", "map_fact", "value_or"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -26,15 +29,28 @@ class Missing(enum.Enum):
     TRUNCATED = "truncated"
     UNREADABLE = "unreadable"
 
+    def __bool__(self) -> NoReturn:
+        """Refuse to be a condition: what could not be seen is neither yes nor no.
+
+        Raises:
+            TypeError: always; ask ``known()``, or compare with the value meant.
+        """
+        raise TypeError(f"{self} has no truth value; ask known(), or name the value")
+
 
 Fact: TypeAlias = T | Missing
 
 
+def known(fact: T | Missing) -> TypeIs[T]:
+    """Say whether there is a value."""
+    return not isinstance(fact, Missing)
+
+
 def value_or(fact: Fact[T], default: U) -> T | U:
     """Return the fact's value, or ``default`` where there is none."""
-    return default if isinstance(fact, Missing) else fact
+    return fact if known(fact) else default
 
 
 def map_fact(fact: Fact[T], function: Callable[[T], Fact[U]]) -> Fact[U]:
     """Apply ``function`` to the fact's value; a missing fact stays as it is."""
-    return fact if isinstance(fact, Missing) else function(fact)
+    return function(fact) if known(fact) else fact

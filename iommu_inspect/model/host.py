@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 
 __all__ = ["Carrier", "Host", "HostUse", "UseKind"]
 
@@ -50,7 +50,7 @@ class HostUse:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every device path that the use stands on, sorted."""
-        if isinstance(self.needs, Missing):
+        if not known(self.needs):
             return ()
         return tuple(sorted({path for some in self.needs for path in some}))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Device, Machine
 
@@ -52,7 +52,7 @@ def host_losses(machine: Machine, devices: Iterable[Device]) -> tuple[Loss, ...]
     taken = _taken(machine, devices)
     found = []
     for use in machine.host.uses:
-        if isinstance(use.needs, Missing):
+        if not known(use.needs):
             continue
         gone = tuple(path for path in use.paths if _is_in(path, taken))
         if gone:
@@ -73,7 +73,7 @@ def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
     return tuple(
         use
         for use in machine.host.uses
-        if isinstance(use.needs, Missing) and _could_carry(machine, device, use.carrier)
+        if not known(use.needs) and _could_carry(machine, device, use.carrier)
     )
 
 
@@ -93,7 +93,7 @@ def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
     functions = {name for device in given for name in device.pci.virtfns}
     if functions:
         given += [d for d in machine.devices if d.is_pci and d.address in functions]
-    return frozenset(d.path for d in given if not isinstance(d.path, Missing))
+    return frozenset(d.path for d in given if known(d.path))
 
 
 def _is_in(path: str, taken: frozenset[str]) -> bool:
@@ -124,10 +124,10 @@ def _could_carry(machine: Machine, device: Device, carrier: Carrier) -> bool:
         )
     host = machine.host
     shown = host.disks if carrier is Carrier.DISK else host.interfaces
-    if not isinstance(shown, Missing):
+    if known(shown):
         taken = _taken(machine, [device])
         return any(_is_in(path, taken) for path in shown)
     code = device.ids.class_code
-    if isinstance(code, Missing):
+    if not known(code):
         return device.is_pci
     return code >> 16 in _CLASSES[carrier]

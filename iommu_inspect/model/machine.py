@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.settings import Settings
 
@@ -182,9 +182,7 @@ class Device:
         One in ``sys/bus`` does not: a link whose end was not captured, or a function
         below bridges that a text leaves out.
         """
-        return not isinstance(self.path, Missing) and self.path.startswith(
-            "sys/devices/"
-        )
+        return known(self.path) and self.path.startswith("sys/devices/")
 
     @property
     def is_below_vmd(self) -> bool:
@@ -194,7 +192,7 @@ class Device:
         ``pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0``. Without the path the
         number tells: VMD counts from 0x10000 (drivers/pci/controller/vmd.c).
         """
-        if isinstance(self.path, Missing) or not self.is_placed:
+        if not known(self.path) or not self.is_placed:
             address = self.pci_address
             return address is not None and address.domain >= 0x10000
         parts = self.path.split("/")
@@ -207,7 +205,7 @@ class Device:
     def base_class(self) -> Fact[int]:
         """The upper 16 bits of the class code, ``0x0604`` for a PCI bridge."""
         code = self.ids.class_code
-        return code if isinstance(code, Missing) else code >> 8
+        return code >> 8 if known(code) else code
 
     @property
     def is_bridge(self) -> Fact[bool]:
@@ -219,12 +217,12 @@ class Device:
         drivers/pci/probe.c).
         """
         header = self.pci.header_type
-        if not isinstance(header, Missing):
+        if known(header):
             return header in (1, 2)
-        if not isinstance(self.bus, Missing) and self.bus != "pci":
+        if known(self.bus) and self.bus != "pci":
             return False
         base = self.base_class
-        return base if isinstance(base, Missing) else base in (0x0604, 0x0607, 0x0609)
+        return base in (0x0604, 0x0607, 0x0609) if known(base) else base
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +270,7 @@ class Group:
         have a name at all. Mediated devices use the same allocation, so a group
         whose members are all on the mdev bus is not one.
         """
-        if isinstance(self.name, Missing):
+        if not known(self.name):
             return False if self.name is Missing.ABSENT else self.name
         return self.name == "vfio-noiommu" and not all(
             device.bus == "mdev" for device in self.devices
@@ -298,7 +296,7 @@ class IommuUnit:
         The lesser of what it can (MGAW) and what its deepest page table reaches
         (SAGAW: bit 1 three levels, bit 2 four, bit 3 five).
         """
-        if isinstance(self.capability, Missing):
+        if not known(self.capability):
             return self.capability
         widest = (self.capability >> 16 & 0x3F) + 1
         tables = [30 + 9 * bit for bit in (1, 2, 3) if self.capability >> 8 + bit & 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, known
 
 __all__ = ["class_name"]
 
@@ -58,6 +58,6 @@ _BASE_CLASSES = {
 
 def class_name(class_code: Fact[int]) -> str | None:
     """Return the name of a 24-bit class code, ``None`` for one without a name."""
-    if isinstance(class_code, Missing):
+    if not known(class_code):
         return None
     return _SUBCLASSES.get(class_code >> 8) or _BASE_CLASSES.get(class_code >> 16)

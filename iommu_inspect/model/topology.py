@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 
 __all__ = ["Topology"]
@@ -16,14 +16,12 @@ class Topology:
 
     def __init__(self, machine: Machine) -> None:
         self._by_path = {
-            device.path: device
-            for device in machine.devices
-            if not isinstance(device.path, Missing)
+            device.path: device for device in machine.devices if known(device.path)
         }
 
     def parent(self, device: Device) -> Device | None:
         """Return the bridge above a device, ``None`` on a root bus."""
-        if isinstance(device.path, Missing):
+        if not known(device.path):
             return None
         return self._by_path.get(device.path.rpartition("/")[0])
 
@@ -38,13 +36,13 @@ class Topology:
 
     def children(self, device: Device) -> tuple[Device, ...]:
         """Return the devices directly below a bridge, in their order."""
-        if isinstance(device.path, Missing):
+        if not known(device.path):
             return ()
         return self._children.get(device.path, ())
 
     def siblings(self, device: Device) -> tuple[Device, ...]:
         """Return the other devices of the same bus or root."""
-        if isinstance(device.path, Missing):
+        if not known(device.path):
             return ()
         beside = self._children.get(device.path.rpartition("/")[0], ())
         return tuple(other for other in beside if other is not device)
@@ -65,7 +63,7 @@ class Topology:
 
     def subtree(self, device: Device) -> tuple[Device, ...]:
         """Return a device and everything below it."""
-        if isinstance(device.path, Missing):
+        if not known(device.path):
             return (device,)
         inside = f"{device.path}/"
         below = (d for path, d in self._by_path.items() if path.startswith(inside))

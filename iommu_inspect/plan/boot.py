@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import Missing, value_or
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
@@ -117,7 +117,7 @@ def _method(
 
 def _pair(device: Device) -> tuple[int, int] | None:
     vendor, model = device.ids.vendor, device.ids.device
-    if isinstance(vendor, Missing) or isinstance(model, Missing):
+    if not known(vendor) or not known(model):
         return None
     return vendor, model
 
@@ -282,7 +282,7 @@ def cure(machine: Machine) -> tuple[str, ...]:
     if "DMAR" not in tables or machine.groups or value_or(machine.iommus, ()):
         return ()
     line = machine.kernel.command_line
-    words = [] if isinstance(line, Missing) else line.split()
+    words = line.split() if known(line) else []
     if any(word.startswith(("intel_iommu=", "iommu=off")) for word in words):
         return ()
     return ("intel_iommu=on",)

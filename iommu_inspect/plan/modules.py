@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModuleState
 
@@ -36,9 +36,9 @@ def modules_of(machine: Machine, device: Device) -> tuple[str, ...]:
     if isinstance(driver, str) and driver not in _OF_VFIO:
         told = machine.settings.module_of(driver)
         guessed = _MODULES.get(driver, driver.replace("-", "_"))
-        names.append(guessed if isinstance(told, Missing) else told)
+        names.append(told if known(told) else guessed)
     base = device.base_class
-    if not isinstance(base, Missing) and base >> 8 == 0x03:
+    if known(base) and base >> 8 == 0x03:
         vendor = device.ids.vendor
         names += _DISPLAY.get(vendor, ()) if isinstance(vendor, int) else ()
     return tuple(dict.fromkeys(names))
@@ -47,4 +47,4 @@ def modules_of(machine: Machine, device: Device) -> tuple[str, ...]:
 def built_in(machine: Machine, module: str) -> bool | None:
     """Say whether a module is a part of the kernel; ``None`` if that is not told."""
     state = machine.settings.module(module)
-    return None if isinstance(state, Missing) else state is ModuleState.BUILT_IN
+    return state is ModuleState.BUILT_IN if known(state) else None

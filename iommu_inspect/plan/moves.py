@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
@@ -144,6 +144,6 @@ def _of_the_host(case: Case, group: Group, device: Device) -> tuple[Action, str]
 
 def _driver(device: Device) -> str:
     driver = device.driver
-    if driver is None or isinstance(driver, Missing):
+    if driver is None or not known(driver):
         return "its driver"
     return shown(driver)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, quoted, shown
@@ -44,7 +44,7 @@ def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
             if not _any_fits(target.group):
                 yield _nothing_fits(target)
             continue
-        if device.driver is not None and device.vfio_devices:
+        if device.driver is not None and value_or(device.vfio_devices, ()):
             continue
         yield from _of_target(device)
         yield from _denied(device)
@@ -69,23 +69,23 @@ def _nothing_fits(target: Target) -> Refusal:
 def _of_target(device: Device) -> Iterator[Refusal]:
     name = shown(device.address)
     if not device.is_pci:
-        bus = "not known" if isinstance(device.bus, Missing) else shown(device.bus)
+        bus = shown(device.bus) if known(device.bus) else "not known"
         yield Refusal(
             "not-on-vfio",
-            not isinstance(device.bus, Missing),
+            known(device.bus),
             f"{name} is no PCI function (its bus is {bus}): plan hands over PCI "
             "functions only.",
             "Other buses have vfio drivers of their own (vfio-platform, vfio-fsl-mc, "
             "vfio-cdx), which need support for the very device.",
         )
-    elif isinstance(device.is_bridge, Missing):
+    elif not known(device.is_bridge):
         yield Refusal(
             "not-on-vfio",
             False,
             f"The source does not tell whether {name} is a bridge.",
         )
-    elif device.is_bridge or is_chipset(device):
-        kind = "a bridge" if device.is_bridge else "a part of the chipset"
+    elif device.is_bridge is True or is_chipset(device):
+        kind = "a bridge" if device.is_bridge is True else "a part of the chipset"
         yield Refusal(
             "not-on-vfio",
             True,
@@ -126,7 +126,7 @@ def of_moves(machine: Machine, moves: Sequence[Move]) -> Iterator[Refusal]:
         if move.changes:
             yield from _virtual_functions(machine, move)
         yield from _strange_names(move.device)
-        if move.action is Action.BIND and isinstance(move.device.driver, Missing):
+        if move.action is Action.BIND and not known(move.device.driver):
             yield _untold(move)
 
 

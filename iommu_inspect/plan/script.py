@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan.commands import UNSAFE, had
@@ -190,6 +190,6 @@ def _name(device: Device) -> str:
 
 def _ids(device: Device) -> str:
     vendor, model = device.ids.vendor, device.ids.device
-    if isinstance(vendor, Missing) or isinstance(model, Missing):
+    if not known(vendor) or not known(model):
         return "'' ''"
     return f"{vendor:#06x} {model:#06x}"

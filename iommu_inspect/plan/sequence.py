@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from iommu_inspect.kernel.steps.step import Step
 from iommu_inspect.model.address import sort_key
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
 
@@ -35,7 +35,7 @@ def to_bind(moves: Iterable[Move]) -> list[Move]:
 
 def bound(device: Device) -> str | None:
     """Return the driver that is bound, ``None`` without one or if it is not told."""
-    return None if isinstance(device.driver, Missing) else device.driver
+    return device.driver if known(device.driver) else None
 
 
 def forward(moves: Sequence[Move]) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.roles import ownership
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.pci_class import class_name
 from iommu_inspect.render.layout import PLAIN, Style, table
@@ -39,18 +39,18 @@ def device_table(
 
 def _device_cells(device: Device) -> list[str]:
     driver = device.driver
-    bound = "?" if isinstance(driver, Missing) else driver or "-"
+    bound = driver or "-" if known(driver) else "?"
     return [device.address, bound, describe(device)]
 
 
 def describe(device: Device) -> str:
     """Say what a device is: class, ids, and names where somebody knows them."""
     if not device.is_pci:
-        return "?" if isinstance(device.bus, Missing) else f"{device.bus} device"
+        return f"{device.bus} device" if known(device.bus) else "?"
     code, ids = device.ids.class_code, device.ids
-    unnamed = "class unknown" if isinstance(code, Missing) else f"class {code >> 8:04x}"
+    unnamed = f"class {code >> 8:04x}" if known(code) else "class unknown"
     parts = [class_name(code) or unnamed]
-    if not isinstance(ids.vendor, Missing) and not isinstance(ids.device, Missing):
+    if known(ids.vendor) and known(ids.device):
         parts.append(f"[{ids.vendor:04x}:{ids.device:04x}]")
     parts += [name for name in (device.vendor_name, device.name) if name]
     return " ".join(parts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.roles import ownership
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.model.machine import Device, Group, Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
@@ -203,16 +203,16 @@ def _group(group: Group, semantics: Semantics) -> dict[str, Any]:
         "type": _value(group.type),
         "name": _value(group.name),
         "ownership": ownership(group, semantics).value,
-        "reserved_regions": None
-        if isinstance(regions, Missing)
-        else [
+        "reserved_regions": [
             {
                 "start": f"{region.start:#018x}",
                 "end": f"{region.end:#018x}",
                 "type": region.kind,
             }
             for region in regions
-        ],
+        ]
+        if known(regions)
+        else None,
         "devices": [_device(device) for device in group.devices],
         "missing": _missing(facts),
     }
@@ -287,17 +287,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _value(fact: Fact[T]) -> T | None:
-    return None if isinstance(fact, Missing) else fact
+    return fact if known(fact) else None
 
 
 def _missing(facts: dict[str, Fact[Any]]) -> dict[str, str]:
     """Say why a field is null, for those that are null for want of a fact."""
-    return {n: fact.value for n, fact in facts.items() if isinstance(fact, Missing)}
+    return {n: fact.value for n, fact in facts.items() if not known(fact)}
 
 
 def _hex(number: Fact[int], digits: int) -> Fact[str]:
-    return number if isinstance(number, Missing) else f"{number:0{digits}x}"
+    return f"{number:0{digits}x}" if known(number) else number
 
 
 def _listed(words: Fact[tuple[str, ...]]) -> Fact[list[str]]:
-    return words if isinstance(words, Missing) else list(words)
+    return list(words) if known(words) else words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.plan import commands
 from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place, boot, cure, loaders
 from iommu_inspect.plan.guests import (
@@ -92,7 +92,7 @@ def _member(move: Move) -> dict[str, Any]:
     return {
         "address": move.device.address,
         "group": move.group.id,
-        "driver": None if isinstance(driver, Missing) else driver,
+        "driver": driver if known(driver) else None,
         "asked": move.asked,
         "action": move.action.value,
         "override": move.override if bind or free else None,

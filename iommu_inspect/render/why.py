@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Acs, Device, PcieType
 from iommu_inspect.model.pci_class import class_name
 from iommu_inspect.model.text import printable
@@ -81,7 +81,7 @@ def _device_blocks(found: Sharing, style: Style, *, first: bool) -> list[str]:
     name = found.device.address
     if found.group is None:
         said = f"{name} has no IOMMU group."
-        if isinstance(found.device.group, Missing):
+        if not known(found.device.group):
             said = f"The source does not tell which IOMMU group {name} is in, if any."
         return [fold(said, style.width)]
     others = len(found.group.devices) - 1
@@ -127,13 +127,13 @@ def _path_text(found: Sharing, style: Style, *, legend: bool) -> str:
 
 def _legend(found: Sharing, style: Style) -> str:
     """Explain ACS, and its controls if any are shown."""
-    shown = any(not isinstance(hop.device.pci.acs, Missing) for hop in found.path)
+    shown = any(known(hop.device.pci.acs) for hop in found.path)
     return fold(_WHAT_ACS_IS + (_WHAT_CONTROLS_ARE if shown else ""), style.width)
 
 
 def _kind(hop: Hop) -> str:
     kind = hop.device.pci.pcie_type
-    if isinstance(kind, Missing):
+    if not known(kind):
         return "bridge" if hop.device.is_bridge is True else "?"
     if kind is None:
         bridge = hop.device.is_bridge is True
@@ -145,7 +145,7 @@ def _kind(hop: Hop) -> str:
 def _acs(hop: Hop) -> str:
     """Say what of the required controls is on, off or not there."""
     acs = hop.device.pci.acs
-    if isinstance(acs, Missing):
+    if not known(acs):
         return "cannot be seen"
     if acs is None:
         if hop.isolates is not True:

@@ -9,7 +9,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Sharing
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.documents import head
 
@@ -81,20 +81,20 @@ def _ways(grows: Growth | None, *, told: bool) -> list[dict[str, str]]:
 
 def _hop(hop: Hop) -> dict[str, Any]:
     acs = hop.device.pci.acs
-    known = None if isinstance(acs, Missing) else acs
+    seen = value_or(acs, None)
     return {
         "address": hop.device.address,
         "pcie_type": _known(hop.device.pci.pcie_type),
         "isolates": hop.isolates,
         "acs_required": f"{REQUIRED_ACS:04x}",
-        "acs_present": f"{known.capability:04x}" if known else None,
-        "acs_enabled": f"{known.control:04x}" if known else None,
+        "acs_present": f"{seen.capability:04x}" if seen else None,
+        "acs_enabled": f"{seen.control:04x}" if seen else None,
         "loses_isolation": hop.loses,
         "acs_needed": hop.needs_acs,
         "acs_off_because": hop.off,
-        "missing": {"acs": acs.value} if isinstance(acs, Missing) else {},
+        "missing": {} if known(acs) else {"acs": acs.value},
     }
 
 
 def _known(kind: int | Missing | None) -> int | None:
-    return None if isinstance(kind, Missing) else kind
+    return kind if known(kind) else None

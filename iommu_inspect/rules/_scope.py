@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.rules.case import Case
 
@@ -27,7 +27,7 @@ def functions_of_slot(machine: Machine, device: Device) -> tuple[Device, ...]:
 
 def host_keeps(device: Device) -> bool:
     """Say whether a driver of the host is bound for certain."""
-    if device.driver is None or isinstance(device.driver, Missing):
+    if device.driver is None or not known(device.driver):
         return False
     return has_vfio_driver(device) is False
 

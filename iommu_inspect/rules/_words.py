@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 
@@ -24,7 +24,7 @@ def addresses(devices: Iterable[Device]) -> str:
 
 def bound_to(device: Device) -> str:
     """Say which driver is bound."""
-    if isinstance(device.driver, Missing):
+    if not known(device.driver):
         return "bound to a driver that the source does not tell"
     if device.driver is None:
         return "bound to no driver"
@@ -46,7 +46,7 @@ def move_to_vfio(device: Device) -> str:
     """Return the commands that bind a PCI device to vfio-pci, until the next boot."""
     override = f"/sys/bus/pci/devices/{device.address}/driver_override"
     lines = ["modprobe vfio-pci", f"echo vfio-pci > {quoted(override)}"]
-    if device.driver is not None and not isinstance(device.driver, Missing):
+    if device.driver is not None and known(device.driver):
         lines.append(unbind(device))
     lines.append(f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe")
     return "\n".join(lines)

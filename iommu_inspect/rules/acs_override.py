@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import EVERY_PURPOSE, Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -19,7 +19,7 @@ _WIDENING = re.compile(r"(?:^|\s)(pci=\S*(?:disable_acs_redir|config_acs)=\S*)")
 
 def _check(case: Case) -> Iterator[Finding]:
     command_line = case.machine.kernel.command_line
-    if isinstance(command_line, Missing):
+    if not known(command_line):
         return
     override = _OVERRIDE.search(command_line)
     if override is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.model.machine import Device, IommuUnit, Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._scope import wanted_devices
@@ -22,7 +22,7 @@ _SHORT = 39
 
 def _check(case: Case) -> Iterator[Finding]:
     units = case.machine.iommus
-    if isinstance(units, Missing):
+    if not known(units):
         return
     wanted = wanted_devices(case)
     for unit in units:
@@ -40,7 +40,7 @@ def _judge(
     machine: Machine, unit: IommuUnit, devices: list[Device]
 ) -> Iterator[Finding]:
     width, processor = unit.address_width, machine.cpu_address_bits
-    if isinstance(width, Missing):
+    if not known(width):
         yield _finding(
             devices,
             Certainty.UNKNOWN,
@@ -52,7 +52,7 @@ def _judge(
         return
     if not _is_short(width, processor):
         return
-    than = "" if isinstance(processor, Missing) else f", the processor {processor}"
+    than = f", the processor {processor}" if known(processor) else ""
     yield _finding(
         devices,
         Certainty.KERNEL,
@@ -66,7 +66,7 @@ def _judge(
 
 
 def _is_short(width: int, processor: Fact[int]) -> bool:
-    if isinstance(processor, Missing):
+    if not known(processor):
         return width <= _SHORT
     return width < processor
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import CONSOLE_DRIVERS_REMOVED
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Device, Machine
@@ -32,7 +32,7 @@ def _check(case: Case) -> Iterator[Finding]:
 
 def _of_device(machine: Machine, scope: Scope, device: Device) -> Iterator[Finding]:
     base = device.base_class
-    if isinstance(base, Missing) or base >> 8 != _DISPLAY:
+    if not known(base) or base >> 8 != _DISPLAY:
         return
     names = _framebuffers(machine, device)
     on_vfio = has_vfio_driver(device) is True
@@ -58,7 +58,7 @@ def _vfio_removes_it(machine: Machine, device: Device) -> bool:
     (``vfio_pci_vga_init()``).
     """
     release = machine.kernel.release
-    version = None if isinstance(release, Missing) else version_of(release)
+    version = version_of(release) if known(release) else None
     return (
         device.base_class == _VGA and version is not None and version >= _REMOVED_SINCE
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import PCIEPORT_MANAGED, VFIO_VIABLE_REMOVED
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, unbind
@@ -23,8 +23,8 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     if not case.handed_over(group):
         return
     for device in case.having(group, Role.KERNEL, Role.UNKNOWN):
-        known = not isinstance(device.driver, Missing)
-        if device.is_bridge is True and known and not case.is_target(device):
+        told = known(device.driver)
+        if device.is_bridge is True and told and not case.is_target(device):
             yield _finding(case, group, device)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._scope import asked_for, functions_of_slot, host_keeps
@@ -43,7 +43,7 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
     untold = [
         other
         for other in companions
-        if isinstance(other.driver, Missing) and has_vfio_driver(other) is None
+        if not known(other.driver) and has_vfio_driver(other) is None
     ]
     if untold:
         yield _finding(
@@ -112,9 +112,9 @@ def _is_linked(device: Device, other: Device) -> bool:
     """Say whether the kernel makes ``other`` depend on ``device``."""
     address, base = device.pci_address, device.base_class
     kind, vendor = other.base_class, other.ids.vendor
-    if address is None or address.function != 0 or isinstance(base, Missing):
+    if address is None or address.function != 0 or not known(base):
         return False
-    if isinstance(kind, Missing) or isinstance(vendor, Missing):
+    if not known(kind) or not known(vendor):
         return False
     return base >> 8 == _DISPLAY and vendor in _LINKED.get(kind, ())
 

@@ -10,7 +10,7 @@ from iommu_inspect.kernel.ownership.mappings import (
     direct_mapping,
     has_vtd,
 )
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Group
 from iommu_inspect.model.text import quoted
 from iommu_inspect.rules._words import addresses
@@ -108,7 +108,7 @@ def _unknown(group: Group) -> Finding:
 
 def _regions(group: Group) -> str:
     regions = group.reserved_regions
-    if isinstance(regions, Missing):
+    if not known(regions):
         return ""
     direct = [region for region in regions if region.kind == "direct"]
     return ", ".join(f"{region.start:#x} to {region.end:#x}" for region in direct)

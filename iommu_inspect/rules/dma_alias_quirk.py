@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules.base import Rule
@@ -41,9 +41,7 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
 
 
 def _untold(case: Case, device: Device) -> Iterator[Finding]:
-    ids_missing = isinstance(device.ids.vendor, Missing) or isinstance(
-        device.ids.device, Missing
-    )
+    ids_missing = not known(device.ids.vendor) or not known(device.ids.device)
     yield _finding(
         case,
         device,

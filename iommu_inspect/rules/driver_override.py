@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, unbind
@@ -28,7 +28,7 @@ def _check(case: Case) -> Iterator[Finding]:
 
 def _is_pending(device: Device) -> bool:
     override, driver = device.driver_override, device.driver
-    if override is None or isinstance(override, Missing) or isinstance(driver, Missing):
+    if override is None or not known(override) or not known(driver):
         return False
     if driver is None:
         # "none" is how a device is kept from getting a driver: it has come about.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.expectation import Expectation
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import Rule
@@ -61,7 +61,7 @@ def _finding(
     elsewhere: tuple[Device, ...],
 ) -> Finding:
     address = str(expected.address)
-    known = bool(tuple(case.machine.devices)) if device is None else _is_told(device)
+    told = bool(tuple(case.machine.devices)) if device is None else _is_told(device)
     # The verdict of a target that moved has to know: it is named first then.
     moved = [d for d in elsewhere if device is None and _is_target(case, d)]
     subject = device or (moved[0] if moved and case.targets else None)
@@ -75,10 +75,10 @@ def _finding(
     return Finding(
         rule=ID,
         severity=Severity.ERROR,
-        certainty=Certainty.KERNEL if known else Certainty.UNKNOWN,
+        certainty=Certainty.KERNEL if told else Certainty.UNKNOWN,
         group=subject.group if subject and isinstance(subject.group, str) else None,
         devices=tuple(names),
-        message=_here(expected, device, told=known) + _there(case, expected, elsewhere),
+        message=_here(expected, device, told=told) + _there(case, expected, elsewhere),
         remedy=(
             "Look what has moved before anything is handed over, and correct the "
             "addresses wherever they are written down (the virtual machine, "
@@ -108,14 +108,12 @@ def _there(case: Case, expected: Expectation, elsewhere: tuple[Device, ...]) -> 
 
 
 def _is_told(device: Device) -> bool:
-    return not (
-        isinstance(device.ids.vendor, Missing) or isinstance(device.ids.device, Missing)
-    )
+    return known(device.ids.vendor) and known(device.ids.device)
 
 
 def _ids(device: Device) -> str | None:
     vendor, model = device.ids.vendor, device.ids.device
-    if isinstance(vendor, Missing) or isinstance(model, Missing):
+    if not known(vendor) or not known(model):
         return None
     return f"{vendor:04x}:{model:04x}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
@@ -57,7 +57,7 @@ def _overridden(device: Device, module: str) -> bool:
     (``pci_match_device()`` in drivers/pci/pci-driver.c).
     """
     override = device.driver_override
-    if override is None or isinstance(override, Missing):
+    if override is None or not known(override):
         return False
     return normalised(override) != module
 

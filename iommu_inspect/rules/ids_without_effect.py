@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.fact import Missing, value_or
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import quoted, shown
@@ -75,7 +75,7 @@ def _finding(case: Case, setting: IdSetting, device: Device) -> Finding:
     entry = next(entry for entry, named in named_by(setting, device) if named)
     why, remedy = _cause(case.machine, setting, device)
     quiet = device.driver is None and not case.targets
-    told = not isinstance(case.machine.settings.module(_MODULE), Missing)
+    told = known(case.machine.settings.module(_MODULE))
     return Finding(
         rule=ID,
         severity=Severity.INFO if quiet else Severity.WARNING,
@@ -112,7 +112,7 @@ def _cause(machine: Machine, setting: IdSetting, device: Device) -> tuple[str, s
             "dmesg | grep vfio\n"
             f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe",
         )
-    if isinstance(state, Missing):
+    if not known(state):
         return (
             "that driver was there first, or vfio-pci is not loaded, or it is built "
             "in and does not see modprobe.d; the source does not tell.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import InterruptRemapping
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
@@ -26,7 +26,7 @@ def _check(case: Case) -> Iterator[Finding]:
     if unsafe or machine.interrupt_remapping is InterruptRemapping.ON:
         return
     needed = any(case.handed_over(group) for group in groups)
-    if isinstance(machine.interrupt_remapping, Missing):
+    if not known(machine.interrupt_remapping):
         if needed:
             yield _unknown()
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules.base import Rule
@@ -19,12 +19,12 @@ ID = "iommufd-node"
 
 def _check(case: Case, device: Device) -> Iterator[Finding]:
     # Without vfio-dev this is an older kernel, which not-on-vfio and others judge.
-    if has_vfio_driver(device) is not True or not device.vfio_devices:
+    if has_vfio_driver(device) is not True or not value_or(device.vfio_devices, ()):
         return
     present = device.vfio_cdev
     if present is True:
         return
-    unknown = isinstance(present, Missing)
+    unknown = not known(present)
     group = case.machine.group_of(device)
     name = shown(device.address)
     yield Finding(

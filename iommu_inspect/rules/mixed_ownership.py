@@ -11,7 +11,7 @@ from iommu_inspect.kernel.citations import (
 )
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import quoted, shown
@@ -39,7 +39,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         if device.is_bridge is not True and not case.is_target(device):
             yield _blocked(case, group, device)
     for device in case.having(group, Role.UNKNOWN):
-        if device.is_bridge is not True or isinstance(device.driver, Missing):
+        if device.is_bridge is not True or not known(device.driver):
             yield _cannot_tell(group, device)
 
 
@@ -147,7 +147,7 @@ def _cannot_tell(group: Group, device: Device) -> Finding:
 
 
 def _driver_link(device: Device) -> str:
-    bus = "pci" if isinstance(device.bus, Missing) else device.bus
+    bus = device.bus if known(device.bus) else "pci"
     return f"/sys/bus/{bus}/devices/{device.address}/driver"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing, value_or
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules.base import Rule
@@ -42,7 +42,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
     if not machine.groups or machine.group_of(device) is not None:
         return
-    if isinstance(device.group, Missing):
+    if not known(device.group):
         yield _untold_group(device)
         return
     # A vfio driver binds to a device without a group only in no-IOMMU mode, and then
@@ -128,7 +128,7 @@ def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
             "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too.",
         )
     units, tables = machine.iommus, machine.firmware_tables
-    if not isinstance(units, Missing) and units:
+    if known(units) and units:
         names = ", ".join(unit.name for unit in units)
         return (
             Certainty.DERIVED,
@@ -137,7 +137,7 @@ def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
             "Look for iommu=off or intel_iommu=off on the kernel command line, and for "
             "DMAR or AMD-Vi errors in dmesg; intel_iommu=on turns VT-d on.",
         )
-    if not isinstance(tables, Missing) and tables:
+    if known(tables) and tables:
         return (
             Certainty.DERIVED,
             f"Firmware describes an IOMMU ({', '.join(tables)}), but the kernel runs "
@@ -151,7 +151,7 @@ def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
             "Give the guest one (QEMU: -device intel-iommu,intremap=on with "
             "-machine q35,kernel-irqchip=split; libvirt: <iommu model='intel'>).",
         )
-    if not isinstance(tables, Missing) and machine.guest is False:
+    if known(tables) and machine.guest is False:
         return (
             Certainty.DERIVED,
             "Firmware describes no IOMMU: there is no DMAR, IVRS or IORT table.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import quoted, shown
@@ -61,7 +61,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
     if not needed or loaded is True:
         return
     by_iommufd = "iommufd" in case.machine.kernel.features
-    unknown = isinstance(loaded, Missing) or by_iommufd
+    unknown = not known(loaded) or by_iommufd
     yield Finding(
         rule=ID,
         severity=Severity.ERROR,
@@ -97,7 +97,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     if bound is None:
         return  # mixed-ownership says that the driver is not known
     if group is None:
-        if case.purpose is Purpose.DPDK and not isinstance(device.group, Missing):
+        if case.purpose is Purpose.DPDK and known(device.group):
             yield _without_iommu(device)
         return  # no-iommu speaks of devices without a group
     if device.is_bridge is True or device.base_class in _CHIPSET:
@@ -197,7 +197,7 @@ _CHIPSET = (0x0600, 0x0601)
 def caution(device: Device) -> str:
     """Say what a host may lose with a device, before it is told how to let it go."""
     base = device.base_class
-    if device.driver is None or isinstance(base, Missing):
+    if device.driver is None or not known(base):
         return ""
     text = _LIKELY_NEEDED.get(base >> 8)
     return f" {text}" if text else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._scope import wanted_devices
 from iommu_inspect.rules._words import addresses
@@ -22,7 +22,7 @@ def _check(case: Case) -> Iterator[Finding]:
     devices = [
         (device, device.numa_node)
         for device in wanted_devices(case)
-        if device.numa_node is not None and not isinstance(device.numa_node, Missing)
+        if device.numa_node is not None and known(device.numa_node)
     ]
     for device, node in devices:
         by_node.setdefault(node, []).append(addresses([device]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to
@@ -38,7 +38,7 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
 def _judge(device: Device) -> tuple[Severity, Certainty, str]:
     status = device.runtime_status
     name = shown(device.address)
-    if isinstance(status, Missing):
+    if not known(status):
         return (
             Severity.INFO,
             Certainty.UNKNOWN,

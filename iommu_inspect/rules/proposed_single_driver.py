@@ -29,7 +29,9 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     }
     if UNKNOWN in results.values():
         return
-    bound = [d for d in group.devices if d.driver and results[d.address] == OK]
+    bound = [
+        d for d in group.devices if d.driver is not None and results[d.address] == OK
+    ]
     users = [d for d in bound if d.is_bridge is not True]
     yield Finding(
         rule=ID,

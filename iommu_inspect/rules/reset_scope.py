@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Fact, Missing, value_or
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import listed, shown
@@ -41,15 +41,11 @@ class _Bus:
 
 
 def _check(case: Case, device: Device) -> Iterator[Finding]:
-    if (
-        not device.is_pci
-        or device.is_bridge is True
-        or isinstance(device.path, Missing)
-    ):
+    if not device.is_pci or device.is_bridge is True or not known(device.path):
         return
     methods = _methods(case.machine, device)
     name = shown(device.address)
-    if isinstance(methods, Missing):
+    if not known(methods):
         yield _finding(
             case,
             device,
@@ -79,7 +75,7 @@ def _methods(machine: Machine, device: Device) -> Fact[tuple[str, ...]]:
     methods = device.reset_methods
     if methods is not Missing.ABSENT:
         return methods
-    shows = any(not isinstance(d.reset_methods, Missing) for d in machine.devices)
+    shows = any(known(d.reset_methods) for d in machine.devices)
     return () if shows else Missing.ABSENT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
@@ -25,7 +25,7 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     node, path = group.node, f"/dev/vfio/{group.id}"
     if node is Missing.ABSENT:  # a capture has no nodes
         return
-    if isinstance(node, Missing):
+    if not known(node):
         yield _finding(
             group,
             Certainty.UNKNOWN,
@@ -48,7 +48,7 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
 
 def _check_machine(case: Case) -> Iterator[Finding]:
     limit = case.machine.memlock_limit
-    if not case.targets or limit is None or isinstance(limit, Missing):
+    if not case.targets or limit is None or not known(limit):
         return
     if limit >= _LEAST or not any(case.having(g, Role.VFIO) for g in case.groups):
         return

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.model.machine import Device
 
 __all__ = ["DynamicId", "matches", "parse_id", "split_ids"]
@@ -97,7 +97,7 @@ def matches(entry: DynamicId, device: Device) -> bool | None:
     if not entry.class_mask:
         return compared
     code = ids.class_code
-    if isinstance(code, Missing):
+    if not known(code):
         return None if compared is not False else False
     return compared if not (entry.class_code ^ code) & entry.class_mask else False
 
@@ -105,7 +105,7 @@ def matches(entry: DynamicId, device: Device) -> bool | None:
 def _equal(wanted: int, has: Fact[int]) -> bool | None:
     if wanted == _ANY:
         return True
-    return None if isinstance(has, Missing) else wanted == has
+    return wanted == has if known(has) else None
 
 
 def _all_true(results: Iterable[bool | None]) -> bool | None:

@@ -52,11 +52,11 @@ def unknown_options(parameter: str, value: str) -> tuple[str, ...]:
     The kernel compares beginnings only (``strncmp()``), so that ``offline`` is ``off``.
     A number behind ``iommu=`` is the size of the AMD GART's window.
     """
-    known = OPTIONS[parameter]
+    taken = OPTIONS[parameter]
     return tuple(
         option
         for option in value.split(",")
         if option
-        and not option.startswith(known)
+        and not option.startswith(taken)
         and not (parameter == "iommu" and option[0].isdigit())
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.sources.names import Namer, Names
 
@@ -23,7 +23,7 @@ def from_udev(fallback: Namer) -> Namer:
         return fallback
 
     def name(device: Device) -> Names:
-        if isinstance(device.path, Missing):
+        if not known(device.path):
             return fallback(device)
         try:
             properties = pyudev.Devices.from_path(context, f"/{device.path}").properties

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -64,7 +64,7 @@ def without_names(machine: Machine) -> Machine:
     """
 
     def nameless(device: Device) -> Device:
-        shown = not isinstance(device.ids.vendor, Missing)
+        shown = known(device.ids.vendor)
         return replace(device, name=None) if shown and device.name else device
 
     groups = tuple(
@@ -79,15 +79,13 @@ def without_names(machine: Machine) -> Machine:
 def from_pci_ids(host: Tree, machine: Machine) -> Namer:
     """Return a namer that reads this host's ``pci.ids``, once, for this machine."""
     wanted = {
-        device.ids.vendor
-        for device in machine.devices
-        if not isinstance(device.ids.vendor, Missing)
+        device.ids.vendor for device in machine.devices if known(device.ids.vendor)
     }
     vendors, devices = _parse(_pci_ids(host), {f"{vendor:04x}" for vendor in wanted})
 
     def name(device: Device) -> Names:
         ids = device.ids
-        if isinstance(ids.vendor, Missing) or isinstance(ids.device, Missing):
+        if not known(ids.vendor) or not known(ids.device):
             return Names()
         key = (f"{ids.vendor:04x}", f"{ids.device:04x}")
         return Names(vendors.get(key[0]), devices.get(key))
@@ -98,10 +96,10 @@ def from_pci_ids(host: Tree, machine: Machine) -> Namer:
 def _pci_ids(host: Tree) -> str:
     for path in _PCI_IDS:
         plain = host.large_data(path)
-        if not isinstance(plain, Missing):
+        if known(plain):
             return plain.decode("utf-8", "replace")
         packed = host.large_data(f"{path}.gz")
-        if not isinstance(packed, Missing):
+        if known(packed):
             try:
                 return gzip.decompress(packed).decode("utf-8", "replace")
             except (OSError, EOFError, zlib.error):

@@ -18,7 +18,7 @@ from iommu_inspect.kernel.ownership.operations import (
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, reaches_memory
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.case import Case, Purpose
@@ -47,7 +47,7 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
     if case.without_vfio(target):
         return worst(_besides_vfio(case, device) for device in target.devices)
     if target.group is None:
-        untold = target.device is None or isinstance(target.device.group, Missing)
+        untold = target.device is None or not known(target.device.group)
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
     if target.device is None:
         return by_answers

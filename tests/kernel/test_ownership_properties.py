@@ -20,7 +20,7 @@ from iommu_inspect.kernel.ownership.operations import (
     group_operation,
 )
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, ownership, role
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -195,7 +195,7 @@ def losses(value: Any) -> Iterator[Any]:
         return
     for field in fields(value):
         old = getattr(value, field.name)
-        if "Fact[" in str(field.type) and not isinstance(old, Missing):
+        if "Fact[" in str(field.type) and known(old):
             yield replace(value, **{field.name: Missing.UNREADABLE})
         for lossy in losses(old):
             yield replace(value, **{field.name: lossy})

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared import SYSFS
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.sources.host.command_line import parse_command_line, parse_words
 from iommu_inspect.sources.host.modprobe import parse_modprobe
@@ -36,7 +36,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def options(found: Settings) -> list[tuple[str, str, str]]:
-    assert not isinstance(found.modprobe, Missing)
+    assert known(found.modprobe)
     return [
         (line.file, line.module, " ".join(w.text for w in line.options))
         for line in found.modprobe.lines
@@ -89,7 +89,7 @@ def test_a_link_to_dev_null_masks_a_file(tmp_path: Path) -> None:
     (tmp_path / "etc/modprobe.d/a.conf").symlink_to("/dev/null")
     found = read(tmp_path)
     assert options(found) == []
-    assert not isinstance(found.modprobe, Missing)
+    assert known(found.modprobe)
     assert found.modprobe.unread == ()
 
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_named_and_not_taken_for_empty(tmp_path: Path) ->
     write(tmp_path, {"etc/modprobe.d/big.conf": "#" * (65 << 10)})
     (tmp_path / "etc/modprobe.d/folder.conf").mkdir()
     found = read(tmp_path).modprobe
-    assert not isinstance(found, Missing)
+    assert known(found)
     assert found.unread == (
         "/etc/modprobe.d/big.conf",
         "/etc/modprobe.d/folder.conf",

@@ -15,6 +15,7 @@ from typing import Any
 
 __all__ = ["Intended", "compare", "read_intended"]
 
+_MOST_LINES = 12
 INTENDED = Path(__file__).with_name("intended.toml")
 
 
@@ -22,13 +23,14 @@ INTENDED = Path(__file__).with_name("intended.toml")
 class Intended:
     """A difference that was meant.
 
-    ``request`` and ``lines`` are regular expressions: a document whose request has the
-    first, and of which each line that goes or comes has one of the second, differs as
-    intended. ``reason`` says why.
+    All are regular expressions: a document differs as intended if its request has
+    ``request``, some line that goes or comes has ``sign``, and each such line has one
+    of ``lines`` (any, if none are given). ``reason`` says why.
     """
 
     reason: str
     request: re.Pattern[str]
+    sign: re.Pattern[str]
     lines: re.Pattern[str]
 
 
@@ -41,7 +43,8 @@ def read_intended(file: Path = INTENDED) -> tuple[Intended, ...]:
         Intended(
             table["reason"],
             re.compile(table.get("request", "")),
-            re.compile("|".join(f"(?:{line})" for line in table["lines"])),
+            re.compile(table.get("sign", "")),
+            re.compile("|".join(f"(?:{line})" for line in table.get("lines", [""]))),
         )
         for table in tables
     )
@@ -88,7 +91,9 @@ def _document(
     left = changed
     used = []
     for each in intended:
-        if each.request.search(f"{name} {request}"):
+        if each.request.search(f"{name} {request}") and any(
+            each.sign.search(line) for line in changed
+        ):
             rest = [line for line in left if not each.lines.search(line)]
             if len(rest) < len(left):
                 used.append(each.reason)
@@ -98,7 +103,10 @@ def _document(
             counts[f"intended: {reason}"] += 1
         return
     counts["different"] += 1
-    yield "\n".join([f"{name}: {request}", *(f"    {line}" for line in left)])
+    shown = left[:_MOST_LINES]
+    if len(left) > _MOST_LINES:
+        shown = [*shown, f"({len(left) - _MOST_LINES} lines more)"]
+    yield "\n".join([f"{name}: {request}", *(f"    {line}" for line in shown)])
 
 
 def _changed_lines(old: Any, new: Any) -> list[str]:

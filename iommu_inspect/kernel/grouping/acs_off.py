@@ -10,7 +10,7 @@ import re
 
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 
 __all__ = ["controls_off", "made_up_isolation", "why_off"]
@@ -25,7 +25,7 @@ _TURNS_OFF = re.compile(r"(?:^|,)((?:disable_acs_redir|config_acs)=)([^\s]*)")
 def controls_off(device: Device) -> int:
     """Return the required controls that the function has and that are off."""
     acs = device.pci.acs
-    if acs is None or isinstance(acs, Missing):
+    if acs is None or not known(acs):
         return 0
     return REQUIRED_ACS & acs.capability & ~acs.control
 
@@ -36,7 +36,7 @@ def made_up_isolation(machine: Machine) -> str | None:
     It works only in kernels with the ACS override patch, which was never merged.
     """
     line = machine.kernel.command_line
-    found = None if isinstance(line, Missing) else _MADE_UP.search(line)
+    found = _MADE_UP.search(line) if known(line) else None
     return found[1] if found else None
 
 
@@ -62,7 +62,7 @@ def why_off(machine: Machine, device: Device) -> str | None:
 def _turned_off(machine: Machine, device: Device) -> str | None:
     """Return the option of ``pci=`` that changes the controls of this function."""
     line = machine.kernel.command_line
-    if isinstance(line, Missing):
+    if not known(line):
         return None
     for options in _PCI_OPTION.findall(line):
         found = _TURNS_OFF.search(options)
@@ -111,10 +111,10 @@ def _names(text: str, device: Device) -> bool:
 def _asks_too_late(machine: Machine) -> bool:
     """Say whether a kernel before v7.0 has an Arm SMMU that no ACPI table describes."""
     release, units = machine.kernel.release, machine.iommus
-    if isinstance(release, Missing) or isinstance(units, Missing):
+    if not known(release) or not known(units):
         return False
     tables = machine.firmware_tables
-    if not isinstance(tables, Missing) and tables:
+    if known(tables) and tables:
         return False
     major = release.partition(".")[0]
     old = major.isdigit() and int(major) < _FIRST_UNREAD_MAJOR
@@ -124,6 +124,6 @@ def _asks_too_late(machine: Machine) -> bool:
 def _any_on(machine: Machine) -> bool:
     for device in machine.devices:
         acs = device.pci.acs
-        if acs and not isinstance(acs, Missing) and acs.control & REQUIRED_ACS:
+        if acs and known(acs) and acs.control & REQUIRED_ACS:
             return True
     return False

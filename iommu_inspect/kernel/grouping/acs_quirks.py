@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Acs, Device, PcieType
 
 __all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required"]
@@ -258,7 +258,7 @@ def acs_quirk(
         has_ivrs: Whether firmware has an IVRS table; ``None`` if that is not known.
     """
     vendor, product, kind = device.ids.vendor, device.ids.device, device.pci.pcie_type
-    if isinstance(vendor, Missing) or isinstance(product, Missing):
+    if not known(vendor) or not known(product):
         return Quirk.UNKNOWN
     if product in _ISOLATED.get(vendor, ()):
         return Quirk.ISOLATED
@@ -268,7 +268,7 @@ def acs_quirk(
         return Quirk.NONE
     if vendor == _WANGXUN:
         return _either(product in _WANGXUN_NICS)
-    if isinstance(kind, Missing):
+    if not known(kind):
         return Quirk.UNKNOWN
     if vendor == _INTEL:
         return _intel(device, product, kind)
@@ -307,6 +307,6 @@ def _intel(device: Device, product: int, kind: int | None) -> Quirk:
     acs = device.pci.acs
     if acs is None:
         return Quirk.NONE
-    if isinstance(acs, Missing) or acs.wide_control is None:
+    if not known(acs) or acs.wide_control is None:
         return Quirk.UNKNOWN
     return _either(_satisfied(acs.capability, acs.wide_control))

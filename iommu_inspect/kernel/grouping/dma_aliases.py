@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, PcieType
 
 __all__ = ["BridgeAlias", "alias_devfns", "bridge_alias", "devfn"]
@@ -49,7 +49,7 @@ def devfn(device: Device) -> int | None:
 
 def _product(device: Device) -> tuple[int, int] | None:
     vendor, product = device.ids.vendor, device.ids.device
-    if isinstance(vendor, Missing) or isinstance(product, Missing):
+    if not known(vendor) or not known(product):
         return None
     return vendor, product
 
@@ -87,7 +87,7 @@ def bridge_alias(bridge: Device) -> BridgeAlias:
     conventional PCI do not (``pci_for_each_dma_alias()`` in drivers/pci/search.c).
     """
     kind = bridge.pci.pcie_type
-    if isinstance(kind, Missing):
+    if not known(kind):
         return BridgeAlias.UNKNOWN
     if kind in (PcieType.ROOT_PORT, PcieType.UPSTREAM_PORT, PcieType.DOWNSTREAM_PORT):
         return BridgeAlias.NONE

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, PcieType
 
 __all__ = ["CanGrow", "Growth", "Way", "growth"]
@@ -88,7 +88,7 @@ def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joi
     sriov = device.pci.sriov
     if sriov is None or device.pci.virtfns:
         return
-    if isinstance(sriov, Missing):
+    if not known(sriov):
         yield from _perhaps_sriov(grouping, device)
     elif sriov.total_vfs:
         how = f"SR-IOV: up to {sriov.total_vfs} virtual functions"
@@ -112,7 +112,7 @@ def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
     """Say how a card can come below a bridge, ``None`` if there is no room."""
     below = grouping.topology.children(bridge)
     kind = bridge.pci.pcie_type
-    if isinstance(kind, Missing):
+    if not known(kind):
         return "what kind of bridge it is cannot be told"
     if kind == PcieType.UPSTREAM_PORT:
         return None  # its bus holds the switch's own ports
@@ -125,7 +125,7 @@ def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
             outside = bridge.removable == "removable"
             where = ", on a device outside the host (Thunderbolt, USB4)"
             return "hot-plug slot, empty" + (where if outside else "")
-        if isinstance(bridge.pci.hotplug_slot, Missing):
+        if not known(bridge.pci.hotplug_slot):
             return "empty port, perhaps with a hot-plug slot"
         return None  # nothing can be plugged in while the host runs
     slots = {a.slot for a in (d.pci_address for d in below) if a is not None}
@@ -150,7 +150,7 @@ def _perhaps_by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
     if not _has_room(grouping, device):
         return
     isolated = grouping.isolates(device)
-    if isinstance(device.pci.multifunction, Missing) and isolated is not True:
+    if not known(device.pci.multifunction) and isolated is not True:
         how = "whether its slot holds more functions, which a rescan would find"
         yield Way(device.address, f"{how}, cannot be told")
     elif isolated is None:

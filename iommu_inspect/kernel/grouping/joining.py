@@ -19,7 +19,7 @@ from iommu_inspect.kernel.grouping.dma_aliases import (
     devfn,
 )
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, Machine, PcieType
 from iommu_inspect.model.topology import Topology
 
@@ -88,7 +88,7 @@ class Grouping:
         self.machine = machine
         self.topology = topology or Topology(machine)
         tables = machine.firmware_tables
-        self._has_ivrs = None if isinstance(tables, Missing) else "IVRS" in tables
+        self._has_ivrs = "IVRS" in tables if known(tables) else None
 
     def isolates(self, device: Device) -> bool | None:
         """Say whether a function keeps requests from its peers (``pci_acs_enabled()``).
@@ -124,7 +124,7 @@ class Grouping:
         if address is not None and address.function > 0:
             return True
         bit = device.pci.multifunction
-        return None if isinstance(bit, Missing) else bit
+        return bit if known(bit) else None
 
     def path_isolates(self, bridges: list[Device]) -> bool | None:
         """Say whether every bridge of a path isolates (``pci_acs_path_enabled()``)."""
@@ -145,7 +145,7 @@ class Grouping:
         if not machine.groups:
             return Joins(None, False, "no IOMMU is at work")
         for bridge in bridges:
-            if machine.group_of(bridge) is None and isinstance(bridge.group, Missing):
+            if machine.group_of(bridge) is None and not known(bridge.group):
                 untold = f"the source does not tell the group of {bridge.address}"
                 return Joins(None, None, untold)
         if bridges and not bridges[-1].is_placed:
@@ -305,7 +305,7 @@ class Grouping:
 
 def _isolates_by_registers(device: Device, multifunction: bool | None) -> bool | None:
     kind = device.pci.pcie_type
-    if isinstance(kind, Missing):
+    if not known(kind):
         return None
     if kind is None or kind in _CONVENTIONAL_BRIDGES:
         return False
@@ -315,7 +315,7 @@ def _isolates_by_registers(device: Device, multifunction: bool | None) -> bool |
         if not multifunction:
             return True
     acs = device.pci.acs
-    if isinstance(acs, Missing):
+    if not known(acs):
         return None
     return acs is not None and has_required(acs)
 
@@ -347,7 +347,7 @@ def _nowhere(device: Device) -> str:
 
 def _untold(devices: list[Device]) -> Placement:
     names = ", ".join(device.address for device in devices)
-    nameless = [d for d in devices if isinstance(d.ids.vendor, Missing)]
+    nameless = [d for d in devices if not known(d.ids.vendor)]
     if nameless:
         because = (
             f"the source does not show the vendor and device ids of "

@@ -10,7 +10,7 @@ from iommu_inspect.kernel.grouping.acs_off import controls_off
 from iommu_inspect.kernel.grouping.dma_aliases import BridgeAlias, bridge_alias
 from iommu_inspect.kernel.grouping.joining import Grouping, same_slot
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 
 __all__ = [
@@ -50,7 +50,7 @@ class Ends:
 
 def vmd_above(machine: Machine, device: Device) -> Device | None:
     """Return the VMD that a function is behind, if the source shows it."""
-    if isinstance(device.path, Missing) or not device.is_below_vmd:
+    if not known(device.path) or not device.is_below_vmd:
         return None
     parts = device.path.split("/")
     for index in range(len(parts) - 1, 0, -1):

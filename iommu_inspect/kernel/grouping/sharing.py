@@ -21,7 +21,7 @@ from iommu_inspect.kernel.grouping.pairs import (
 from iommu_inspect.kernel.grouping.recompute import Agreement, Recomputed, recompute
 from iommu_inspect.kernel.grouping.streams import why_one_stream
 from iommu_inspect.kernel.grouping.suspects import suspects
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, PcieType
 
 __all__ = ["Hop", "Pair", "Reason", "Sharing", "pair", "sharing"]
@@ -95,7 +95,7 @@ def sharing(
     hops = [d for d in [device, *grouping.topology.upwards(device)] if d.is_pci]
     if group is None:
         path = tuple(_hop(grouping, hop, ()) for hop in hops)
-        untold = isinstance(device.group, Missing)
+        untold = not known(device.group)
         says = "the source does not tell its group" if untold else "it has no group"
         return Sharing(device, None, path, (), Agreement(None, says))
     found = found or recompute(grouping.machine)
@@ -117,7 +117,7 @@ def pair(grouping: Grouping, found: Recomputed, one: Device, other: Device) -> P
     for device, group in zip((one, other), groups, strict=True):
         if group is not None:
             continue
-        if isinstance(device.group, Missing):
+        if not known(device.group):
             why = f"the source does not tell the group of {device.address}"
             return Pair(one, other, None, None, None, why)
         why = f"{device.address} has no IOMMU group"
@@ -137,7 +137,7 @@ def _hop(grouping: Grouping, device: Device, lost: tuple[Device, ...]) -> Hop:
 
 def _needs_acs(grouping: Grouping, device: Device) -> bool | None:
     kind = device.pci.pcie_type
-    if isinstance(kind, Missing):
+    if not known(kind):
         return None
     if kind in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
         return True
@@ -229,7 +229,7 @@ def _outside_pci(grouping: Grouping, device: Device, other: Device) -> Reason:
 
 
 def _unexplained(device: Device, other: Device) -> str:
-    hidden = [d for d in (device, other) if isinstance(d.pci.acs, Missing)]
+    hidden = [d for d in (device, other) if not known(d.pci.acs)]
     if device.is_below_vmd or other.is_below_vmd:
         return "VMD: the device that translates for the whole domain is not shown"
     if hidden:

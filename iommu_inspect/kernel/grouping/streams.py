@@ -8,7 +8,7 @@ container (``fsl_mc_device_group()``), or all behind one IOMMU
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 
 __all__ = ["why_one_stream"]
@@ -30,10 +30,10 @@ def why_one_stream(machine: Machine, one: Device, other: Device) -> str | None:
             "container one group"
         )
     units = {one.iommu, other.iommu}
-    if len(units) > 1 and not any(isinstance(unit, Missing) for unit in units):
+    if len(units) > 1 and not any(not known(unit) for unit in units):
         return None
     unit = one.iommu
-    if unit is None or isinstance(unit, Missing) or len(units) > 1:
+    if unit is None or not known(unit) or len(units) > 1:
         return _EITHER
     groups = {
         group.id

@@ -10,7 +10,7 @@ from iommu_inspect.kernel.grouping.acs_off import controls_off, made_up_isolatio
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
 from iommu_inspect.kernel.grouping.recompute import Recomputed
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 
 __all__ = ["suspects"]
@@ -97,7 +97,7 @@ def _path(grouping: Grouping, group: Group) -> list[Device]:
 
 def _switched_on(device: Device) -> bool:
     acs = device.pci.acs
-    if acs is None or isinstance(acs, Missing):
+    if acs is None or not known(acs):
         return False
     return bool(acs.capability & acs.control & REQUIRED_ACS)
 

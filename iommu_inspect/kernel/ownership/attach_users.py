@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 
 __all__ = ["AttachUser", "attach_user"]
@@ -64,6 +64,6 @@ def attach_user(device: Device) -> AttachUser | None:
     ``None`` where nobody is known to, and where the driver is not known.
     """
     driver, bus = device.driver, device.bus
-    if driver is None or isinstance(driver, Missing) or isinstance(bus, Missing):
+    if driver is None or not known(driver) or not known(bus):
         return None
     return _USERS.get((bus, normalised(driver)))

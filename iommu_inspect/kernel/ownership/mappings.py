@@ -13,7 +13,7 @@ import enum
 from iommu_inspect.kernel.answers import UNKNOWN, Answer
 from iommu_inspect.kernel.citations import ATTACH_BLOCKING_DOMAIN, REQUIRE_DIRECT
 from iommu_inspect.kernel.eras import Era
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Group, Machine
 
 __all__ = [
@@ -42,7 +42,7 @@ def direct_mapping(group: Group) -> DirectMapping:
     so it does not count; an older kernel shows such a region as ``direct``.
     """
     regions = group.reserved_regions
-    if isinstance(regions, Missing):
+    if not known(regions):
         return DirectMapping.UNKNOWN
     if any(region.kind == "direct" for region in regions):
         return DirectMapping.PRESENT
@@ -51,7 +51,7 @@ def direct_mapping(group: Group) -> DirectMapping:
 
 def has_vtd(machine: Machine) -> bool | None:
     """Say whether VT-d is the IOMMU; ``None`` where the source does not tell."""
-    if isinstance(machine.iommus, Missing):
+    if not known(machine.iommus):
         return None
     return any(unit.name.startswith("dmar") for unit in machine.iommus)
 

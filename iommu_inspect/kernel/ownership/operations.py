@@ -28,7 +28,7 @@ from iommu_inspect.kernel.citations import (
 from iommu_inspect.kernel.eras import Era, Semantics
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, Held, InterruptRemapping, Machine
 
 __all__ = [
@@ -83,9 +83,7 @@ def predict(machine: Machine, semantics: Semantics) -> Iterator[Prediction]:
 def attach_device(machine: Machine, device: Device, semantics: Semantics) -> Answer:
     """Answer ``iommu_attach_device()`` with a fresh paging domain."""
     group = machine.group_of(device)
-    if group is None and (
-        isinstance(device.group, Missing) or not machine.groups_known
-    ):
+    if group is None and (not known(device.group) or not machine.groups_known):
         return Answer(
             UNKNOWN, "no-iommu", "the source does not tell the device's group"
         )
@@ -231,7 +229,7 @@ def _cannot_open(group: Group, era: Era) -> Answer | None:
         return None
     rule = "not-on-vfio"
     # A member whose driver is not known may be bound to a vfio driver.
-    unknown = [d for d in group.devices if isinstance(d.driver, Missing)]
+    unknown = [d for d in group.devices if not known(d.driver)]
     unknown += [d for d in sharers.having(Role.UNKNOWN) if d not in unknown]
     if unknown:
         return Answer(UNKNOWN, rule, _cannot_tell(unknown))
@@ -277,9 +275,9 @@ def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
             f"the container is empty: SET_CONTAINER returned {container.result}",
             container.references,
         )
-    if isinstance(group.is_noiommu, Missing):
+    if not known(group.is_noiommu):
         return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
-    if group.is_noiommu:
+    if group.is_noiommu is True:
         return Answer(
             "-ENODEV",
             "no-iommu-mode",
@@ -330,7 +328,7 @@ def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
             rule,
             "whether interrupts behind a VMD count as remapped differs by kernel",
         )
-    if isinstance(remapping, Missing):
+    if not known(remapping):
         return Answer(
             UNKNOWN, rule, "the source does not tell whether interrupts are remapped"
         )

@@ -12,7 +12,7 @@ from iommu_inspect.kernel.drivers import (
 )
 from iommu_inspect.kernel.eras import Era, Semantics
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 
 __all__ = [
@@ -66,18 +66,18 @@ def _role_before_5_19(device: Device) -> Role:
     is_bridge = device.is_bridge
     if is_bridge is True:
         return Role.MANAGED
-    if isinstance(device.driver, Missing) or device.driver is None:
+    if not known(device.driver) or device.driver is None:
         return Role.UNKNOWN
     if normalised(device.driver) == "pci_stub":
         return Role.MANAGED
-    if has_vfio_driver(device) is None or isinstance(is_bridge, Missing):
+    if has_vfio_driver(device) is None or not known(is_bridge):
         return Role.UNKNOWN
     return Role.KERNEL
 
 
 def _role_since_5_19(device: Device, era: Era) -> Role:
     driver, bus = device.driver, device.bus
-    if driver is None or isinstance(driver, Missing) or isinstance(bus, Missing):
+    if driver is None or not known(driver) or not known(bus):
         return Role.UNKNOWN
     managed = KNOWN_MANAGED_DRIVERS.get((bus, normalised(driver)))
     if managed is not None:

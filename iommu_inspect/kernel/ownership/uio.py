@@ -7,7 +7,7 @@ host's, and DMA goes through the group's default domain, as it does for any othe
 from __future__ import annotations
 
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
 
 __all__ = ["is_bifurcated", "is_on_uio", "reaches_memory"]
@@ -36,10 +36,10 @@ def reaches_memory(machine: Machine, device: Device) -> bool | None:
     """
     group = machine.group_of(device)
     if group is None:
-        untold = isinstance(device.group, Missing) or not machine.groups_known
+        untold = not known(device.group) or not machine.groups_known
         return None if untold else device.group is None
     if group.is_noiommu is True:
         return True
-    if isinstance(group.type, Missing) or group.type == "unknown":
+    if not known(group.type) or group.type == "unknown":
         return None
     return group.type == "identity"

@@ -14,7 +14,7 @@ from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group, Held, Machine
 
 __all__ = ["bind_answer"]
@@ -24,7 +24,7 @@ _RULE = "mixed-ownership"
 
 def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:
     """Answer the binding of a driver to a device, in the group's present state."""
-    if isinstance(device.driver, Missing):
+    if not known(device.driver):
         return Answer(UNKNOWN, _RULE, "the source does not tell which driver is bound")
     if device.driver is not None:
         because = f"{device.driver} is bound already"
@@ -60,7 +60,7 @@ def _refused_by_vfio(
         return Answer(_refusal("-EBUSY", era), "sriov-mix", because)
     if group is not None:
         return None
-    if isinstance(device.group, Missing) or not machine.groups_known:
+    if not known(device.group) or not machine.groups_known:
         return Answer(UNKNOWN, "no-iommu", "the source does not tell its group")
     if machine.vfio.enable_unsafe_noiommu_mode is True:
         because = "it would get a no-IOMMU group, if the kernel has that mode"

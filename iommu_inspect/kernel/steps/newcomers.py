@@ -19,7 +19,7 @@ from iommu_inspect.kernel.steps.state import (
 from iommu_inspect.kernel.steps.step import Step
 from iommu_inspect.model.address import PciAddress, natural_key, sort_key
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -125,10 +125,10 @@ def _with_newcomer(
 def _usual_regions(machine: Machine) -> Fact[tuple[ReservedRegion, ...]]:
     """Return what groups without special devices have: the MSI window, mostly."""
     regions = [g.reserved_regions for g in machine.groups]
-    known = [r for r in regions if not isinstance(r, Missing)]
-    if not known:
+    told = [r for r in regions if known(r)]
+    if not told:
         return Missing.ABSENT
-    return tuple(region for region in min(known, key=len) if region.kind != "direct")
+    return tuple(region for region in min(told, key=len) if region.kind != "direct")
 
 
 def _free_group_id(machine: Machine) -> str:
@@ -149,11 +149,11 @@ def _free_address(topology: Topology, port: Device) -> str | None:
         if there:
             return None
         bus = port.pci.secondary_bus
-        number = above.bus if isinstance(bus, Missing) else bus
+        number = bus if known(bus) else above.bus
         return str(PciAddress(above.domain, number, 0, 0))
     taken = {a.slot for a in (d.pci_address for d in there) if a}
     bus = port.pci.secondary_bus
-    number = above.bus if isinstance(bus, Missing) else bus
+    number = bus if known(bus) else above.bus
     slot = next(slot for slot in range(1, 32) if slot not in taken)
     return str(PciAddress(above.domain, number, slot, 0))
 
@@ -173,7 +173,7 @@ def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
     wanted = int(step.arguments[0])
     capability = physical.pci.sriov
     group = machine.group_of(physical)
-    if isinstance(capability, Missing):
+    if not known(capability):
         answer = Answer(UNKNOWN, rule, "the source does not tell its SR-IOV capability")
         return done(machine, step, answer, group)
     if capability is None:
@@ -199,7 +199,7 @@ def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
 def _cannot_have_vfs(physical: Device) -> Answer | None:
     """The driver makes virtual functions; none does without one."""
     rule = "singleton-assumption"
-    if isinstance(physical.driver, Missing):
+    if not known(physical.driver):
         return Answer(UNKNOWN, rule, "the source does not tell its driver")
     if physical.driver is None:
         return Answer("-ENOENT", rule, "no driver is bound that could make them")
@@ -244,7 +244,7 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
 def _vf_address(physical: Device, index: int) -> str:
     """Place a virtual function by the capability's offset and stride."""
     capability, address = physical.pci.sriov, PciAddress.parse(physical.address)
-    if isinstance(capability, Missing) or capability is None or address is None:
+    if not known(capability) or capability is None or address is None:
         return f"{physical.address}-vf{index}"
     own = address.bus << 8 | address.slot << 3 | address.function
     found = own + capability.first_offset + capability.stride * index

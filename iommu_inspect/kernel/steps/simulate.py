@@ -33,7 +33,7 @@ from iommu_inspect.kernel.steps.state import (
     with_group,
 )
 from iommu_inspect.kernel.steps.step import Step
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Held, Machine
 from iommu_inspect.model.target import UnknownTargetError
 
@@ -135,7 +135,7 @@ def _bind(machine: Machine, era: Era, step: Step) -> Taken:
 def _unbind(machine: Machine, _era: Era, step: Step) -> Taken:
     device = device_of(machine, step)
     group = machine.group_of(device)
-    if isinstance(device.driver, Missing):
+    if not known(device.driver):
         answer = Answer(
             UNKNOWN, "mixed-ownership", "the source does not tell its driver"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from iommu_inspect.model.address import natural_key
-from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.sources.host.needs import Locate, Needs, any_of, spared
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -38,10 +38,10 @@ class Blocks:
         """Every block device, partitions included where the source lists them."""
         every = self._tree.names("sys/class/block")
         disks = self._tree.names("sys/block")
-        if isinstance(every, Missing) and isinstance(disks, Missing):
+        if not known(every) and not known(disks):
             return every
-        known = [*_names(every), *_names(disks)]
-        return tuple(sorted(dict.fromkeys(known), key=natural_key))
+        both = dict.fromkeys((*_names(every), *_names(disks)))
+        return tuple(sorted(both, key=natural_key))
 
     @cached_property
     def carriers(self) -> Fact[tuple[str, ...]]:
@@ -50,21 +50,21 @@ class Blocks:
         Missing where one block device is listed and its place is not told.
         """
         found: set[str] = set()
-        if isinstance(self.names, Missing):
+        if not known(self.names):
             return self.names
         for name in self.names:
             path = self._path(name)
-            if isinstance(path, Missing):
+            if not known(path):
                 return path
             needs = self.needs(name)
-            if not isinstance(needs, Missing):
+            if known(needs):
                 found |= {path for some in needs for path in some}
         return tuple(sorted(found))
 
     def by_number(self, number: str) -> str | None:
         """Return the name of the device ``MAJOR:MINOR``."""
         link = self._tree.target(f"sys/dev/block/{number}")
-        if not isinstance(link, Missing):
+        if known(link):
             return link.rpartition("/")[2]
         return self._numbers.get(number)
 
@@ -79,16 +79,16 @@ class Blocks:
         name = file.replace("/", "!")
         if name in _names(self.names):
             return name
-        return None if isinstance(self._path(name), Missing) else name
+        return name if known(self._path(name)) else None
 
     def needs(self, name: str, depth: int = 0) -> Fact[Needs]:
         """Return what a block device stands on; missing where that is not told."""
         if depth > _DEEPEST:
             return Missing.UNREADABLE
-        known = self._needs.get(name)
-        if known is None:
-            known = self._needs[name] = self._read_needs(name, depth)
-        return known
+        needs = self._needs.get(name)
+        if needs is None:
+            needs = self._needs[name] = self._read_needs(name, depth)
+        return needs
 
     def btrfs(self, name: str) -> Fact[Needs]:
         """Return what a btrfs stands on, of which ``name`` is one device."""
@@ -129,7 +129,7 @@ class Blocks:
         found = {}
         for name in _names(self.names):
             number = self._attribute(name, "dev")
-            if not isinstance(number, Missing):
+            if known(number):
                 found[number] = name
         return found
 
@@ -139,7 +139,7 @@ class Blocks:
         for name in _names(self.names):
             if name.startswith("dm-"):
                 mapped = self._attribute(name, "dm/name")
-                if not isinstance(mapped, Missing):
+                if known(mapped):
                     found[mapped] = name
         return found
 
@@ -152,7 +152,7 @@ class Blocks:
     def _path(self, name: str) -> Fact[str]:
         for directory in ("sys/class/block", "sys/block"):
             path = self._tree.target(f"{directory}/{name}")
-            if not isinstance(path, Missing):
+            if known(path):
                 return path
         for disk in _names(self._tree.names("sys/block")):
             # A partition, where only whole disks are listed.
@@ -163,10 +163,10 @@ class Blocks:
 
     def _read_needs(self, name: str, depth: int) -> Fact[Needs]:
         path = self._path(name)
-        if isinstance(path, Missing):
+        if not known(path):
             return path
         holder = self._locate(path)
-        if isinstance(holder, Missing):
+        if not known(holder):
             return holder
         if holder is not None:
             return ((holder,),)
@@ -188,10 +188,10 @@ class Blocks:
         found: list[Fact[Needs]] = []
         for name in _names(self._tree.names(subsystem)):
             link = self._tree.target(f"{subsystem}/{name}")
-            if not _CONTROLLER.fullmatch(name) or isinstance(link, Missing):
+            if not _CONTROLLER.fullmatch(name) or not known(link):
                 continue
             holder = self._locate(link)
-            if holder is None or isinstance(holder, Missing):
+            if holder is None or not known(holder):
                 found.append(Missing.ABSENT)
             else:
                 found.append(((holder,),))
@@ -199,9 +199,9 @@ class Blocks:
 
     def _stacked(self, disk: str, depth: int) -> Fact[Needs]:
         slaves = self._tree.names(f"sys/block/{disk}/slaves")
-        if isinstance(slaves, Missing):
+        if not known(slaves):
             slaves = self._tree.names(f"sys/class/block/{disk}/slaves")
-        if isinstance(slaves, Missing) or not slaves:
+        if not known(slaves) or not slaves:
             # zvols, DRBD, NBD: virtual, and nothing says on what.
             return Missing.ABSENT
         parts = [self.needs(name, depth + 1) for name in slaves]
@@ -219,7 +219,7 @@ class Blocks:
             for name in ("level", "raid_disks", "degraded")
         ]
         level, disks, degraded = self._tree.text_bounded(files).values()
-        if isinstance(level, Missing) or not isinstance(degraded, str):
+        if not known(level) or not isinstance(degraded, str):
             return 0
         if not (degraded.isdecimal() and degraded.isascii()):
             return 0
@@ -232,4 +232,4 @@ class Blocks:
 
 
 def _names(names: Fact[Iterable[str]]) -> tuple[str, ...]:
-    return () if isinstance(names, Missing) else tuple(names)
+    return tuple(names) if known(names) else ()

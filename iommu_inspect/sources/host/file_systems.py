@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.mounts import Mount, Route
@@ -84,10 +84,11 @@ class FileSystems:
         """Return file systems that only other mount namespaces have."""
         found = []
         for kind, name in self._blocks.mounted():
-            known = self._blocks.needs(name)
+            needs = self._blocks.needs(name)
             if name in seen or (kind == "btrfs" and self._has_btrfs(name, seen)):
                 continue
-            needs = self._blocks.btrfs(name) if kind == "btrfs" else known
+            if kind == "btrfs":
+                needs = self._blocks.btrfs(name)
             what = (f"{kind} on {name}",)
             found.append(HostUse(UseKind.FILE_SYSTEM, what, needs, name, Carrier.DISK))
         return found
@@ -166,9 +167,9 @@ class FileSystems:
         directory = f"sys/bus/virtio/drivers/{driver}"
         names = self._tree.names(directory)
         held = set()
-        for name in () if isinstance(names, Missing) else names:
+        for name in names if known(names) else ():
             link = self._tree.target(f"{directory}/{name}")
-            holder = None if isinstance(link, Missing) else self._locate(link)
+            holder = self._locate(link) if known(link) else None
             if isinstance(holder, str):
                 held.add(holder)
         return ((held.pop(),),) if len(held) == 1 else Missing.ABSENT

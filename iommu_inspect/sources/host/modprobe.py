@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from iommu_inspect.model.fact import Fact, Missing, map_fact, value_or
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.machine import Device, Kernel
 from iommu_inspect.model.settings import (
     ModprobeConfig,
@@ -49,9 +49,7 @@ def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Sett
     driver_modules = tuple(
         (driver, target.rpartition("/")[2].replace("-", "_"))
         for driver in sorted(drivers)
-        if not isinstance(
-            target := tree.target(f"sys/bus/pci/drivers/{driver}/module"), Missing
-        )
+        if known(target := tree.target(f"sys/bus/pci/drivers/{driver}/module"))
     )
     asked = sorted({*_ALWAYS_ASKED, *(module for _, module in driver_modules)})
     return Settings(
@@ -107,7 +105,7 @@ def _modprobe(tree: Tree) -> Fact[ModprobeConfig]:
         if names is Missing.ABSENT:
             continue
         seen = True
-        if isinstance(names, Missing):
+        if not known(names):
             unread.append(f"/{directory}")
             continue
         for name in names:
@@ -122,7 +120,7 @@ def _modprobe(tree: Tree) -> Fact[ModprobeConfig]:
     lines: list[ModprobeLine] = []
     for _, path in sorted(found.items()):
         text = _content(tree, path)
-        if isinstance(text, Missing):
+        if not known(text):
             unread.append(f"/{path}")
         else:
             lines += _lines(text, f"/{path}")
@@ -150,7 +148,7 @@ def _module_states(
     shown = [m for m in asked if tree.exists(f"sys/module/{m}")]
     # Only what came as a module has this file. A capture may lack it altogether.
     with_state = [m for m in shown if tree.exists(f"sys/module/{m}/initstate")]
-    states_known = tree.live or bool(with_state) or not isinstance(loaded, Missing)
+    states_known = tree.live or bool(with_state) or known(loaded)
     for module in asked:
         if module in value_or(loaded, ()) or module in with_state:
             yield module, ModuleState.LOADED
@@ -174,8 +172,8 @@ def _is_nowhere(
     vfio-pci has, pci-stub has not.
     """
     whole = _lists_modules(tree)
-    not_loaded = whole or not isinstance(loaded, Missing)
-    not_built_in = (whole and module == "vfio_pci") or not isinstance(built_in, Missing)
+    not_loaded = whole or known(loaded)
+    not_built_in = (whole and module == "vfio_pci") or known(built_in)
     return not_loaded and not_built_in
 
 
@@ -196,7 +194,7 @@ def _first_words(text: str) -> frozenset[str]:
 
 def _built_in(tree: Tree, release: Fact[str]) -> Fact[frozenset[str]]:
     """Read ``modules.builtin``: ``kernel/drivers/vfio/pci/vfio-pci.ko`` and so on."""
-    if isinstance(release, Missing) or not _RELEASE.fullmatch(release):
+    if not known(release) or not _RELEASE.fullmatch(release):
         return Missing.ABSENT
     content: Fact[bytes] = Missing.ABSENT
     for directory in ("lib/modules", "usr/lib/modules"):

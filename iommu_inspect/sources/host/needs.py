@@ -11,7 +11,7 @@ from itertools import combinations, islice, product
 from typing import TypeAlias
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 
 __all__ = ["Locate", "Needs", "all_of", "any_of", "locator", "spared"]
 
@@ -28,12 +28,12 @@ def locator(paths: Iterable[str]) -> Locate:
     It answers ``None`` for what is below none of the devices, and missing where a PCI
     function is on the way that is not among them.
     """
-    known = frozenset(paths)
+    places = frozenset(paths)
 
     def locate(path: str) -> Fact[str] | None:
         here = path
         while here:
-            if here in known:
+            if here in places:
                 return here
             here, _, name = here.rpartition("/")
             if PciAddress.parse(name) is not None:
@@ -47,7 +47,7 @@ def all_of(parts: Iterable[Fact[Needs]]) -> Fact[Needs]:
     """Join parts that are all needed; one that is not known spoils it."""
     found: set[tuple[str, ...]] = set()
     for part in parts:
-        if isinstance(part, Missing):
+        if not known(part):
             return part
         found |= set(part)
     return _least(found)
@@ -55,20 +55,20 @@ def all_of(parts: Iterable[Fact[Needs]]) -> Fact[Needs]:
 
 def any_of(parts: Iterable[Fact[Needs]]) -> Fact[Needs]:
     """Join parts of which one is enough."""
-    known = list(parts)
-    return spared(known, len(known) - 1)
+    given = list(parts)
+    return spared(given, len(given) - 1)
 
 
 def spared(parts: Sequence[Fact[Needs]], spare: int) -> Fact[Needs]:
     """Join parts of which ``spare`` may be lost, and no more."""
     if spare <= 0 or not parts:
         return all_of(parts)
-    known = []
+    told = []
     for part in parts:
-        if isinstance(part, Missing):
+        if not known(part):
             return part
-        known.append(part)
-    chosen = combinations(known, min(spare + 1, len(known)))
+        told.append(part)
+    chosen = combinations(told, min(spare + 1, len(told)))
     every = (sets for some in chosen for sets in product(*some))
     joined = list(islice(every, _MOST_SETS + 1))
     if len(joined) > _MOST_SETS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.sources.host.needs import Locate, Needs, all_of, any_of
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -26,12 +26,12 @@ class Interfaces:
     def carriers(self) -> Fact[tuple[str, ...]]:
         """The paths of the devices that have a network interface below them."""
         names = self._tree.names(_CLASS)
-        if isinstance(names, Missing):
+        if not known(names):
             return names
         found = set()
         for name in names:
             path = self._tree.target(f"{_CLASS}/{name}")
-            if isinstance(path, Missing):
+            if not known(path):
                 if name == "bonding_masters":  # a file beside the links
                     continue
                 return path
@@ -43,17 +43,17 @@ class Interfaces:
     def needs(self, name: str, depth: int = 0) -> Fact[Needs]:
         """Return what an interface stands on; missing where that is not told."""
         path = self._tree.target(f"{_CLASS}/{name}")
-        if isinstance(path, Missing) or depth > _DEEPEST:
+        if not known(path) or depth > _DEEPEST:
             return Missing.ABSENT
         holder = self._locate(path)
-        if isinstance(holder, Missing):
+        if not known(holder):
             return holder
         if holder is not None:
             return ((holder,),)
         if not path.startswith("sys/devices/virtual/"):
             return ()
         parts = [self.needs(lower, depth + 1) for lower in self._lower(name)]
-        told = [part for part in parts if not isinstance(part, Missing)]
+        told = [part for part in parts if known(part)]
         if self._tree.exists(f"{_CLASS}/{name}/bonding"):
             return any_of(parts)
         # Ports of a bridge that are not told are those of guests and containers.
@@ -62,16 +62,16 @@ class Interfaces:
     def _lower(self, name: str) -> tuple[str, ...]:
         directory = f"{_CLASS}/{name}"
         inside = self._tree.names(directory)
-        listed = () if isinstance(inside, Missing) else inside
+        listed = inside if known(inside) else ()
         lower = [
             entry.removeprefix(_LOWER) for entry in listed if entry.startswith(_LOWER)
         ]
         if not lower and "brif" in listed:
             ports = self._tree.names(f"{directory}/brif")
-            lower = [] if isinstance(ports, Missing) else list(ports)
+            lower = list(ports) if known(ports) else []
         if not lower and "bonding" in listed:
             slaves = self._tree.text(f"{directory}/bonding/slaves")
-            lower = [] if isinstance(slaves, Missing) else slaves.split()
+            lower = slaves.split() if known(slaves) else []
         if not lower:
             # The bridge of Open vSwitch is a port of its datapath like any other.
             above = self._tree.target(f"{directory}/master")

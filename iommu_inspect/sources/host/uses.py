@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.machine import Device
 from iommu_inspect.sources.host import mounts
@@ -33,10 +33,10 @@ def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
         (UseKind.SWAP, swapped),
         (UseKind.DEFAULT_ROUTE, routed),
     )
-    routes = () if isinstance(routed, Missing) else routed
+    routes = routed if known(routed) else ()
     file_systems = FileSystems(
         tree,
-        () if isinstance(mounted, Missing) else mounted,
+        mounted if known(mounted) else (),
         locate=locate,
         blocks=blocks,
         interfaces=interfaces,
@@ -44,7 +44,7 @@ def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
     )
     uses = [
         *file_systems.uses(),
-        *file_systems.swaps(() if isinstance(swapped, Missing) else swapped),
+        *file_systems.swaps(swapped if known(swapped) else ()),
         *_networks(routes, interfaces),
         *_consoles(tree, locate),
         *_framebuffers(tree, locate, paths),
@@ -58,9 +58,7 @@ def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
                 key=lambda use: (order.index(use.kind), use.what),
             )
         ),
-        untold=tuple(
-            (kind, found) for kind, found in untold if isinstance(found, Missing)
-        ),
+        untold=tuple((kind, found) for kind, found in untold if not known(found)),
         disks=blocks.carriers,
         interfaces=interfaces.carriers,
     )
@@ -72,7 +70,7 @@ def _first(
     why = Missing.ABSENT
     for file, parse in files:
         content = tree.large_data(file)
-        if isinstance(content, Missing):
+        if not known(content):
             why = content if content is not Missing.ABSENT else why
             continue
         found = parse(content.decode("utf-8", "surrogateescape"))
@@ -101,12 +99,12 @@ def _swaps(tree: Tree) -> Fact[tuple[tuple[str, bool], ...]]:
 def _routes(tree: Tree) -> Fact[tuple[Route, ...]]:
     four = map_fact(_large(tree, "proc/net/route"), mounts.routes4)
     six = map_fact(_large(tree, "proc/net/ipv6_route"), mounts.routes6)
-    if isinstance(four, Missing):
+    if not known(four):
         return six if isinstance(six, tuple) else four
     # Without IPv6 there is no such file; one that is there and not read counts.
-    if isinstance(six, Missing) and six is not Missing.ABSENT:
+    if not known(six) and six is not Missing.ABSENT:
         return six
-    return (*four, *(() if isinstance(six, Missing) else six))
+    return (*four, *(six if known(six) else ()))
 
 
 def _large(tree: Tree, path: str) -> Fact[str]:
@@ -124,7 +122,7 @@ def _networks(routes: Iterable[Route], interfaces: Interfaces) -> list[HostUse]:
     found = []
     for name, leads_out in default.items():
         needs = interfaces.needs(name)
-        if isinstance(needs, Missing) and not leads_out:
+        if not known(needs) and not leads_out:
             continue  # of containers and guests: it is on nothing that can be lost
         kind = UseKind.DEFAULT_ROUTE if leads_out else UseKind.NETWORK
         found.append(HostUse(kind, (name,), needs, carrier=Carrier.INTERFACE))
@@ -141,9 +139,9 @@ def _is_link_local(route: Route) -> bool:
 def _consoles(tree: Tree, locate: Locate) -> list[HostUse]:
     active = tree.text("sys/class/tty/console/active")
     found = []
-    for name in () if isinstance(active, Missing) else active.split():
+    for name in active.split() if known(active) else ():
         link = tree.target(f"sys/class/tty/{name}")
-        holder = None if isinstance(link, Missing) else locate(link)
+        holder = locate(link) if known(link) else None
         if isinstance(holder, str):
             found.append(HostUse(UseKind.CONSOLE, (name,), ((holder,),)))
     return found
@@ -167,11 +165,11 @@ def _firmware_framebuffers(tree: Tree, locate: Locate) -> Iterable[tuple[str, st
     """Yield firmware's framebuffers whose place below a device is told."""
     directory = "sys/bus/platform/devices"
     names = tree.names(directory)
-    for name in () if isinstance(names, Missing) else names:
+    for name in names if known(names) else ():
         if "-framebuffer." not in name:
             continue
         link = tree.target(f"{directory}/{name}")
-        holder = None if isinstance(link, Missing) else locate(link)
+        holder = locate(link) if known(link) else None
         if isinstance(holder, str):
             yield name, holder
 
@@ -184,7 +182,7 @@ def _in_memory_map(tree: Tree) -> Iterable[tuple[str, str]]:
     """
     text = _large(tree, "proc/iomem")
     above: list[str] = []
-    for line in () if isinstance(text, Missing) else text.splitlines():
+    for line in text.splitlines() if known(text) else ():
         depth = (len(line) - len(line.lstrip(" "))) // 2
         name = line.partition(" : ")[2]
         above = [*above[:depth], name]

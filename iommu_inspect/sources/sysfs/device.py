@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
@@ -49,7 +49,7 @@ class DeviceReader:
         return Device(
             address=address,
             path=path,
-            bus=told_bus if isinstance(bus, Missing) else bus,
+            bus=bus if known(bus) else told_bus,
             driver=self._optional_link(f"{path}/driver", self._drivers_known),
             group=self._optional_link(f"{path}/iommu_group", self._groups_known),
             iommu=self._optional_link(f"{path}/iommu", self._groups_known),
@@ -84,7 +84,7 @@ class DeviceReader:
 
     def _parsed(self, path: str, parse: Callable[[str], T]) -> Fact[T]:
         text = self._tree.text(path)
-        if isinstance(text, Missing):
+        if not known(text):
             return text
         try:
             return parse(text)
@@ -111,10 +111,10 @@ class DeviceReader:
 
         An entry of which a capture has only the directory tells nothing.
         """
-        entries = () if isinstance(names, Missing) else names
+        entries = names if known(names) else ()
         for name in (name for name in entries if name.startswith("vfio")):
             inside = self._tree.names(f"{path}/vfio-dev/{name}")
-            if isinstance(inside, Missing):
+            if not known(inside):
                 return inside
             return "dev" in inside if inside else Missing.ABSENT
         return Missing.ABSENT
@@ -140,7 +140,7 @@ class DeviceReader:
             header_type=map_fact(config, pci_config.header_type),
             multifunction=map_fact(config, pci_config.multifunction),
             pcie_type=map_fact(config, pci_config.pcie_type),
-            physfn=None if isinstance(physfn, Missing) else physfn,
+            physfn=physfn if known(physfn) else None,
             virtfns=self._virtfns(path),
             acs=map_fact(config, pci_config.acs),
             sriov=map_fact(config, pci_config.sriov),
@@ -152,11 +152,11 @@ class DeviceReader:
         # Counting the links tells how many there are; sriov_numvfs would take the
         # device lock.
         names = self._tree.names(path)
-        if isinstance(names, Missing):
+        if not known(names):
             return ()
         links = (name for name in names if name.startswith("virtfn"))
         targets = (self._link_name(f"{path}/{name}") for name in links)
-        return tuple(sorted(t for t in targets if not isinstance(t, Missing)))
+        return tuple(sorted(t for t in targets if known(t)))
 
     def _config(self, path: str) -> Fact[bytes]:
         if self._tree.hot and self._is_asleep(path):
@@ -171,11 +171,11 @@ class DeviceReader:
         """
         if not path.startswith("sys/devices/"):
             return False
-        known = self._asleep.get(path)
-        if known is None:
-            known = self._sleeps(path) or self._is_asleep(path.rpartition("/")[0])
-            self._asleep[path] = known
-        return known
+        asleep = self._asleep.get(path)
+        if asleep is None:
+            asleep = self._sleeps(path) or self._is_asleep(path.rpartition("/")[0])
+            self._asleep[path] = asleep
+        return asleep
 
     def _sleeps(self, path: str) -> bool:
         state = self._tree.text(f"{path}/power_state")

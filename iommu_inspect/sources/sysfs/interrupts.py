@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import InterruptRemapping
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -31,7 +31,7 @@ def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
     kernels one MSI controller that does not isolate spoils it for all of the host.
     """
     names = _chip_names(tree)
-    if isinstance(names, Missing):
+    if not known(names):
         return names
     if any(_REMAPPED.match(name) for name in names):
         return InterruptRemapping.ON
@@ -46,11 +46,11 @@ def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
 
 def _chip_names(tree: Tree) -> Fact[frozenset[str]]:
     irqs = tree.names("sys/kernel/irq")
-    if not isinstance(irqs, Missing):
+    if known(irqs):
         chips = (tree.text(f"sys/kernel/irq/{irq}/chip_name") for irq in irqs)
-        return frozenset(chip for chip in chips if not isinstance(chip, Missing))
+        return frozenset(chip for chip in chips if known(chip))
     table = tree.text("proc/interrupts")
-    if isinstance(table, Missing):
+    if not known(table):
         return table
     words = (word for line in table.splitlines() for word in line.split())
     return frozenset(words)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from iommu_inspect.model.address import natural_key, sort_key
-from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import (
     Device,
@@ -56,7 +56,7 @@ def read_machine(tree: Tree) -> Machine:
     buses = _bus_devices(tree)
     groups_known = (
         tree.live
-        or not isinstance(group_ids, Missing)
+        or known(group_ids)
         or any(_has(tree, path, "iommu_group") for path in buses)
     )
     reader = DeviceReader(
@@ -110,11 +110,11 @@ def _has_vanished(tree: Tree, path: str) -> bool:
 
 
 def _group_id(device: Device) -> str | None:
-    return None if isinstance(device.group, Missing) else device.group
+    return device.group if known(device.group) else None
 
 
 def _has(tree: Tree, path: str, link: str) -> bool:
-    return not isinstance(tree.target(f"{path}/{link}"), Missing)
+    return known(tree.target(f"{path}/{link}"))
 
 
 def _bus_devices(tree: Tree) -> dict[str, str]:
@@ -123,9 +123,9 @@ def _bus_devices(tree: Tree) -> dict[str, str]:
     for bus in _GROUPED_BUSES:
         directory = f"sys/bus/{bus}/devices"
         names = tree.names(directory)
-        for name in () if isinstance(names, Missing) else names:
+        for name in names if known(names) else ():
             path = tree.target(f"{directory}/{name}")
-            if isinstance(path, Missing):
+            if not known(path):
                 # Not a link: a capture that was made by copying what links show.
                 path = f"{directory}/{name}"
             if bus == "pci" or _has(tree, path, "iommu_group"):
@@ -153,15 +153,15 @@ def _listed_members(
     by_name = {path.rpartition("/")[2]: path for path in buses}
     members: dict[str, tuple[str, ...]] = {}
     partial: set[str] = set()
-    for group_id in () if isinstance(group_ids, Missing) else group_ids:
+    for group_id in group_ids if known(group_ids) else ():
         directory = f"{_GROUPS}/{group_id}/devices"
         names = tree.names(directory)
-        if isinstance(names, Missing):
+        if not known(names):
             partial.add(group_id)
             continue
         for name in names:
             path = tree.target(f"{directory}/{name}")
-            if isinstance(path, Missing):
+            if not known(path):
                 path = by_name.get(name, f"{directory}/{name}")
             members[path] = (*members.get(path, ()), group_id)
     return members, partial
@@ -200,7 +200,7 @@ def _groups(
     partial: set[str],
 ) -> tuple[Group, ...]:
     members: dict[str, list[Device]] = {}
-    if not isinstance(group_ids, Missing):
+    if known(group_ids):
         members = {group_id: [] for group_id in group_ids}
     for device in devices:
         group_id = _group_id(device)
@@ -230,7 +230,7 @@ def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
         if len(words) != 3:
             return Missing.UNREADABLE
         start, end = (hexadecimal(word, 16) for word in words[:2])
-        if isinstance(start, Missing) or isinstance(end, Missing):
+        if not known(start) or not known(end):
             return Missing.UNREADABLE
         regions.append(ReservedRegion(start, end, words[2]))
     return tuple(regions)
@@ -239,17 +239,17 @@ def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
 def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
     features = set()
     if tree.exists("sys/class/vfio-dev") or any(
-        d.vfio_devices and not isinstance(d.vfio_devices, Missing) for d in devices
+        value_or(d.vfio_devices, ()) for d in devices
     ):
         features.add("vfio-dev")
     if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
         features.add("iommufd")
     group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
-    for group_id in () if isinstance(group_ids, Missing) else group_ids[:1]:
+    for group_id in group_ids[:1] if known(group_ids) else ():
         if tree.exists(f"{_GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
     release = tree.text("proc/sys/kernel/osrelease")
-    if isinstance(release, Missing) or carries_code_back(release):
+    if not known(release) or carries_code_back(release):
         features |= _built_in_names(tree)
     return Kernel(
         release=release,
@@ -265,7 +265,7 @@ def _built_in_names(tree: Tree) -> set[str]:
     tell. ``btf`` is among the result if it could be read.
     """
     btf = tree.large_data("sys/kernel/btf/vmlinux")
-    if isinstance(btf, Missing):
+    if not known(btf):
         return set()
     return {
         "btf",
@@ -277,7 +277,7 @@ def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
     names = tree.names("sys/class/iommu")
     if names is Missing.ABSENT and tree.live:
         return ()
-    if isinstance(names, Missing):
+    if not known(names):
         return names
     return tuple(
         IommuUnit(
@@ -297,14 +297,14 @@ def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
 
 def _firmware_tables(tree: Tree) -> Fact[tuple[str, ...]]:
     names = tree.names("sys/firmware/acpi/tables")
-    if isinstance(names, Missing):
+    if not known(names):
         return names
     return tuple(table for table in _IOMMU_TABLES if table in names)
 
 
 def _guest(tree: Tree) -> Fact[bool]:
     cpuinfo = tree.data("proc/cpuinfo")
-    if not isinstance(cpuinfo, Missing):
+    if known(cpuinfo):
         flags = _CPU_FLAGS.search(cpuinfo.decode("ascii", "replace"))
         if flags is not None:
             return "hypervisor" in flags[1].split()
@@ -316,7 +316,7 @@ def _guest(tree: Tree) -> Fact[bool]:
 
 def _cpu_address_bits(tree: Tree) -> Fact[int]:
     cpuinfo = tree.data("proc/cpuinfo")
-    if isinstance(cpuinfo, Missing):
+    if not known(cpuinfo):
         return cpuinfo
     found = _ADDRESS_SIZES.search(cpuinfo.decode("ascii", "replace"))
     return Missing.ABSENT if found is None else int(found[1])
@@ -325,7 +325,7 @@ def _cpu_address_bits(tree: Tree) -> Fact[int]:
 def _memlock_limit(tree: Tree) -> Fact[int | None]:
     """Read the soft limit of the process that reads: VFIO locks all of a guest."""
     limits = tree.text("proc/self/limits")
-    if isinstance(limits, Missing):
+    if not known(limits):
         return limits
     found = _MEMLOCK.search(limits)
     if found is None:

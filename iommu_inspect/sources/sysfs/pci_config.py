@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import Acs, PciIds, SrIov
 
 __all__ = [
@@ -46,9 +46,9 @@ def secondary_bus(config: bytes) -> Fact[int]:
 def buses_below(config: bytes) -> Fact[tuple[int, int]]:
     """Return the first and the last number of the buses below a bridge."""
     first, last = secondary_bus(config), _byte(config, 0x1A)
-    if isinstance(first, Missing):
+    if not known(first):
         return first
-    return last if isinstance(last, Missing) else (first, last)
+    return (first, last) if known(last) else last
 
 
 def identity(config: bytes) -> PciIds:
@@ -95,13 +95,13 @@ def _byte(config: bytes, offset: int) -> Fact[int]:
 def header_type(config: bytes) -> Fact[int]:
     """Return the header type without the multi-function bit."""
     value = _byte(config, _HEADER_TYPE)
-    return value if isinstance(value, Missing) else value & 0x7F
+    return value & 0x7F if known(value) else value
 
 
 def multifunction(config: bytes) -> Fact[bool]:
     """Return the multi-function bit of the header type register."""
     value = _byte(config, _HEADER_TYPE)
-    return value if isinstance(value, Missing) else bool(value & 0x80)
+    return bool(value & 0x80) if known(value) else value
 
 
 def find_capability(config: bytes, wanted: int) -> Fact[int | None]:
@@ -113,9 +113,9 @@ def find_capability(config: bytes, wanted: int) -> Fact[int | None]:
     """
     status = _byte(config, _STATUS)
     header = header_type(config)
-    if isinstance(status, Missing):
+    if not known(status):
         return status
-    if isinstance(header, Missing):
+    if not known(header):
         return header
     if not status & _STATUS_CAPABILITY_LIST:
         return None
@@ -138,7 +138,7 @@ def _is_padding(config: bytes) -> bool:
 def _follow(config: bytes, pointer: int, wanted: int) -> Fact[int | None]:
     for _ in range(_MAX_CAPABILITIES):
         offset = _byte(config, pointer)
-        if isinstance(offset, Missing):
+        if not known(offset):
             return offset
         offset &= ~0x3
         if offset == 0:
@@ -146,7 +146,7 @@ def _follow(config: bytes, pointer: int, wanted: int) -> Fact[int | None]:
         if offset < _FIRST_CAPABILITY:
             return Missing.UNREADABLE
         identity = _byte(config, offset)
-        if isinstance(identity, Missing):
+        if not known(identity):
             return identity
         if identity == 0xFF:
             return Missing.UNREADABLE
@@ -159,10 +159,10 @@ def _follow(config: bytes, pointer: int, wanted: int) -> Fact[int | None]:
 def pcie_type(config: bytes) -> Fact[int | None]:
     """Return the device/port type, ``None`` without a PCI Express capability."""
     offset = find_capability(config, _CAPABILITY_PCIE)
-    if offset is None or isinstance(offset, Missing):
+    if offset is None or not known(offset):
         return offset
     flags = _byte(config, offset + 2)
-    return flags if isinstance(flags, Missing) else flags >> 4
+    return flags >> 4 if known(flags) else flags
 
 
 def _word(config: bytes, offset: int) -> Fact[int]:
@@ -174,17 +174,17 @@ def _word(config: bytes, offset: int) -> Fact[int]:
 def hotplug_slot(config: bytes) -> Fact[bool]:
     """Say whether a port has a slot that is hot-plug capable."""
     offset = find_capability(config, _CAPABILITY_PCIE)
-    if isinstance(offset, Missing):
+    if not known(offset):
         return offset
     if offset is None:
         return False
     flags = _word(config, offset + 2)
     slot = _word(config, offset + _SLOT_CAPABILITIES)
-    if isinstance(flags, Missing):
+    if not known(flags):
         return flags
     if not flags & _PCIE_FLAGS_SLOT:
         return False
-    return slot if isinstance(slot, Missing) else bool(slot & _SLOT_HOTPLUG_CAPABLE)
+    return bool(slot & _SLOT_HOTPLUG_CAPABLE) if known(slot) else slot
 
 
 def find_extended_capability(config: bytes, wanted: int) -> Fact[int | None]:
@@ -196,12 +196,12 @@ def find_extended_capability(config: bytes, wanted: int) -> Fact[int | None]:
     kind = pcie_type(config)
     if kind is None:
         return None  # a conventional device: PCI-X mode 2 apart, it has 256 bytes
-    if isinstance(kind, Missing):
+    if not known(kind):
         return kind
     offset = _CONVENTIONAL_SIZE
     for _ in range(_MAX_EXTENDED_CAPABILITIES):
         identity, link = _word(config, offset), _word(config, offset + 2)
-        if isinstance(identity, Missing) or isinstance(link, Missing):
+        if not known(identity) or not known(link):
             return Missing.TRUNCATED
         if identity == link == 0xFFFF:
             return Missing.UNREADABLE
@@ -219,33 +219,33 @@ def find_extended_capability(config: bytes, wanted: int) -> Fact[int | None]:
 def acs(config: bytes) -> Fact[Acs | None]:
     """Return the ACS registers, ``None`` without the capability."""
     offset = find_extended_capability(config, _EXTENDED_ACS)
-    if offset is None or isinstance(offset, Missing):
+    if offset is None or not known(offset):
         return offset
     capability, control = _word(config, offset + 4), _word(config, offset + 6)
-    if isinstance(capability, Missing) or isinstance(control, Missing):
+    if not known(capability) or not known(control):
         return Missing.TRUNCATED
     wide = _word(config, offset + 8)
-    return Acs(capability, control, None if isinstance(wide, Missing) else wide)
+    return Acs(capability, control, wide if known(wide) else None)
 
 
 def sriov(config: bytes) -> Fact[SrIov | None]:
     """Return what places virtual functions, ``None`` without the capability."""
     offset = find_extended_capability(config, _EXTENDED_SRIOV)
-    if offset is None or isinstance(offset, Missing):
+    if offset is None or not known(offset):
         return offset
     words = [_word(config, offset + where) for where in (0x0E, 0x14, 0x16)]
-    numbers = [word for word in words if not isinstance(word, Missing)]
+    numbers = [word for word in words if known(word)]
     return SrIov(*numbers) if len(numbers) == 3 else Missing.TRUNCATED
 
 
 def enabled_vfs(config: bytes) -> Fact[int]:
     """Return how many virtual functions are on, 0 without the capability."""
     offset = find_extended_capability(config, _EXTENDED_SRIOV)
-    if isinstance(offset, Missing):
+    if not known(offset):
         return offset
     if offset is None:
         return 0
     control, number = _word(config, offset + 0x08), _word(config, offset + 0x10)
-    if isinstance(control, Missing) or isinstance(number, Missing):
+    if not known(control) or not known(number):
         return Missing.TRUNCATED
     return number if control & 1 else 0

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from iommu_inspect.model.address import natural_key
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -75,7 +75,7 @@ def read_lspci(text: str, name: str) -> Machine:
 
 
 def _untold(group: Fact[str | None]) -> bool:
-    return isinstance(group, Missing)
+    return not known(group)
 
 
 def _functions(found: list[Record]) -> list[Function]:
@@ -108,7 +108,7 @@ def _device(
             acs=function.acs,
             sriov=function.sriov,
             hotplug_slot=function.hotplug_slot,
-            secondary_bus=below if isinstance(below, Missing) else below[0],
+            secondary_bus=below[0] if known(below) else below,
         ),
         vfio_devices=Missing.ABSENT,
         name=function.name,
@@ -139,7 +139,7 @@ def _multifunction(
 
     The kernel looks for them only where function 0 has it.
     """
-    if not isinstance(function.multifunction, Missing):
+    if known(function.multifunction):
         return function.multifunction
     others = [
         other
@@ -154,7 +154,7 @@ def _groups(
 ) -> tuple[Group, ...]:
     members: dict[str, list[Device]] = defaultdict(list)
     for device in devices:
-        if device.group is not None and not isinstance(device.group, Missing):
+        if device.group is not None and known(device.group):
             members[device.group].append(device)
     contested = {g for f in functions if len(f.groups) > 1 for g in f.groups}
     return tuple(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import PcieType
 from iommu_inspect.sources.text.lspci_facts import Function
 
@@ -46,10 +46,10 @@ class Buses:
             self._on[bus].append(function)
             self._slots[(*bus, address.slot)].append(function)
             below = function.buses
-            if not isinstance(below, Missing) and below[0] > 0:
+            if known(below) and below[0] > 0:
                 self._above[(address.domain, below[0])].append(function)
                 self._passed[address.domain].append(range(below[0], below[1] + 1))
-            elif isinstance(below, Missing) and _may_be_bridge(function):
+            elif not known(below) and _may_be_bridge(function):
                 self._unclear.add(address.domain)
 
     @property
@@ -125,8 +125,8 @@ def _may_be_bridge(function: Function) -> bool:
     if function.header_type in (1, 2):
         return True
     code = function.ids.class_code
-    if isinstance(function.header_type, Missing):
-        return isinstance(code, Missing) or code >> 8 == _PCI_BRIDGE
+    if not known(function.header_type):
+        return not known(code) or code >> 8 == _PCI_BRIDGE
     return False
 
 
@@ -140,7 +140,7 @@ def virtual_functions(functions: list[Function]) -> dict[str, str]:
     left = _MAX_VIRTUAL
     for function in functions:
         sriov = function.sriov
-        if sriov is None or isinstance(sriov, Missing):
+        if sriov is None or not known(sriov):
             continue
         own = function.record.address
         first = (own.bus << 8 | own.slot << 3 | own.function) + sriov.first_offset

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, map_fact, value_or
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.machine import Acs, PcieType, PciIds, SrIov
 from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.text.lspci_classes import class_of_name
@@ -156,7 +156,7 @@ class Function:
     @cached_property
     def _express(self) -> Fact[str | None]:
         listed = self._capabilities
-        if isinstance(listed, Missing):
+        if not known(listed):
             return listed
         broken = "<chain" in self._text or "Capabilities: [ff]" in self._text
         for offset, name in listed.items():
@@ -166,7 +166,7 @@ class Function:
         return Missing.UNREADABLE if broken else None
 
     def _type_by_words(self) -> Fact[int | None]:
-        if isinstance(self._express, Missing) or self._express is None:
+        if not known(self._express) or self._express is None:
             return self._express
         for name, kind in _TYPES.items():
             if self._express.startswith(name):
@@ -180,7 +180,7 @@ class Function:
         return self._of_bytes(config, self._type_by_words())
 
     def _hotplug_by_words(self) -> Fact[bool]:
-        if isinstance(self._express, Missing):
+        if not known(self._express):
             return self._express
         if self._express is None or "(Slot+)" not in self._express:
             return False
@@ -196,12 +196,12 @@ class Function:
     def _extended(self, name: str) -> Fact[bool]:
         """Say whether an extended capability is listed."""
         listed = self._capabilities
-        if isinstance(listed, Missing):
+        if not known(listed):
             return listed
         here = [what for where, what in listed.items() if len(where) == 3]
         if any(what.startswith(name) for what in here):
             return True
-        if self._express is None or isinstance(self._express, Missing):
+        if self._express is None or not known(self._express):
             return False if self._express is None else self._express
         if "<chain" in self._text:
             return Missing.UNREADABLE
@@ -211,7 +211,7 @@ class Function:
 
     def _acs_by_words(self) -> Fact[Acs | None]:
         listed = self._extended(_ACS_NAME)
-        if isinstance(listed, Missing):
+        if not known(listed):
             return listed
         if not listed:
             return None
@@ -238,7 +238,7 @@ class Function:
 
     def _sriov_by_words(self) -> Fact[SrIov | None]:
         listed = self._extended(_SRIOV_NAME)
-        if isinstance(listed, Missing):
+        if not known(listed):
             return listed
         if not listed:
             return None

@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 
 __all__ = ["read_in_child", "reaped"]
 
@@ -68,7 +68,7 @@ def _child(paths: Sequence[str], read: Callable[[str], Fact[str]], out: int) -> 
 
 
 def _packed(index: int, fact: Fact[str]) -> bytes:
-    if isinstance(fact, Missing):
+    if not known(fact):
         return _FRAME.pack(index, _OUTCOMES.index(fact), 0)
     text = fact.encode("utf-8", "surrogateescape")
     return _FRAME.pack(index, 0, len(text)) + text
@@ -98,7 +98,8 @@ def _unpacked(received: bytes, paths: Sequence[str]) -> dict[str, Fact[str]]:
         if at > len(received):
             break
         text = received[at - size : at].decode("utf-8", "surrogateescape")
-        results[paths[index]] = _OUTCOMES[outcome] or text
+        why = _OUTCOMES[outcome]
+        results[paths[index]] = text if why is None else why
     return results
 
 

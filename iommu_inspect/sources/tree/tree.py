@@ -11,7 +11,7 @@ import abc
 import enum
 from collections.abc import Iterable, Sequence
 
-from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.machine import NodeAccess
 
 __all__ = ["MAX_FILE", "MAX_LARGE", "NEVER_OPENED", "Kind", "Tree", "is_forbidden"]
@@ -104,15 +104,15 @@ class Tree(abc.ABC):
         if is_forbidden(path):
             raise ValueError(f"{path} must never be opened")
         spot = self._spot(path)
-        if isinstance(spot, Missing):
+        if not known(spot):
             return spot
         kind = self._kind(spot)
         if kind is Kind.LINK:
             spot = self._walk(spot)
-            if isinstance(spot, Missing):
+            if not known(spot):
                 return spot
             kind = self._kind(spot)
-        if isinstance(kind, Missing):
+        if not known(kind):
             return kind
         # A link that leads to such a file is the capture's doing, not a mistake here.
         if kind is not Kind.FILE or is_forbidden(spot):
@@ -151,17 +151,17 @@ class Tree(abc.ABC):
     def names(self, path: str) -> Fact[tuple[str, ...]]:
         """Return the names in a directory, sorted."""
         folder = self._folder(path)
-        if isinstance(folder, Missing):
+        if not known(folder):
             return folder
         return map_fact(self._names(folder), lambda names: tuple(sorted(names)))
 
     def target(self, path: str) -> Fact[str]:
         """Return where the link at a path leads, whether or not that exists."""
         spot = self._spot(path)
-        if isinstance(spot, Missing):
+        if not known(spot):
             return spot
         kind = self._kind(spot)
-        if isinstance(kind, Missing):
+        if not known(kind):
             return kind
         if kind is not Kind.LINK:
             return Missing.ABSENT
@@ -173,7 +173,7 @@ class Tree(abc.ABC):
 
     def exists(self, path: str) -> bool:
         """Say whether something is at a path, links followed."""
-        return not isinstance(self._walk(path), Missing)
+        return known(self._walk(path))
 
     def node(self, path: str) -> Fact[NodeAccess]:  # noqa: ARG002
         """Return who may open a device node, which is not opened for that.
@@ -200,11 +200,11 @@ class Tree(abc.ABC):
 
     def _folder(self, path: str) -> Fact[str]:
         """Return a directory's path without links."""
-        known = self._folders.get(path)
-        if known is not None:
-            return known
+        walked = self._folders.get(path)
+        if walked is not None:
+            return walked
         folder = self._walk(path)
-        if isinstance(folder, Missing):
+        if not known(folder):
             return folder
         if folder and folder not in self._known:
             return Missing.ABSENT
@@ -217,7 +217,7 @@ class Tree(abc.ABC):
         if name in ("", ".", ".."):
             return self._walk(path)
         folder = self._folder(above)
-        if isinstance(folder, Missing):
+        if not known(folder):
             return folder
         return f"{folder}/{name}" if folder else name
 
@@ -245,7 +245,7 @@ class Tree(abc.ABC):
                 text = self._link(step)
                 if links > MAX_LINKS:
                     return Missing.UNREADABLE
-                if isinstance(text, Missing):
+                if not known(text):
                     return text
                 if text.startswith("/"):
                     here = ""
@@ -253,7 +253,7 @@ class Tree(abc.ABC):
                 continue
             if kind is Kind.FOLDER:
                 self._known.add(step)
-            elif isinstance(kind, Missing):
+            elif not known(kind):
                 if must_exist or kind is not Missing.ABSENT:
                     return kind
             elif ahead and must_exist:
