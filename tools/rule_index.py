@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from iommu_inspect.rules.about import USER_SPACE, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import USER_SPACE, Purpose
 from iommu_inspect.rules.registry import RULES
 
 __all__ = ["render"]
@@ -32,15 +32,15 @@ def render(rules: Iterable[Rule]) -> str:
 
 def _row(rule: Rule) -> str:
     page = f"{_PAGES}/{rule.id.replace('-', '_')}.md"
-    return f"| [{rule.id}]({page}) | {rule.summary} | {_purposes(rule)} |\n"
+    return f"| [{rule.id}]({page}) | {rule.about.summary} | {_purposes(rule)} |\n"
 
 
 def _purposes(rule: Rule) -> str:
-    if rule.purposes == frozenset(Purpose):
+    if rule.about.purposes == frozenset(Purpose):
         return "all"
-    if rule.purposes == USER_SPACE:
+    if rule.about.purposes == USER_SPACE:
         return "user space"
-    return ", ".join(p.value for p in Purpose if p in rule.purposes)
+    return ", ".join(p.value for p in Purpose if p in rule.about.purposes)
 
 
 if __name__ == "__main__":

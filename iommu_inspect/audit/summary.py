@@ -61,7 +61,7 @@ def summary(
 
     def errors(targets: tuple[Target, ...], *, joint: bool) -> _Errors:
         asked = replace(case, targets=targets)
-        found = [f for r in RULES if r.joint is joint for f in r.run(asked)]
+        found = [f for r in RULES if r.about.joint is joint for f in r.run(asked)]
         counted = [f for f in found if f.severity is Severity.ERROR]
         if strict:
             kept, _ = set_aside(found, ignores, case.machine)

@@ -39,7 +39,7 @@ def explain_rule(
     elif rule is None:
         from iommu_inspect.render.layout import table
 
-        rows = [[known.id, known.summary] for known in RULES]
+        rows = [[known.id, known.about.summary] for known in RULES]
         emit(table(["RULE", "WHAT IT FINDS"], rows, style(), paints={}))
     else:
         emit(page(found[0]).rstrip("\n"))

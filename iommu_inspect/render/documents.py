@@ -165,7 +165,7 @@ def explain_document(rules: Iterable[tuple[Rule, str]]) -> dict[str, Any]:
         "schema": "iommu-inspect/explain/1",
         "source": None,
         "rules": [
-            {"rule": rule.id, "summary": rule.summary, "page": page}
+            {"rule": rule.id, "summary": rule.about.summary, "page": page}
             for rule, page in rules
         ],
     }

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import known
+from iommu_inspect.rules.about import EVERY_PURPOSE, About
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -58,8 +59,11 @@ def _check(case: Case) -> Iterator[Finding]:
 
 
 RULE = Rule(
-    id=ID,
-    summary="the kernel command line changes what isolates",
+    About(
+        id=ID,
+        summary="the kernel command line changes what isolates",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+    ),
     check_machine=_check,
-    purposes=EVERY_PURPOSE,
 )

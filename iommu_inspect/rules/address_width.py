@@ -9,6 +9,7 @@ from iommu_inspect.model.machine import Device, IommuUnit, Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._scope import wanted_devices
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -90,7 +91,10 @@ def _finding(
 
 
 RULE = Rule(
-    id=ID,
-    summary="the IOMMU translates shorter addresses than the processor has",
+    About(
+        id=ID,
+        summary="the IOMMU translates shorter addresses than the processor has",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check,
 )

@@ -11,8 +11,9 @@ from iommu_inspect.kernel.ownership.attach_users import AttachUser, attach_user
 from iommu_inspect.kernel.ownership.operations import attach_device
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules.about import EVERY_PURPOSE, About
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -81,8 +82,11 @@ def _remedy(group: Group, *, works: bool, unknown: bool) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a driver that calls iommu_attach_device(), which needs a group of one",
+    About(
+        id=ID,
+        summary="a driver that calls iommu_attach_device(), which needs a group of one",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+    ),
     check_group=_check,
-    purposes=EVERY_PURPOSE,
 )

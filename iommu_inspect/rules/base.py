@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""What a rule is: what it says of itself, and how it checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.rules.case import USER_SPACE, Case, Purpose
+from iommu_inspect.rules.about import About
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding
 
 __all__ = ["Rule"]
@@ -14,25 +15,26 @@ __all__ = ["Rule"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its id (the stem of its page) and the narrowest hook that it needs.
+    """A rule: what it is about, and the narrowest hook that it needs.
 
-    ``check_device`` sees only the devices that were asked for. For other purposes
-    than ``purposes`` the rule has nothing to say. What a ``joint`` rule says of one
-    target can depend on what else is asked for.
+    ``check_device`` sees only the devices that were asked for.
     """
 
-    id: str
-    summary: str
+    about: About
     check_machine: Callable[[Case], Iterable[Finding]] | None = None
     check_group: Callable[[Case, Group], Iterable[Finding]] | None = None
     check_device: Callable[[Case, Device], Iterable[Finding]] | None = None
-    purposes: frozenset[Purpose] = USER_SPACE
-    joint: bool = False
+
+    @property
+    def id(self) -> str:
+        """The rule's name, and with "_" for "-" the stem of its files."""
+        return self.about.id
 
     def run(self, case: Case) -> Iterable[Finding]:
         """Yield the rule's findings: the host's, the groups', the devices'."""
-        if case.purpose not in self.purposes:
+        if case.purpose not in self.about.purposes:
             return
+        case = case.under(self.about)
         if self.check_machine is not None:
             yield from self.check_machine(case)
         if self.check_group is not None:

@@ -13,6 +13,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._scopes import Scope, scopes
 from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -125,7 +126,10 @@ def _devices(scope: Scope, device: Device) -> tuple[str, ...]:
 
 
 RULE = Rule(
-    id=ID,
-    summary="the display that the host booted on is handed over",
+    About(
+        id=ID,
+        summary="the display that the host booted on is handed over",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check,
 )

@@ -10,6 +10,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -62,7 +63,10 @@ def _finding(case: Case, group: Group, device: Device) -> Finding:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a bridge is bound to a driver other than pcieport",
+    About(
+        id=ID,
+        summary="a bridge is bound to a driver other than pcieport",
+        severity=Severity.ERROR,
+    ),
     check_group=_check,
 )

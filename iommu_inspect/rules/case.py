@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.roles import Role, role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
+from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.target import Target
+from iommu_inspect.rules.about import About, Purpose
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
-__all__ = ["EVERY_PURPOSE", "USER_SPACE", "Case", "Purpose"]
-
-
-class Purpose(enum.Enum):
-    """What the devices are wanted for; it decides what counts as wrong.
-
-    ``DPDK``: programs that take a network card or an NVMe drive by VFIO, by VFIO's
-    no-IOMMU mode, or by UIO. ``ATTACH``: a driver in the kernel that calls
-    ``iommu_attach_device()``. ``ONE_PER_GROUP``: VFIO, through a manager that takes
-    for granted that a device is alone in its group.
-    """
-
-    VFIO = "vfio"
-    DPDK = "dpdk"
-    ATTACH = "attach"
-    ONE_PER_GROUP = "one-per-group"
-
-
-EVERY_PURPOSE = frozenset(Purpose)
-USER_SPACE = frozenset({Purpose.VFIO, Purpose.DPDK, Purpose.ONE_PER_GROUP})
+__all__ = ["Case"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +25,7 @@ class Case:
     """What is judged: a machine, the rules of its kernel, and what was asked for.
 
     Without targets the whole host is judged. ``expectations`` are the devices that
-    somebody expects at certain addresses.
+    somebody expects at certain addresses. ``about`` is the rule that looks at it.
     """
 
     machine: Machine
@@ -48,6 +33,7 @@ class Case:
     targets: tuple[Target, ...] = ()
     purpose: Purpose = Purpose.VFIO
     expectations: tuple[Expectation, ...] = ()
+    about: About | None = None
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -113,3 +99,71 @@ class Case:
     def may_crash(self) -> bool:
         """Say whether the kernel may be one without DMA ownership (before v5.19)."""
         return any(not era.dma_owner for era in self.semantics.eras)
+
+    def under(self, about: About) -> Case:
+        """Return the case as a rule looks at it."""
+        return replace(self, about=about)
+
+    def neighbours(self, device: Device) -> tuple[Device, ...]:
+        """Return the other members of the device's group."""
+        group = self.machine.group_of(device)
+        return tuple(d for d in (group.devices if group else ()) if d is not device)
+
+    def finding(
+        self,
+        subject: Device | Group | PciAddress | None,
+        message: str,
+        remedy: str,
+        *,
+        others: Iterable[Device | PciAddress] = (),
+        severity: Severity | None = None,
+        certainty: Certainty = Certainty.KERNEL,
+        references: Iterable[Citation | str] | None = None,
+        step: str = "",
+        final: bool = False,
+    ) -> Finding:
+        """Make a finding of the rule that looks at the case: the only way to make one.
+
+        Args:
+            subject: what it is about: a device, a group with all its members, an
+                address where no device is, or with ``None`` the host.
+            message: one sentence or two, plain text.
+            remedy: a line of prose, then commands on lines of their own.
+            others: which devices it is about as well, such as ``neighbours()``.
+            severity: the rule's own, if not given.
+            certainty: what it rests on.
+            references: the rule's own, if not given.
+            step: in a few words, as an order, what an error asks for first.
+            final: whether no step on this machine as it is takes the error away.
+
+        Raises:
+            ValueError: no rule looks at the case, or the message or remedy is empty.
+        """
+        if self.about is None or not message or not remedy:
+            raise ValueError("a finding has a rule, a message and a remedy")
+        group: Group | None = None
+        first: tuple[Device | PciAddress, ...] = ()
+        if isinstance(subject, Group):
+            group, first = subject, subject.devices
+        elif isinstance(subject, Device):
+            group, first = self.machine.group_of(subject), (subject,)
+        elif subject is not None:
+            first = (subject,)
+        devices = (*first, *others)
+        cited = self.about.references if references is None else references
+        return Finding(
+            rule=self.about.id,
+            severity=severity or self.about.severity,
+            certainty=certainty,
+            group=group.id if group else None,
+            devices=tuple(
+                dict.fromkeys(
+                    d.address if isinstance(d, Device) else str(d) for d in devices
+                )
+            ),
+            message=message,
+            remedy=remedy,
+            references=tuple(map(str, cited)),
+            step=step,
+            final=final,
+        )

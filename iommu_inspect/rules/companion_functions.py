@@ -10,6 +10,7 @@ from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._scope import asked_for, functions_of_slot, host_keeps
 from iommu_inspect.rules._words import addresses, bound_to, move_to_vfio
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -120,7 +121,10 @@ def _is_linked(device: Device, other: Device) -> bool:
 
 
 RULE = Rule(
-    id=ID,
-    summary="functions of the same graphics card stay with the host",
+    About(
+        id=ID,
+        summary="functions of the same graphics card stay with the host",
+        severity=Severity.ERROR,
+    ),
     check_device=_check,
 )

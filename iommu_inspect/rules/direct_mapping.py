@@ -14,6 +14,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Group
 from iommu_inspect.model.text import quoted
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -115,7 +116,10 @@ def _regions(group: Group) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="firmware insists on a 1:1 mapping for a device",
+    About(
+        id=ID,
+        summary="firmware insists on a 1:1 mapping for a device",
+        severity=Severity.ERROR,
+    ),
     check_group=_check,
 )

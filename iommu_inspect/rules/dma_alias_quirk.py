@@ -8,6 +8,7 @@ from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -80,7 +81,10 @@ def _finding(
 
 
 RULE = Rule(
-    id=ID,
-    summary="a device sends requests under the id of another function",
+    About(
+        id=ID,
+        summary="a device sends requests under the id of another function",
+        severity=Severity.ERROR,
+    ),
     check_device=_check,
 )

@@ -9,6 +9,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -71,7 +72,10 @@ def _remedy(device: Device, override: str) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="driver_override names another driver than the one bound",
+    About(
+        id=ID,
+        summary="driver_override names another driver than the one bound",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check,
 )

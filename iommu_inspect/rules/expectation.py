@@ -8,8 +8,9 @@ from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import EVERY_PURPOSE, About
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -119,9 +120,12 @@ def _ids(device: Device) -> str | None:
 
 
 RULE = Rule(
-    id=ID,
-    summary="another device, or none, is where --expect has one",
+    About(
+        id=ID,
+        summary="another device, or none, is where --expect has one",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+        joint=True,
+    ),
     check_machine=_check,
-    purposes=EVERY_PURPOSE,
-    joint=True,
 )

@@ -17,6 +17,7 @@ from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._scopes import Scope, scopes
 from iommu_inspect.rules._words import leave_to_the_host
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -254,8 +255,11 @@ def _is_mount(use: HostUse) -> bool:
 
 
 RULE = Rule(
-    id=ID,
-    summary="the host would lose a file system, swap or network that it lives on",
+    About(
+        id=ID,
+        summary="the host would lose a file system, swap or network that it lives on",
+        severity=Severity.ERROR,
+        joint=True,
+    ),
     check_machine=_check,
-    joint=True,
 )

@@ -11,6 +11,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -152,8 +153,11 @@ def _remedy(setting: IdSetting, entry: DynamicId, wanted: list[Device]) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="vfio-pci.ids also names a device that was not asked for",
+    About(
+        id=ID,
+        summary="vfio-pci.ids also names a device that was not asked for",
+        severity=Severity.ERROR,
+        joint=True,
+    ),
     check_machine=_check,
-    joint=True,
 )

@@ -10,6 +10,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -191,7 +192,10 @@ def _modprobe(machine: Machine) -> ModprobeConfig:
 
 
 RULE = Rule(
-    id=ID,
-    summary="vfio-pci.ids names a device that another driver has",
+    About(
+        id=ID,
+        summary="vfio-pci.ids names a device that another driver has",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import InterruptRemapping
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -97,8 +98,11 @@ def _unknown() -> Finding:
 
 
 RULE = Rule(
-    id=ID,
-    summary="interrupts are not remapped, or VFIO is told not to mind",
+    About(
+        id=ID,
+        summary="interrupts are not remapped, or VFIO is told not to mind",
+        severity=Severity.ERROR,
+        joint=True,
+    ),
     check_machine=_check,
-    joint=True,
 )

@@ -8,48 +8,40 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
 
-ID = "iommufd-node"
+ABOUT = About(
+    id="iommufd-node",
+    summary="a device on vfio has no node for iommufd",
+    severity=Severity.INFO,
+    references=("drivers/vfio/device_cdev.c (v6.6)",),
+)
 
 
 def _check(case: Case, device: Device) -> Iterator[Finding]:
     # Without vfio-dev this is an older kernel, which not-on-vfio and others judge.
     if has_vfio_driver(device) is not True or not value_or(device.vfio_devices, ()):
         return
-    present = device.vfio_cdev
-    if present is True:
+    if device.vfio_cdev is True:
         return
-    unknown = not known(present)
-    group = case.machine.group_of(device)
+    told = known(device.vfio_cdev)
     name = shown(device.address)
-    yield Finding(
-        rule=ID,
-        severity=Severity.INFO,
-        certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
-        group=None if group is None else group.id,
-        devices=(device.address,),
-        message=(
-            f"The source does not tell whether {name} has a node in /dev/vfio/devices, "
-            "which users of iommufd open."
-            if unknown
-            else f"{name} has no node in /dev/vfio/devices: this kernel lacks "
-            "CONFIG_VFIO_DEVICE_CDEV (v6.6). QEMU with -object iommufd cannot open it."
-        ),
-        remedy=(
-            "Use the group's node (QEMU without iommufd=, libvirt without "
-            "<driver iommufd='yes'/>), or a kernel that has it."
-        ),
-        references=("drivers/vfio/device_cdev.c (v6.6)",),
+    yield case.finding(
+        device,
+        f"{name} has no node in /dev/vfio/devices: this kernel lacks "
+        "CONFIG_VFIO_DEVICE_CDEV (v6.6). QEMU with -object iommufd cannot open it."
+        if told
+        else f"The source does not tell whether {name} has a node in "
+        "/dev/vfio/devices, which users of iommufd open.",
+        "Use the group's node (QEMU without iommufd=, libvirt without "
+        "<driver iommufd='yes'/>), or a kernel that has it.",
+        certainty=Certainty.KERNEL if told else Certainty.UNKNOWN,
     )
 
 
-RULE = Rule(
-    id=ID,
-    summary="a device on vfio has no node for iommufd",
-    check_device=_check,
-)
+RULE = Rule(ABOUT, check_device=_check)

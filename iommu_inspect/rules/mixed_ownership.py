@@ -16,8 +16,9 @@ from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
+from iommu_inspect.rules.about import About, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -162,7 +163,11 @@ def _references(case: Case) -> tuple[str, ...]:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a driver of the host holds a device of a group that user space is to have",
+    About(
+        id=ID,
+        summary="a driver of the host holds a device of a group that user space is to "
+        "have",
+        severity=Severity.ERROR,
+    ),
     check_group=_check,
 )

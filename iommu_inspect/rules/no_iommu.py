@@ -8,8 +8,9 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.rules.about import EVERY_PURPOSE, About, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case, Purpose
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -165,9 +166,12 @@ def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
 
 
 RULE = Rule(
-    id=ID,
-    summary="no IOMMU covers the host or the device",
+    About(
+        id=ID,
+        summary="no IOMMU covers the host or the device",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+    ),
     check_machine=_check_machine,
     check_device=_check_device,
-    purposes=EVERY_PURPOSE,
 )

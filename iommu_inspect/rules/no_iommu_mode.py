@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import About, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -82,8 +83,11 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a no-IOMMU group poses as isolation",
+    About(
+        id=ID,
+        summary="a no-IOMMU group poses as isolation",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check_machine,
     check_group=_check_group,
 )

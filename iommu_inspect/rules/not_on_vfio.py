@@ -17,8 +17,9 @@ from iommu_inspect.rules._words import (
     leave_to_the_host,
     move_to_vfio,
 )
+from iommu_inspect.rules.about import About, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE", "caution"]
@@ -211,10 +212,13 @@ def _step(devices: list[Device]) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="what is to be handed over is not bound to a vfio driver",
+    About(
+        id=ID,
+        summary="what is to be handed over is not bound to a vfio driver",
+        severity=Severity.ERROR,
+        joint=True,
+    ),
     check_machine=_check_machine,
     check_group=_check_group,
     check_device=_check_device,
-    joint=True,
 )

@@ -8,6 +8,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._scope import wanted_devices
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -48,7 +49,10 @@ def _check(case: Case) -> Iterator[Finding]:
 
 
 RULE = Rule(
-    id=ID,
-    summary="devices that go together hang on different NUMA nodes",
+    About(
+        id=ID,
+        summary="devices that go together hang on different NUMA nodes",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check,
 )

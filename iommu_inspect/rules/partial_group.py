@@ -8,6 +8,7 @@ from iommu_inspect.kernel.citations import CLAIM_BY_VFIO
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -66,7 +67,10 @@ def _finding(
 
 
 RULE = Rule(
-    id=ID,
-    summary="only a part of a group is handed over",
+    About(
+        id=ID,
+        summary="only a part of a group is handed over",
+        severity=Severity.ERROR,
+    ),
     check_group=_check,
 )

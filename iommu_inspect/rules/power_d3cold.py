@@ -8,6 +8,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -74,7 +75,10 @@ def _remedy(severity: Severity) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a device is without power, asleep or lost",
+    About(
+        id=ID,
+        summary="a device is without power, asleep or lost",
+        severity=Severity.ERROR,
+    ),
     check_device=_check,
 )

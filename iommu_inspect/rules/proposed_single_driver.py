@@ -10,8 +10,9 @@ from iommu_inspect.kernel.eras import PROPOSED, named
 from iommu_inspect.kernel.ownership.operations import attach_device
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import EVERY_PURPOSE, About
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -58,8 +59,11 @@ def _message(group: Group, users: list[Device]) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="what the never merged single-driver rule would change",
+    About(
+        id=ID,
+        summary="what the never merged single-driver rule would change",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+    ),
     check_group=_check,
-    purposes=EVERY_PURPOSE,
 )

@@ -13,6 +13,7 @@ from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.rules._scope import asked_for
 from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -209,7 +210,10 @@ def _finding(
 
 
 RULE = Rule(
-    id=ID,
-    summary="a device cannot be reset, or not without others",
+    About(
+        id=ID,
+        summary="a device cannot be reset, or not without others",
+        severity=Severity.ERROR,
+    ),
     check_device=_check,
 )

@@ -10,6 +10,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -105,7 +106,10 @@ def _unread(files: tuple[str, ...]) -> Finding:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a setting for passthrough is misspelt or has no effect",
+    About(
+        id=ID,
+        summary="a setting for passthrough is misspelt or has no effect",
+        severity=Severity.ERROR,
+    ),
     check_machine=_check,
 )

@@ -8,8 +8,9 @@ from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.about import EVERY_PURPOSE, About, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case, Purpose
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -133,8 +134,11 @@ def _same_card(one: Device, other: Device) -> bool:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a group has more than one device",
+    About(
+        id=ID,
+        summary="a group has more than one device",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+    ),
     check_group=_check,
-    purposes=EVERY_PURPOSE,
 )

@@ -10,8 +10,9 @@ from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules.about import EVERY_PURPOSE, About
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import EVERY_PURPOSE, Case
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -100,8 +101,11 @@ def _consequences(case: Case) -> str:
 
 
 RULE = Rule(
-    id=ID,
-    summary="a group of one that a new device would join",
+    About(
+        id=ID,
+        summary="a group of one that a new device would join",
+        severity=Severity.ERROR,
+        purposes=EVERY_PURPOSE,
+    ),
     check_machine=_check,
-    purposes=EVERY_PURPOSE,
 )

@@ -11,6 +11,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._scope import asked_for, host_keeps
 from iommu_inspect.rules._words import addresses, bound_to
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -171,8 +172,11 @@ def _finding(
 
 
 RULE = Rule(
-    id=ID,
-    summary="a physical function and its virtual ones have different owners",
+    About(
+        id=ID,
+        summary="a physical function and its virtual ones have different owners",
+        severity=Severity.ERROR,
+        joint=True,
+    ),
     check_machine=_check,
-    joint=True,
 )

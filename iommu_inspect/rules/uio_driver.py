@@ -9,8 +9,9 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, move_to_vfio
+from iommu_inspect.rules.about import About, Purpose
 from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case, Purpose
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["RULE"]
@@ -70,8 +71,11 @@ def _remedy(device: Device, group: Group | None, *, reaches: bool | None) -> str
 
 
 RULE = Rule(
-    id=ID,
-    summary="DPDK has a device by UIO, without isolation",
+    About(
+        id=ID,
+        summary="DPDK has a device by UIO, without isolation",
+        severity=Severity.ERROR,
+        purposes=frozenset({Purpose.DPDK}),
+    ),
     check_machine=_check,
-    purposes=frozenset({Purpose.DPDK}),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Group
+from iommu_inspect.rules.about import About
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -83,9 +84,12 @@ def _finding(
 
 
 RULE = Rule(
-    id=ID,
-    summary="an ordinary user cannot open the group or lock a guest's memory",
+    About(
+        id=ID,
+        summary="an ordinary user cannot open the group or lock a guest's memory",
+        severity=Severity.ERROR,
+        joint=True,
+    ),
     check_machine=_check_machine,
     check_group=_check_group,
-    joint=True,
 )
