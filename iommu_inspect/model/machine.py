@@ -11,6 +11,16 @@ from itertools import pairwise
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.host import Host
+from iommu_inspect.model.pci_regs import (
+    PCI_CLASS_BRIDGE_CARDBUS,
+    PCI_CLASS_BRIDGE_HOST,
+    PCI_CLASS_BRIDGE_ISA,
+    PCI_CLASS_BRIDGE_PCI,
+    PCI_CLASS_BRIDGE_SEMI_TRANSPARENT,
+    PCI_CLASS_SYSTEM_IOMMU,
+    PCI_CLASS_SYSTEM_RCEC,
+    PciHeaderType,
+)
 from iommu_inspect.model.settings import Settings
 
 __all__ = [
@@ -25,7 +35,6 @@ __all__ = [
     "NodeAccess",
     "PciIds",
     "PciPlacement",
-    "PcieType",
     "ReservedRegion",
     "Source",
     "SrIov",
@@ -33,18 +42,17 @@ __all__ = [
 ]
 
 
-class PcieType(enum.IntEnum):
-    """Device/port type of the PCI Express capability (PCIe 6.0, 7.5.3.2)."""
-
-    ENDPOINT = 0x0
-    LEGACY_ENDPOINT = 0x1
-    ROOT_PORT = 0x4
-    UPSTREAM_PORT = 0x5
-    DOWNSTREAM_PORT = 0x6
-    PCIE_TO_PCI_BRIDGE = 0x7
-    PCI_TO_PCIE_BRIDGE = 0x8
-    ROOT_COMPLEX_ENDPOINT = 0x9
-    ROOT_COMPLEX_EVENT_COLLECTOR = 0xA
+_BRIDGES = (
+    PCI_CLASS_BRIDGE_PCI,
+    PCI_CLASS_BRIDGE_CARDBUS,
+    PCI_CLASS_BRIDGE_SEMI_TRANSPARENT,
+)
+_CHIPSET = (
+    PCI_CLASS_BRIDGE_HOST,
+    PCI_CLASS_BRIDGE_ISA,
+    PCI_CLASS_SYSTEM_IOMMU,
+    PCI_CLASS_SYSTEM_RCEC,
+)
 
 
 class InterruptRemapping(enum.Enum):
@@ -112,8 +120,7 @@ class SrIov:
 class PciPlacement:
     """What the function is on its bus.
 
-    ``header_type`` is without the multi-function bit (0 normal, 1 bridge,
-    2 CardBus). ``pcie_type`` is ``None`` for a function without the PCI Express
+    ``header_type`` is a ``PciHeaderType``, without the multi-function bit. ``pcie_type`` is ``None`` for a function without the PCI Express
     capability; a type this program does not know stays a plain number.
     ``physfn`` and ``virtfns`` are the addresses the SR-IOV links point to. ``acs`` and
     ``sriov`` are ``None`` where the function has no such capability; ``hotplug_slot``
@@ -218,11 +225,20 @@ class Device:
         """
         header = self.pci.header_type
         if known(header):
-            return header in (1, 2)
+            return header in (PciHeaderType.BRIDGE, PciHeaderType.CARDBUS)
         if known(self.bus) and self.bus != "pci":
             return False
         base = self.base_class
-        return base in (0x0604, 0x0607, 0x0609) if known(base) else base
+        return base in _BRIDGES if known(base) else base
+
+    @property
+    def is_chipset(self) -> bool:
+        """Say whether its class makes it a part of the chipset, which the host keeps.
+
+        Host and ISA bridges, IOMMUs and event collectors are handed to nobody, though
+        their headers are not those of bridges.
+        """
+        return self.base_class in _CHIPSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Acs, Device, PcieType
+from iommu_inspect.model.machine import Acs, Device
 from iommu_inspect.model.pci_class import class_name
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
@@ -29,15 +30,15 @@ _WHAT_CONTROLS_ARE = (
     'one that is not switched on; one that the hardware lacks ("-") counts as on.'
 )
 _KINDS = {
-    PcieType.ENDPOINT: "endpoint",
-    PcieType.LEGACY_ENDPOINT: "legacy endpoint",
-    PcieType.ROOT_PORT: "root port",
-    PcieType.UPSTREAM_PORT: "switch upstream port",
-    PcieType.DOWNSTREAM_PORT: "switch downstream port",
-    PcieType.PCIE_TO_PCI_BRIDGE: "PCIe-to-PCI bridge",
-    PcieType.PCI_TO_PCIE_BRIDGE: "PCI-to-PCIe bridge",
-    PcieType.ROOT_COMPLEX_ENDPOINT: "integrated endpoint",
-    PcieType.ROOT_COMPLEX_EVENT_COLLECTOR: "event collector",
+    PciExpType.ENDPOINT: "endpoint",
+    PciExpType.LEG_END: "legacy endpoint",
+    PciExpType.ROOT_PORT: "root port",
+    PciExpType.UPSTREAM: "switch upstream port",
+    PciExpType.DOWNSTREAM: "switch downstream port",
+    PciExpType.PCI_BRIDGE: "PCIe-to-PCI bridge",
+    PciExpType.PCIE_BRIDGE: "PCI-to-PCIe bridge",
+    PciExpType.RC_END: "integrated endpoint",
+    PciExpType.RC_EC: "event collector",
 }
 _BITS = {0x01: "SV", 0x04: "RR", 0x08: "CR", 0x10: "UF"}
 _ISOLATES = {True: "yes", False: "NO", None: "?"}

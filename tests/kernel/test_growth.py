@@ -11,14 +11,8 @@ from builders import device, group, machine
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import (
-    Acs,
-    Device,
-    Group,
-    PcieType,
-    PciIds,
-    SrIov,
-)
+from iommu_inspect.model.machine import Acs, Device, Group, PciIds, SrIov
+from iommu_inspect.model.pci_regs import PciExpType
 
 ON, OFF = Acs(0x1D, 0x1D), Acs(0x1D, 0)
 
@@ -31,11 +25,11 @@ def placed(found: Device, path: str = "", **pci: Any) -> Device:
 
 def port(acs: Acs | None = ON, **pci: Any) -> Device:
     bridge = device("0000:00:01.0", "pcieport", bridge=True)
-    return placed(bridge, acs=acs, pcie_type=PcieType.ROOT_PORT, **pci)
+    return placed(bridge, acs=acs, pcie_type=PciExpType.ROOT_PORT, **pci)
 
 
 def card(address: str = "0000:01:00.0", **pci: Any) -> Device:
-    facts = {"pcie_type": PcieType.ENDPOINT, **pci}
+    facts = {"pcie_type": PciExpType.ENDPOINT, **pci}
     return placed(device(address), "/0000:00:01.0", **facts)
 
 
@@ -124,7 +118,7 @@ def test_functions_whose_acs_cannot_be_seen_may_get_siblings() -> None:
 
 
 def test_vmd_brings_what_is_behind_it() -> None:
-    vmd = placed(device("0000:00:0e.0"), pcie_type=PcieType.ROOT_COMPLEX_ENDPOINT)
+    vmd = placed(device("0000:00:0e.0"), pcie_type=PciExpType.RC_END)
     ids = PciIds(0x8086, 0x467F, class_code=0x010400)
     ((_, how),) = ways(grows(group(replace(vmd, ids=ids))))
     assert how.startswith("VMD")

@@ -28,15 +28,8 @@ from iommu_inspect.kernel.ownership.operations import (
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import (
-    Acs,
-    Device,
-    Group,
-    Machine,
-    PcieType,
-    PciPlacement,
-    SrIov,
-)
+from iommu_inspect.model.machine import Acs, Device, Group, Machine, PciPlacement, SrIov
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.target import UnknownTargetError
 
 NOW = only(SINCE_6_6)
@@ -51,7 +44,7 @@ def port(address: str, acs: Acs | Missing | None, group_id: str) -> Device:
     placement = PciPlacement(
         1,
         False,
-        PcieType.ROOT_PORT,
+        PciExpType.ROOT_PORT,
         acs=acs,
         sriov=None,
         hotplug_slot=True,
@@ -71,7 +64,7 @@ def below(above: Device, function: int, driver: str | None, group_id: str) -> De
     placement = PciPlacement(
         0,
         False,
-        PcieType.ENDPOINT,
+        PciExpType.ENDPOINT,
         acs=None,
         sriov=SrIov(4, 0x80, 2) if function == 0 else None,
     )
@@ -220,7 +213,7 @@ def test_what_was_plugged_in_can_be_used_by_later_steps_and_pulled() -> None:
 def test_a_bridge_to_conventional_pci_takes_the_newcomer_into_its_group() -> None:
     bridge = replace(
         BUSY,
-        pci=replace(BUSY.pci, pcie_type=PcieType.PCIE_TO_PCI_BRIDGE, acs=None),
+        pci=replace(BUSY.pci, pcie_type=PciExpType.PCI_BRIDGE, acs=None),
     )
     host = machine(group(bridge, id="5"))
     outcome = take("hotplug=00:05.0", host=host).outcomes[0]

@@ -18,7 +18,8 @@ from iommu_inspect.kernel.grouping.growth import CanGrow, growth
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Acs, Device, Machine, PcieType, SrIov
+from iommu_inspect.model.machine import Acs, Device, Machine, SrIov
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
@@ -83,7 +84,7 @@ def test_what_root_sees_becomes_facts() -> None:
     port = device(machine, "00:01.0")
     assert port.driver == "pcieport"
     assert port.pci.header_type == 1
-    assert port.pci.pcie_type == PcieType.ROOT_PORT
+    assert port.pci.pcie_type == PciExpType.ROOT_PORT
     assert port.pci.acs == Acs(0x1D, 0x1D)
     assert port.pci.hotplug_slot is True
     assert port.pci.secondary_bus == 1

@@ -23,7 +23,8 @@ from shared import KERNELS, SHARED, SYSFS, needs_shared
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.machine import Device, InterruptRemapping, Machine, PcieType
+from iommu_inspect.model.machine import Device, InterruptRemapping, Machine
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.sources.sysfs.machine import read_machine
@@ -481,8 +482,8 @@ def test_configuration_space_gives_header_and_port_type() -> None:
     devices = by_address(fixture("bridge-shpchp"))
     conventional, port = devices["0000:00:1e.0"].pci, devices["0000:00:1c.0"].pci
     assert (conventional.header_type, conventional.pcie_type) == (1, None)
-    assert (port.header_type, port.pcie_type) == (1, PcieType.ROOT_PORT)
-    assert devices["0000:06:00.0"].pci.pcie_type == PcieType.ENDPOINT
+    assert (port.header_type, port.pcie_type) == (1, PciExpType.ROOT_PORT)
+    assert devices["0000:06:00.0"].pci.pcie_type == PciExpType.ENDPOINT
     assert by_address(fixture("sriov-one-group"))["0000:3b:00.0"].pci.multifunction
     assert devices["0000:00:1e.0"].is_bridge is True
     assert devices["0000:05:01.0"].is_bridge is False

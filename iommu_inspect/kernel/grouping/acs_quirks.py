@@ -10,7 +10,8 @@ from __future__ import annotations
 import enum
 
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Acs, Device, PcieType
+from iommu_inspect.model.machine import Acs, Device
+from iommu_inspect.model.pci_regs import PciExpType
 
 __all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required"]
 
@@ -273,11 +274,11 @@ def acs_quirk(
     if vendor == _INTEL:
         return _intel(device, product, kind)
     if vendor == _ZHAOXIN:
-        if kind not in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+        if kind not in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
             return Quirk.NONE
         return _either(product in _ZHAOXIN_PORTS)
     ports = _CAVIUM_PORTS if vendor == _CAVIUM else {0x0031}
-    isolated = kind == PcieType.ROOT_PORT and product in ports
+    isolated = kind == PciExpType.ROOT_PORT and product in ports
     return Quirk.ISOLATED if isolated else Quirk.NONE
 
 
@@ -296,9 +297,9 @@ def _amd_south_bridge(
 
 
 def _intel(device: Device, product: int, kind: int | None) -> Quirk:
-    if kind == PcieType.ROOT_COMPLEX_ENDPOINT:
+    if kind == PciExpType.RC_END:
         return Quirk.ISOLATED
-    if kind != PcieType.ROOT_PORT:
+    if kind != PciExpType.ROOT_PORT:
         return Quirk.NONE
     if product in _INTEL_PCH:
         return Quirk.UNKNOWN

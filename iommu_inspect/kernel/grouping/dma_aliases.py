@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, PcieType
+from iommu_inspect.model.machine import Device
+from iommu_inspect.model.pci_regs import PciExpType
 
 __all__ = ["BridgeAlias", "alias_devfns", "bridge_alias", "devfn"]
 
@@ -89,6 +90,6 @@ def bridge_alias(bridge: Device) -> BridgeAlias:
     kind = bridge.pci.pcie_type
     if not known(kind):
         return BridgeAlias.UNKNOWN
-    if kind in (PcieType.ROOT_PORT, PcieType.UPSTREAM_PORT, PcieType.DOWNSTREAM_PORT):
+    if kind in (PciExpType.ROOT_PORT, PciExpType.UPSTREAM, PciExpType.DOWNSTREAM):
         return BridgeAlias.NONE
     return BridgeAlias.TAKES_OVER

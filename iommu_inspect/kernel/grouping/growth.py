@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, PcieType
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.pci_regs import PciExpType
 
 __all__ = ["CanGrow", "Growth", "Way", "growth"]
 
@@ -114,9 +115,9 @@ def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
     kind = bridge.pci.pcie_type
     if not known(kind):
         return "what kind of bridge it is cannot be told"
-    if kind == PcieType.UPSTREAM_PORT:
+    if kind == PciExpType.UPSTREAM:
         return None  # its bus holds the switch's own ports
-    if kind in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+    if kind in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
         if below:
             return None
         if bridge.pci.hotplug_slot is True:

@@ -20,7 +20,8 @@ from iommu_inspect.kernel.grouping.dma_aliases import (
 )
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, Machine, PcieType
+from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.topology import Topology
 
 __all__ = [
@@ -32,9 +33,9 @@ __all__ = [
 ]
 
 _CONVENTIONAL_BRIDGES = (
-    PcieType.PCIE_TO_PCI_BRIDGE,
-    PcieType.PCI_TO_PCIE_BRIDGE,
-    PcieType.ROOT_COMPLEX_EVENT_COLLECTOR,
+    PciExpType.PCI_BRIDGE,
+    PciExpType.PCIE_BRIDGE,
+    PciExpType.RC_EC,
 )
 
 
@@ -309,7 +310,7 @@ def _isolates_by_registers(device: Device, multifunction: bool | None) -> bool |
         return None
     if kind is None or kind in _CONVENTIONAL_BRIDGES:
         return False
-    if kind not in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+    if kind not in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
         if multifunction is None:
             return None
         if not multifunction:

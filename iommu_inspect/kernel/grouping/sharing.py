@@ -22,7 +22,8 @@ from iommu_inspect.kernel.grouping.recompute import Agreement, Recomputed, recom
 from iommu_inspect.kernel.grouping.streams import why_one_stream
 from iommu_inspect.kernel.grouping.suspects import suspects
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, PcieType
+from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.pci_regs import PciExpType
 
 __all__ = ["Hop", "Pair", "Reason", "Sharing", "pair", "sharing"]
 
@@ -139,7 +140,7 @@ def _needs_acs(grouping: Grouping, device: Device) -> bool | None:
     kind = device.pci.pcie_type
     if not known(kind):
         return None
-    if kind in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+    if kind in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
         return True
     return grouping.multifunction(device)
 

@@ -24,11 +24,11 @@ from iommu_inspect.model.machine import (
     Device,
     Group,
     Machine,
-    PcieType,
     PciIds,
     PciPlacement,
     ReservedRegion,
 )
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.topology import Topology
 
 __all__ = ["hotplug", "sriov", "unplug"]
@@ -63,10 +63,10 @@ def hotplug(machine: Machine, era: Era, step: Step) -> Taken:
 
 def _newcomer_placement(port: Device) -> PciPlacement:
     conventional = port.pci.pcie_type not in (
-        PcieType.ROOT_PORT,
-        PcieType.DOWNSTREAM_PORT,
+        PciExpType.ROOT_PORT,
+        PciExpType.DOWNSTREAM,
     )
-    kind = None if conventional else PcieType.ENDPOINT
+    kind = None if conventional else PciExpType.ENDPOINT
     return PciPlacement(
         header_type=0, multifunction=False, pcie_type=kind, acs=None, sriov=None
     )
@@ -145,7 +145,7 @@ def _free_address(topology: Topology, port: Device) -> str | None:
     above = PciAddress.parse(port.address)
     if above is None:
         return None
-    if port.pci.pcie_type in (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT):
+    if port.pci.pcie_type in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
         if there:
             return None
         bus = port.pci.secondary_bus
@@ -228,7 +228,7 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
             driver=None,
             ids=physical.ids,
             pci=PciPlacement(
-                0, False, PcieType.ENDPOINT, physical.address, (), None, None
+                0, False, PciExpType.ENDPOINT, physical.address, (), None, None
             ),
             driver_override=None,
         )

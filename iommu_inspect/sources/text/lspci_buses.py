@@ -11,15 +11,15 @@ from collections import defaultdict
 
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import PcieType
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.sources.text.lspci_facts import Function
 
 __all__ = ["Buses", "virtual_functions"]
 
 _ON_ROOT_BUSES = (
-    PcieType.ROOT_PORT,
-    PcieType.ROOT_COMPLEX_ENDPOINT,
-    PcieType.ROOT_COMPLEX_EVENT_COLLECTOR,
+    PciExpType.ROOT_PORT,
+    PciExpType.RC_END,
+    PciExpType.RC_EC,
 )
 _HOST_BRIDGE, _PCI_BRIDGE = 0x060000, 0x0604
 # Volume Management Devices number their domains from here (drivers/pci/controller/

@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import TypeVar
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
-from iommu_inspect.model.machine import Acs, PcieType, PciIds, SrIov
+from iommu_inspect.model.machine import Acs, PciIds, SrIov
+from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.text.lspci_classes import class_of_name
 from iommu_inspect.sources.text.lspci_text import Record
@@ -55,18 +56,18 @@ _ACS_BITS = {
 }
 # The longest first: one name is the beginning of another one.
 _TYPES = {
-    "Root Complex Integrated Endpoint": PcieType.ROOT_COMPLEX_ENDPOINT,
-    "Root Complex Event Collector": PcieType.ROOT_COMPLEX_EVENT_COLLECTOR,
-    "PCI-Express to PCI/PCI-X Bridge": PcieType.PCIE_TO_PCI_BRIDGE,
-    "PCI/PCI-X to PCI-Express Bridge": PcieType.PCI_TO_PCIE_BRIDGE,
-    "PCI/PCI-X Bridge": PcieType.PCIE_TO_PCI_BRIDGE,
-    "Legacy Endpoint": PcieType.LEGACY_ENDPOINT,
-    "Downstream Port": PcieType.DOWNSTREAM_PORT,
-    "Upstream Port": PcieType.UPSTREAM_PORT,
-    "Root Port": PcieType.ROOT_PORT,
-    "Endpoint": PcieType.ENDPOINT,
+    "Root Complex Integrated Endpoint": PciExpType.RC_END,
+    "Root Complex Event Collector": PciExpType.RC_EC,
+    "PCI-Express to PCI/PCI-X Bridge": PciExpType.PCI_BRIDGE,
+    "PCI/PCI-X to PCI-Express Bridge": PciExpType.PCIE_BRIDGE,
+    "PCI/PCI-X Bridge": PciExpType.PCI_BRIDGE,
+    "Legacy Endpoint": PciExpType.LEG_END,
+    "Downstream Port": PciExpType.DOWNSTREAM,
+    "Upstream Port": PciExpType.UPSTREAM,
+    "Root Port": PciExpType.ROOT_PORT,
+    "Endpoint": PciExpType.ENDPOINT,
 }
-_PORTS_WITH_SLOTS = (PcieType.ROOT_PORT, PcieType.DOWNSTREAM_PORT)
+_PORTS_WITH_SLOTS = (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
 
 
 @dataclass(frozen=True)
