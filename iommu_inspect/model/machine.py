@@ -120,11 +120,12 @@ class SrIov:
 class PciPlacement:
     """What the function is on its bus.
 
-    ``header_type`` is a ``PciHeaderType``, without the multi-function bit. ``pcie_type`` is ``None`` for a function without the PCI Express
-    capability; a type this program does not know stays a plain number.
-    ``physfn`` and ``virtfns`` are the addresses the SR-IOV links point to. ``acs`` and
-    ``sriov`` are ``None`` where the function has no such capability; ``hotplug_slot``
-    says whether the port has a slot that takes cards while the host runs.
+    ``header_type`` is a ``PciHeaderType``, without the multi-function bit.
+    ``pcie_type`` is ``None`` for a function without the PCI Express capability; a type
+    this program does not know stays a plain number. ``physfn`` and ``virtfns`` are the
+    addresses the SR-IOV links point to. ``acs`` and ``sriov`` are ``None`` where the
+    function has no such capability; ``hotplug_slot`` says whether the port has a slot
+    that takes cards while the host runs.
     """
 
     header_type: Fact[int] = Missing.ABSENT
