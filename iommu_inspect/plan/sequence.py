@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.kernel.steps.step import Step
-from iommu_inspect.model.address import sort_key
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
@@ -16,7 +15,7 @@ __all__ = ["bound", "forward", "to_bind", "to_change", "to_release", "undo"]
 def to_change(moves: Iterable[Move]) -> list[Move]:
     """Return the moves that do something, in the order of the addresses."""
     found = [move for move in moves if move.changes]
-    return sorted(found, key=lambda move: sort_key(move.device.address))
+    return sorted(found, key=lambda move: move.device.id)
 
 
 def to_release(moves: Iterable[Move]) -> list[Move]:

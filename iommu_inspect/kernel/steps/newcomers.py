@@ -17,9 +17,10 @@ from iommu_inspect.kernel.steps.state import (
     with_group,
 )
 from iommu_inspect.kernel.steps.step import Step
-from iommu_inspect.model.address import PciAddress, natural_key, sort_key
+from iommu_inspect.model.address import PciAddress, natural_key
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -50,9 +51,8 @@ def hotplug(machine: Machine, era: Era, step: Step) -> Taken:
         return done(machine, step, refused, None)
     joins = Grouping(machine, topology).newcomer([port, *topology.upwards(port)])
     newcomer = Device(
-        address=address,
-        bus="pci",
-        path=f"{port.path}/{address}",
+        DeviceId(address, "pci"),
+        f"{port.path}/{address}",
         driver=None,
         ids=PciIds(class_code=_class_code(step.argument(0))),
         pci=_newcomer_placement(port),
@@ -101,9 +101,7 @@ def _with_newcomer(
 ) -> tuple[Machine, str | None]:
     if joins.group is not None:
         joined = replace(newcomer, group=joins.group.id)
-        members = sorted(
-            (*joins.group.devices, joined), key=lambda device: sort_key(device.address)
-        )
+        members = sorted((*joins.group.devices, joined), key=lambda device: device.id)
         grown = replace(joins.group, devices=tuple(members))
         return with_group(machine, joins.group, grown), joins.group.id
     if not joins.new:
@@ -222,9 +220,8 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
                 step, Answer(UNKNOWN, "singleton-assumption", because), None
             )
         virtual = Device(
-            address=address,
-            bus="pci",
-            path=f"{str(physical.path).rpartition('/')[0]}/{address}",
+            DeviceId(address, "pci"),
+            f"{str(physical.path).rpartition('/')[0]}/{address}",
             driver=None,
             ids=physical.ids,
             pci=PciPlacement(

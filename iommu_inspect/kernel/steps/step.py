@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from iommu_inspect.model.usage import BadRequestError
+
 __all__ = ["STEPS", "BadStepError", "Step", "parse_step"]
 
 # What follows the "=": the words' names; those in brackets may be left out.
@@ -21,7 +23,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 
 
-class BadStepError(ValueError):
+class BadStepError(BadRequestError):
     """A step is not written as ``whatif`` takes it; the message says how."""
 
 
