@@ -70,11 +70,7 @@ def set_aside(
 
 def _ids(machine: Machine) -> dict[str, str]:
     """Return the ids by address; a device whose ids are not known is in no list."""
-    return {
-        d.address: f"{d.ids.vendor:04x}:{d.ids.device:04x}"
-        for d in machine.devices
-        if isinstance(d.ids.vendor, int) and isinstance(d.ids.device, int)
-    }
+    return {d.address: pair for d in machine.devices if (pair := d.ids.pair)}
 
 
 def ignore_rule(rule: str) -> Ignore:
