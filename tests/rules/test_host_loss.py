@@ -209,3 +209,14 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     after = call("audit", "00:06.0", "--from", tree).stdout
     assert "host-loss" not in after
     assert "bind 0000:00:06.0 to vfio-pci" in after
+
+
+def test_what_is_mounted_below_another_is_unmounted_first() -> None:
+    uses = (
+        HostUse(UseKind.FILE_SYSTEM, ("/srv", "/srv/a b/c"), (path(A),), "sda1"),
+        HostUse(UseKind.FILE_SYSTEM, ("/srv/a b",), (path(A),), "sda2"),
+    )
+    disk = device(A, "ahci")
+    (found,) = of_rule(judged(machine(group(disk), host=told(*uses)), disk))
+    commands = [x for x in found.remedy.split("\n") if x.startswith("umount")]
+    assert commands == ["umount '/srv/a b/c'", "umount '/srv/a b'", "umount /srv"]
