@@ -196,7 +196,8 @@ class Case:
             group, first = self.machine.group_of(subject), (subject,)
         elif subject is not None:
             first = (subject,)
-        devices = (*first, *others)
+        # Two devices of different buses can have the same name.
+        devices = {id(d) if isinstance(d, Device) else d: d for d in (*first, *others)}
         cited = self.about.references if references is None else references
         return Finding(
             rule=self.about.id,
@@ -204,9 +205,8 @@ class Case:
             certainty=certainty,
             group=group.id if group else None,
             devices=tuple(
-                dict.fromkeys(
-                    d.address if isinstance(d, Device) else str(d) for d in devices
-                )
+                d.address if isinstance(d, Device) else str(d)
+                for d in devices.values()
             ),
             message=message,
             remedy=remedy,

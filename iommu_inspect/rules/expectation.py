@@ -63,7 +63,7 @@ def _judge(
         "Look what has moved before anything is handed over, and correct the "
         "addresses wherever they are written down (the virtual machine, "
         "driver_override, the file of --expect).",
-        others=(expected.address, *elsewhere),
+        others=(*([] if device else [expected.address]), *elsewhere),
         certainty=Certainty.KERNEL if told else Certainty.UNKNOWN,
         step=f"find out what is at {expected.address}",
     )
