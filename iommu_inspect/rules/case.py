@@ -205,8 +205,7 @@ class Case:
             certainty=certainty,
             group=group.id if group else None,
             devices=tuple(
-                d.address if isinstance(d, Device) else str(d)
-                for d in devices.values()
+                d.address if isinstance(d, Device) else str(d) for d in devices.values()
             ),
             message=message,
             remedy=remedy,
