@@ -21,6 +21,7 @@ from iommu_inspect.model.machine import (
     Source,
     VfioSettings,
 )
+from iommu_inspect.rules.finding import Finding
 
 BEFORE_4_2, BEFORE_5_19, SINCE_5_19, SINCE_6_2, SINCE_6_6 = ERAS
 ALL_ERAS = (*ERAS, PROPOSED)
@@ -33,6 +34,10 @@ def only(era: Era) -> Semantics:
 
 def ownership_of(group: Group, rules: Semantics) -> Ownership:
     return summed(GroupOwnership.of(group, era) for era in rules.eras)
+
+
+def addresses(finding: Finding) -> tuple[str, ...]:
+    return tuple(map(str, finding.devices))
 
 
 def device(

@@ -27,6 +27,7 @@ from iommu_inspect.model.settings import Settings
 __all__ = [
     "Acs",
     "Device",
+    "Family",
     "Group",
     "Held",
     "InterruptRemapping",
@@ -81,6 +82,13 @@ class PciIds:
     subsystem_device: Fact[int] = Missing.ABSENT
     class_code: Fact[int] = Missing.ABSENT
     revision: Fact[int] = Missing.ABSENT
+
+    @property
+    def pair(self) -> str | None:
+        """Vendor and device, ``10de:1e04``; ``None`` where one of them is not known."""
+        if not known(self.vendor) or not known(self.device):
+            return None
+        return f"{self.vendor:04x}:{self.device:04x}"
 
 
 class Held(enum.Enum):
@@ -252,6 +260,17 @@ class Device:
         return self.base_class in _CHIPSET
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """A physical function and its virtual ones, as the links of either end show them.
+
+    The virtual ones are in the machine's order.
+    """
+
+    physical: Device
+    virtual: tuple[Device, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ReservedRegion:
     """One line of ``reserved_regions``: bytes ``start`` to ``end``, inclusive."""
@@ -417,3 +436,28 @@ class Machine:
     def device(self, device_id: DeviceId) -> Device | None:
         """Return the device of this identity, ``None`` if there is none."""
         return self._device_by_id.get(device_id)
+
+    @cached_property
+    def _families(self) -> dict[str, Family]:
+        functions = {d.address: d for d in self.devices if d.is_pci}
+        members: dict[str, set[str]] = {}
+        for address, device in functions.items():
+            if there := functions.keys() & device.pci.virtfns:
+                members.setdefault(address, set()).update(there)
+        for address, device in functions.items():
+            if device.pci.physfn in members:
+                members[device.pci.physfn].add(address)
+        rank = {address: rank for rank, address in enumerate(functions)}
+        found: dict[str, Family] = {}
+        for address, names in members.items():
+            virtual = tuple(functions[n] for n in sorted(names, key=rank.__getitem__))
+            family = Family(functions[address], virtual)
+            found |= dict.fromkeys((address, *names), family)
+        return found
+
+    def family(self, function: Device) -> Family | None:
+        """Return whose physical or virtual function this is, ``None`` if it is neither.
+
+        A physical function none of whose virtual ones is there has no family.
+        """
+        return self._families.get(function.address) if function.is_pci else None

@@ -30,6 +30,9 @@ __all__ = [
     "PCI_CLASS_SERIAL_USB",
     "PCI_CLASS_SYSTEM_IOMMU",
     "PCI_CLASS_SYSTEM_RCEC",
+    "PCI_VENDOR_ID_AMD",
+    "PCI_VENDOR_ID_ATI",
+    "PCI_VENDOR_ID_NVIDIA",
     "PciCapId",
     "PciExpType",
     "PciExtCapId",
@@ -99,3 +102,7 @@ PCI_CLASS_SYSTEM_RCEC = 0x0807
 PCI_CLASS_SERIAL_USB = 0x0C03
 PCI_CLASS_SERIAL_OTHER = 0x0C80
 """Not in the kernel by this name: a serial bus controller of no other kind."""
+
+PCI_VENDOR_ID_ATI = 0x1002
+PCI_VENDOR_ID_AMD = 0x1022
+PCI_VENDOR_ID_NVIDIA = 0x10DE

@@ -270,7 +270,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "certainty": finding.certainty.value,
         "group": finding.group,
-        "devices": list(finding.devices),
+        "devices": [str(device) for device in finding.devices],
         "message": finding.message,
         "remedy": finding.remedy,
         "step": finding.step,

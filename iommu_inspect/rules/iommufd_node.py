@@ -13,8 +13,6 @@ from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
-__all__ = ["RULE"]
-
 ABOUT = About(
     id="iommufd-node",
     summary="a device on vfio has no node for iommufd",

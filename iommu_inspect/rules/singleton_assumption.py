@@ -13,9 +13,13 @@ from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
-__all__ = ["RULE"]
-
-ID = "singleton-assumption"
+ABOUT = About(
+    id="singleton-assumption",
+    summary="a group has more than one device",
+    severity=Severity.INFO,
+    references=(SINGLETON,),
+    purposes=EVERY_PURPOSE,
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
@@ -32,18 +36,13 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     else:
         message += "M"
     message += "anagers that take one device per group refuse it."
-    yield Finding(
-        rule=ID,
+    yield case.finding(
+        subject,
+        message,
+        _remedy(group, subject),
+        others=case.neighbours(subject),
         severity=severity,
         certainty=certainty,
-        group=group.id,
-        devices=(
-            subject.address,
-            *(d.address for d in group.devices if d is not subject),
-        ),
-        message=message,
-        remedy=_remedy(group, subject),
-        references=(str(SINGLETON),),
         step="choose a device that is alone in its group",
         final=True,
     )
@@ -133,12 +132,4 @@ def _same_card(one: Device, other: Device) -> bool:
     return first.slot_name == second.slot_name or bool(same_pf)
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a group has more than one device",
-        severity=Severity.ERROR,
-        purposes=EVERY_PURPOSE,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)
