@@ -16,7 +16,7 @@ from typing import TypeVar
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.machine import Acs, PciIds, SrIov
 from iommu_inspect.model.pci_regs import PciExpType
-from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.text.lspci_classes import class_of_name
 from iommu_inspect.sources.text.lspci_text import Record
 
@@ -88,8 +88,8 @@ class Function:
         return "\n".join(self.record.details)
 
     @cached_property
-    def _config(self) -> bytes:
-        return self.record.config
+    def _config(self) -> ConfigSpace:
+        return ConfigSpace(self.record.config)
 
     @property
     def is_detailed(self) -> bool:
@@ -135,7 +135,7 @@ class Function:
         """Take what the bytes say, or the words where the bytes end before it."""
         if self.is_asleep:
             return Missing.UNREADABLE
-        if not self._config:
+        if not self.record.config:
             return words
         told = fact is not Missing.TRUNCATED or words is Missing.ABSENT
         return fact if told else words
@@ -177,7 +177,7 @@ class Function:
     @cached_property
     def pcie_type(self) -> Fact[int | None]:
         """Device/port type, ``None`` without the PCI Express capability."""
-        config = pci_config.pcie_type(self._config)
+        config = self._config.pcie_type
         return self._of_bytes(config, self._type_by_words())
 
     def _hotplug_by_words(self) -> Fact[bool]:
@@ -191,7 +191,7 @@ class Function:
     @property
     def hotplug_slot(self) -> Fact[bool]:
         """Whether a port has a slot that takes cards while the host runs."""
-        config = pci_config.hotplug_slot(self._config)
+        config = self._config.hotplug_slot
         return self._of_bytes(config, self._hotplug_by_words())
 
     def _extended(self, name: str) -> Fact[bool]:
@@ -235,7 +235,7 @@ class Function:
     @property
     def acs(self) -> Fact[Acs | None]:
         """ACS registers; words do not show the wide control register."""
-        return self._of_bytes(pci_config.acs(self._config), self._acs_by_words())
+        return self._of_bytes(self._config.acs, self._acs_by_words())
 
     def _sriov_by_words(self) -> Fact[SrIov | None]:
         listed = self._extended(_SRIOV_NAME)
@@ -251,14 +251,14 @@ class Function:
     @cached_property
     def sriov(self) -> Fact[SrIov | None]:
         """What places virtual functions, ``None`` without the capability."""
-        return self._of_bytes(pci_config.sriov(self._config), self._sriov_by_words())
+        return self._of_bytes(self._config.sriov, self._sriov_by_words())
 
     @property
     def virtual_functions(self) -> int:
         """How many virtual functions are on; 0 where that is not shown."""
         found = _TOTAL_VFS.search(self._text)
         words = int(found[2]) if found else 0
-        bits = pci_config.enabled_vfs(self._config)
+        bits = self._config.enabled_vfs
         return value_or(self._of_bytes(bits, words), 0)
 
     @property
@@ -269,12 +269,12 @@ class Function:
             words = 1 if _BUSES.search(self._text) else 0
             if words and self._class() == 0x0607:
                 words = 2
-        return self._of_bytes(pci_config.header_type(self._config), words)
+        return self._of_bytes(self._config.header_type, words)
 
     @property
     def multifunction(self) -> Fact[bool]:
         """The multi-function bit, which words never show."""
-        return self._of_bytes(pci_config.multifunction(self._config), Missing.ABSENT)
+        return self._of_bytes(self._config.multifunction, Missing.ABSENT)
 
     @cached_property
     def buses(self) -> Fact[tuple[int, int]]:
@@ -283,7 +283,7 @@ class Function:
         found = _BUSES.search(self._text)
         if found:
             words = int(found[1], 16), int(found[2], 16)
-        return self._of_bytes(pci_config.buses_below(self._config), words)
+        return self._of_bytes(self._config.buses_below, words)
 
     def _class(self) -> Fact[int]:
         found = _CLASS.match(self.record.first)
@@ -297,7 +297,7 @@ class Function:
 
         The class without a programming interface has 0 there.
         """
-        bits, words = pci_config.identity(self._config), self._ids_by_words()
+        bits, words = self._config.identity, self._ids_by_words()
         if self.is_asleep or bits.vendor is Missing.UNREADABLE:
             return words  # the kernel remembers them
         return PciIds(
