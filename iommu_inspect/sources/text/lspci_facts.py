@@ -15,7 +15,18 @@ from typing import TypeVar
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.machine import Acs, PciIds, SrIov
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci_regs import (
+    PCI_ACS_CR,
+    PCI_ACS_DT,
+    PCI_ACS_EC,
+    PCI_ACS_RR,
+    PCI_ACS_SV,
+    PCI_ACS_TB,
+    PCI_ACS_UF,
+    PCI_CLASS_BRIDGE_CARDBUS,
+    PciExpType,
+    PciHeaderType,
+)
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.text.lspci_classes import class_of_name
 from iommu_inspect.sources.text.lspci_text import Record
@@ -46,13 +57,13 @@ _VF_OFFSET = re.compile(r"VF offset: (\d{1,5}), stride: (\d{1,5})")
 _ACS_NAME = "Access Control Services"
 _SRIOV_NAME = "Single Root I/O Virtualization"
 _ACS_BITS = {
-    "SrcValid": 0x01,
-    "TransBlk": 0x02,
-    "ReqRedir": 0x04,
-    "CmpltRedir": 0x08,
-    "UpstreamFwd": 0x10,
-    "EgressCtrl": 0x20,
-    "DirectTrans": 0x40,
+    "SrcValid": PCI_ACS_SV,
+    "TransBlk": PCI_ACS_TB,
+    "ReqRedir": PCI_ACS_RR,
+    "CmpltRedir": PCI_ACS_CR,
+    "UpstreamFwd": PCI_ACS_UF,
+    "EgressCtrl": PCI_ACS_EC,
+    "DirectTrans": PCI_ACS_DT,
 }
 # The longest first: one name is the beginning of another one.
 _TYPES = {
@@ -263,12 +274,13 @@ class Function:
 
     @property
     def header_type(self) -> Fact[int]:
-        """0 for a device, 1 for a bridge, 2 for a CardBus bridge."""
+        """A ``PciHeaderType``, which words show by the buses below a bridge."""
         words: Fact[int] = Missing.ABSENT
         if self.is_detailed:
-            words = 1 if _BUSES.search(self._text) else 0
-            if words and self._class() == 0x0607:
-                words = 2
+            words = PciHeaderType.NORMAL
+            if _BUSES.search(self._text):
+                cardbus = self._class() == PCI_CLASS_BRIDGE_CARDBUS
+                words = PciHeaderType.CARDBUS if cardbus else PciHeaderType.BRIDGE
         return self._of_bytes(self._config.header_type, words)
 
     @property
