@@ -281,8 +281,8 @@ def cure(machine: Machine) -> tuple[str, ...]:
     tables = value_or(machine.firmware_tables, ())
     if "DMAR" not in tables or machine.groups or value_or(machine.iommus, ()):
         return ()
-    line = machine.kernel.command_line
-    words = line.split() if known(line) else []
-    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in words):
+    words = value_or(machine.settings.command_line, ())
+    given = (f"{w.key}={w.value}" for w in words if w.value is not None)
+    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in given):
         return ()
     return ("intel_iommu=on",)
