@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
@@ -274,8 +274,8 @@ def cure(machine: Machine) -> tuple[str, ...]:
     tables = value_or(machine.firmware_tables, ())
     if "DMAR" not in tables or machine.groups or value_or(machine.iommus, ()):
         return ()
-    line = machine.kernel.command_line
-    words = line.split() if known(line) else []
-    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in words):
+    words = value_or(machine.settings.command_line, ())
+    given = (f"{w.key}={w.value}" for w in words if w.value is not None)
+    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in given):
         return ()
     return ("intel_iommu=on",)

@@ -239,6 +239,20 @@ def test_without_standard_output_only_the_exit_code_is_left() -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_a_closed_standard_input_is_one_line_that_says_what_to_do() -> None:
+    script = (
+        'for command; do "$0" -m iommu_inspect $command --from - <&-; echo $?; done'
+    )
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable, *COMMANDS], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["4"] * len(COMMANDS)
+    assert done.stderr.splitlines() == [
+        "iommu-inspect: cannot read standard input: it is closed; pipe the capture "
+        "into this command, or name its file in place of -"
+    ] * len(COMMANDS)
+
+
 def test_a_full_disk_is_one_line_and_not_success() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

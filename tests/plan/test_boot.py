@@ -13,7 +13,6 @@ from builders import SINCE_6_6, device, group, machine, only
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
-    Kernel,
     Machine,
     PciIds,
     PciPlacement,
@@ -213,6 +212,10 @@ def test_the_words_are_shown_for_every_boot_loader() -> None:
         ("quiet", ("DMAR",), ("intel_iommu=on",)),
         ("quiet intel_iommu=on", ("DMAR",), ()),
         ("quiet intel_iommu=off", ("DMAR",), ()),
+        ("quiet intel-iommu=off", ("DMAR",), ()),
+        ("quiet iommu=off", ("DMAR",), ()),
+        ("quiet intel_iommu", ("DMAR",), ("intel_iommu=on",)),
+        ("quiet -- intel_iommu=off", ("DMAR",), ("intel_iommu=on",)),
         ("quiet", ("IVRS",), ()),
         ("quiet", (), ()),
     ],
@@ -221,7 +224,7 @@ def test_only_vt_d_waits_to_be_asked(
     line: str, tables: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     host = machine(
-        kernel=Kernel(release="6.12.1", command_line=line),
+        settings=Settings(command_line=parse_command_line(line)),
         firmware_tables=tables,
         iommus=(),
     )

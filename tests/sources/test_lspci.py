@@ -21,7 +21,7 @@ from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Acs, Device, Machine, SrIov
 from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.topology import Topology
-from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
 
 ACS_ON = (
@@ -267,7 +267,7 @@ def test_bytes_count_more_than_words() -> None:
         f"	Kernel driver in use: pcieport\n{dump(config)}",
     )
     port = device(read(text), "00:01.0")
-    assert port.pci.acs == pci_config.acs(config)
+    assert port.pci.acs == ConfigSpace(config).acs
     assert port.pci.multifunction is True
 
 

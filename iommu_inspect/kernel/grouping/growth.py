@@ -14,7 +14,7 @@ from functools import lru_cache
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci_regs import PCI_VENDOR_ID_INTEL, PciExpType
 
 __all__ = ["CanGrow", "Growth", "Way", "growth"]
 
@@ -187,4 +187,4 @@ _VMD = frozenset(
 
 
 def _is_vmd(device: Device) -> bool:
-    return device.ids.vendor == 0x8086 and device.ids.device in _VMD
+    return device.ids.vendor == PCI_VENDOR_ID_INTEL and device.ids.device in _VMD

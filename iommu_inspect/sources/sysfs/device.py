@@ -8,8 +8,8 @@ from typing import TypeVar
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
-from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["DeviceReader"]
@@ -137,15 +137,15 @@ class DeviceReader:
         physfn = self._link_name(f"{path}/physfn")
         config = self._config(path)
         return PciPlacement(
-            header_type=map_fact(config, pci_config.header_type),
-            multifunction=map_fact(config, pci_config.multifunction),
-            pcie_type=map_fact(config, pci_config.pcie_type),
+            header_type=map_fact(config, lambda space: space.header_type),
+            multifunction=map_fact(config, lambda space: space.multifunction),
+            pcie_type=map_fact(config, lambda space: space.pcie_type),
             physfn=physfn if known(physfn) else None,
             virtfns=self._virtfns(path),
-            acs=map_fact(config, pci_config.acs),
-            sriov=map_fact(config, pci_config.sriov),
-            hotplug_slot=map_fact(config, pci_config.hotplug_slot),
-            secondary_bus=map_fact(config, pci_config.secondary_bus),
+            acs=map_fact(config, lambda space: space.acs),
+            sriov=map_fact(config, lambda space: space.sriov),
+            hotplug_slot=map_fact(config, lambda space: space.hotplug_slot),
+            secondary_bus=map_fact(config, lambda space: space.secondary_bus),
         )
 
     def _virtfns(self, path: str) -> tuple[str, ...]:
@@ -158,10 +158,10 @@ class DeviceReader:
         targets = (self._link_name(f"{path}/{name}") for name in links)
         return tuple(sorted(t for t in targets if known(t)))
 
-    def _config(self, path: str) -> Fact[bytes]:
+    def _config(self, path: str) -> Fact[ConfigSpace]:
         if self._tree.hot and self._is_asleep(path):
             return Missing.UNREADABLE
-        return self._tree.data(f"{path}/config")
+        return map_fact(self._tree.data(f"{path}/config"), ConfigSpace)
 
     def _is_asleep(self, path: str) -> bool:
         """Say whether reading configuration space could wake the device.
