@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import each
 from running import document
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
@@ -423,7 +424,7 @@ TRUTH: dict[str, tuple[Groups, Members]] = {
 }
 
 
-@pytest.mark.parametrize("name", TRUTH)
+@each("name", TRUTH)
 def test_groups_of_a_hand_made_tree_are_those_it_was_made_with(name: str) -> None:
     groups, ungrouped = listed(SYSFS / name)
     assert (groups, ungrouped) == TRUTH[name]
@@ -559,7 +560,7 @@ def unlabelled(machine: Machine) -> Machine:
     return replace(machine, source=replace(machine.source, name=""))
 
 
-@pytest.mark.parametrize("name", ALL_FIXTURES)
+@each("name", ALL_FIXTURES)
 def test_a_directory_and_its_tar_are_the_same_machine(
     name: str, tmp_path: Path
 ) -> None:

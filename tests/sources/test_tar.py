@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from examples import each
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -209,8 +210,8 @@ def test_what_follows_the_end_does_not_matter() -> None:
     assert open_path("-", io.BytesIO(packed + b"anything")).exists("sys/x")
 
 
-@pytest.mark.parametrize(
-    ("raw", "message"),
+@each(
+    "raw, message",
     [
         (b"", "it is empty"),
         (gzip.compress(b""), "it is empty"),
