@@ -18,6 +18,9 @@ from shared import FIXTURES, SHARED
 
 from iommu_inspect.cli.session import load
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.tree.opening import Text, open_source
+from iommu_inspect.sources.tree.tree import Tree
 
 
 def run(
@@ -79,6 +82,21 @@ def call(
     return subprocess.CompletedProcess(words, code, *texts)
 
 
+def read(source: str | Path) -> Machine:
+    """Read a source that nobody changes, once for all tests."""
+    return _read(str(source))
+
+
+@cache
+def _read(source: str) -> Machine:
+    return read_source(_opened(source))
+
+
+@cache
+def _opened(source: str) -> Tree | Text:
+    return open_source(source)
+
+
 def _load_once(source: str | None, **options: bool) -> Machine:
     """Load as the program does; what nobody changes gives the same machine again."""
     if source is None or not source.startswith((str(FIXTURES), str(SHARED))):
@@ -90,7 +108,12 @@ def _load_once(source: str | None, **options: bool) -> Machine:
 
 @cache
 def _loaded(source: str, **options: bool) -> tuple[Machine, str]:
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    from iommu_inspect.cli import session
+
+    with (
+        contextlib.redirect_stderr(io.StringIO()) as said,
+        mock.patch.object(session, "open_source", lambda path, _: _opened(path)),
+    ):
         machine = load(source, **options)
     return machine, said.getvalue()
 

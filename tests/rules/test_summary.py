@@ -111,7 +111,7 @@ def trees() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("purpose", [p.value for p in Purpose])
-@each("strict", [(), ("--strict",)])
+@pytest.mark.parametrize("strict", [(), ("--strict",)], ids=["", "strict"])
 @each("tree", list(trees()))
 def test_the_summary_says_what_an_audit_of_each_group_says(
     tree: str, purpose: str, strict: tuple[str, ...]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from examples import each
-from running import document
+from running import document, read
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
 from iommu_inspect.audit.auditing import audit
@@ -43,11 +43,6 @@ ALL_FIXTURES = sorted(path.name for path in SYSFS.iterdir() if path.is_dir())
 @cache
 def fixture(name: str) -> Machine:
     return read_machine(open_path(str(SYSFS / name)))
-
-
-@cache
-def real(source: Path) -> Machine:
-    return read_machine(open_path(str(source)))
 
 
 def capture(state: str) -> Path:
@@ -158,7 +153,7 @@ def real_trees() -> list[Path]:
 @needs_shared
 @pytest.mark.parametrize("source", real_trees(), ids=lambda path: path.name[:24])
 def test_every_real_tree_can_be_listed_and_audited(source: Path) -> None:
-    machine = real(source)
+    machine = read(source)
     rules = applicable(machine.kernel)
     assert list(machine.devices)
     assert device_table(machine.groups, machine.ungrouped, rules)
@@ -182,13 +177,13 @@ def test_every_pci_function_of_a_real_tree_is_listed(source: Path) -> None:
     pattern = r"sys/bus/pci/devices/([0-9a-f:.]+)/?$"
     wanted = set(re.findall(pattern, names, re.MULTILINE))
     assert wanted
-    assert set(by_address(real(source))) == wanted
+    assert set(by_address(read(source))) == wanted
 
 
 @needs_shared
 def test_a_capture_without_a_trace_of_groups_cannot_tell_them() -> None:
     source = next((SHARED / "hwloc").glob("40intel64*"))
-    machine = real(source)
+    machine = read(source)
     assert not machine.groups_known
     assert all(device.group is Missing.ABSENT for device in machine.devices)
 

@@ -435,7 +435,10 @@ print(used, int(status["VmHWM"].split()[0]) >> 10)
 
 
 def run_python(script: str, *arguments: str) -> list[str]:
-    paths = [str(Path(tar_module.__file__).parents[2]), str(Path(__file__).parent)]
+    paths = [
+        str(Path(tar_module.__file__).parents[2]),
+        *map(str, Path(__file__).parents[:2]),
+    ]
     script = f"import sys; sys.path[:0] = {paths!r}\n{script}"
     command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(
