@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, Machine, PciIds, Source
 from iommu_inspect.sources.names import Names, from_pci_ids
 from iommu_inspect.sources.tree.opening import open_path
@@ -63,7 +64,7 @@ def test_comments_and_subsystems_and_classes_take_no_name_away(
     else:
         (folder / "pci.ids").write_bytes(content)
     devices = tuple(
-        Device(f"0000:01:00.{n}", bus="pci", ids=PciIds(vendor=0x10DE, device=device))
+        Device(DeviceId(f"0000:01:00.{n}", "pci"), ids=PciIds(0x10DE, device))
         for n, device in enumerate(DEVICES)
     )
     assert named(tmp_path, devices) == [
