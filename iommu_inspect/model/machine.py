@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.pci_regs import (
     PCI_CLASS_BRIDGE_CARDBUS,
@@ -123,7 +123,8 @@ class PciPlacement:
     ``header_type`` is a ``PciHeaderType``, without the multi-function bit.
     ``pcie_type`` is ``None`` for a function without the PCI Express capability; a type
     this program does not know stays a plain number. ``physfn`` and ``virtfns`` are the
-    addresses the SR-IOV links point to. ``acs`` and ``sriov`` are ``None`` where the
+    addresses the SR-IOV links point to: ``None`` and empty where there are none, and
+    missing where one of them was not seen. ``acs`` and ``sriov`` are ``None`` where the
     function has no such capability; ``hotplug_slot`` says whether the port has a slot
     that takes cards while the host runs.
     """
@@ -131,12 +132,17 @@ class PciPlacement:
     header_type: Fact[int] = Missing.ABSENT
     multifunction: Fact[bool] = Missing.ABSENT
     pcie_type: Fact[int | None] = Missing.ABSENT
-    physfn: str | None = None
-    virtfns: tuple[str, ...] = ()
+    physfn: Fact[str | None] = Missing.ABSENT
+    virtfns: Fact[tuple[str, ...]] = Missing.ABSENT
     acs: Fact[Acs | None] = Missing.ABSENT
     sriov: Fact[SrIov | None] = Missing.ABSENT
     hotplug_slot: Fact[bool] = Missing.ABSENT
     secondary_bus: Fact[int] = Missing.ABSENT
+
+    @property
+    def is_virtual(self) -> bool:
+        """Say whether a physical function is shown that it belongs to."""
+        return value_or(self.physfn, None) is not None
 
 
 @dataclass(frozen=True, slots=True)

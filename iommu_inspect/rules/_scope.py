@@ -19,7 +19,7 @@ def functions_of_slot(machine: Machine, device: Device) -> tuple[Device, ...]:
         other
         for other in machine.devices
         if other is not device
-        and other.pci.physfn is None
+        and not other.pci.is_virtual
         and (address := other.pci_address) is not None
         and address.slot_name == own.slot_name
     )

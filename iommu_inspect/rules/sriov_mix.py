@@ -26,7 +26,7 @@ _TOKEN_SOURCE = "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_validate_vf_token() 
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    physical = [device for device in case.machine.devices if device.pci.virtfns]
+    physical = [device for device in case.machine.devices if _named(device)]
     if not physical:
         return
     by_address = {device.address: device for device in case.machine.devices}
@@ -40,11 +40,15 @@ def _virtual_functions(
     machine: Machine, by_address: dict[str, Device], pf: Device
 ) -> list[Device]:
     """Return the virtual functions that either end's links show."""
-    found = {name for name in pf.pci.virtfns if name in by_address}
+    found = {name for name in _named(pf) if name in by_address}
     if not found:
         return []
     found |= {d.address for d in machine.devices if d.pci.physfn == pf.address}
     return [d for d in machine.devices if d.address in found]
+
+
+def _named(pf: Device) -> tuple[str, ...]:
+    return value_or(pf.pci.virtfns, ())
 
 
 def _judge(case: Case, pf: Device, vfs: list[Device]) -> Iterator[Finding]:
