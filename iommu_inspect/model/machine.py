@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci_regs import (
@@ -132,7 +132,8 @@ class PciPlacement:
     ``header_type`` is a ``PciHeaderType``, without the multi-function bit.
     ``pcie_type`` is ``None`` for a function without the PCI Express capability; a type
     this program does not know stays a plain number. ``physfn`` and ``virtfns`` are the
-    addresses the SR-IOV links point to. ``acs`` and ``sriov`` are ``None`` where the
+    addresses the SR-IOV links point to: ``None`` and empty where there are none, and
+    missing where one of them was not seen. ``acs`` and ``sriov`` are ``None`` where the
     function has no such capability; ``hotplug_slot`` says whether the port has a slot
     that takes cards while the host runs.
     """
@@ -140,12 +141,17 @@ class PciPlacement:
     header_type: Fact[int] = Missing.ABSENT
     multifunction: Fact[bool] = Missing.ABSENT
     pcie_type: Fact[int | None] = Missing.ABSENT
-    physfn: str | None = None
-    virtfns: tuple[str, ...] = ()
+    physfn: Fact[str | None] = Missing.ABSENT
+    virtfns: Fact[tuple[str, ...]] = Missing.ABSENT
     acs: Fact[Acs | None] = Missing.ABSENT
     sriov: Fact[SrIov | None] = Missing.ABSENT
     hotplug_slot: Fact[bool] = Missing.ABSENT
     secondary_bus: Fact[int] = Missing.ABSENT
+
+    @property
+    def is_virtual(self) -> bool:
+        """Say whether a physical function is shown that it belongs to."""
+        return value_or(self.physfn, None) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,11 +448,13 @@ class Machine:
         functions = {d.address: d for d in self.devices if d.is_pci}
         members: dict[str, set[str]] = {}
         for address, device in functions.items():
-            if there := functions.keys() & device.pci.virtfns:
+            if there := functions.keys() & value_or(device.pci.virtfns, ()):
                 members.setdefault(address, set()).update(there)
         for address, device in functions.items():
-            if device.pci.physfn in members:
-                members[device.pci.physfn].add(address)
+            owner = functions.get(value_or(device.pci.physfn, None) or "")
+            # The other end's links count where the owner's own could not be seen.
+            if owner and (owner.address in members or not known(owner.pci.virtfns)):
+                members.setdefault(owner.address, set()).add(address)
         rank = {address: rank for rank, address in enumerate(functions)}
         found: dict[str, Family] = {}
         for address, names in members.items():

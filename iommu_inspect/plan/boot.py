@@ -58,7 +58,7 @@ def boot(plan: Plan) -> Boot | None:
     freed = [m for m in plan.moves if m.action is Action.FREE]
     if not to_vfio and not freed:
         return None
-    virtual = [m for m in to_vfio if m.device.pci.physfn is not None]
+    virtual = [m for m in to_vfio if m.device.pci.is_virtual]
     early = [m for m in (*to_vfio, *freed) if m.device.is_pci and m not in virtual]
     method, why = _method(plan.machine, early, freed)
     modprobe: list[str] = []

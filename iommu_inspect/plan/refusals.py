@@ -155,13 +155,12 @@ def _untold(move: Move) -> Refusal:
 def _virtual_functions(machine: Machine, move: Move) -> Iterator[Refusal]:
     """A physical function's driver takes its virtual functions along when it goes."""
     device = move.device
-    if not device.pci.virtfns:
+    functions = value_or(device.pci.virtfns, ())
+    if not functions:
         return
-    name, count = shown(device.address), len(device.pci.virtfns)
+    name, count = shown(device.address), len(functions)
     used = [
-        d
-        for d in machine.devices
-        if d.address in device.pci.virtfns and d.driver is not None
+        d for d in machine.devices if d.address in functions and d.driver is not None
     ]
     users = f", of which {addresses(used)} have drivers" if used else ""
     path = f"/sys/bus/pci/devices/{device.address}/sriov_numvfs"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.model.fact import Fact, known
+from iommu_inspect.model.fact import Fact, known, value_or
 from iommu_inspect.model.machine import Device, Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
@@ -233,12 +233,14 @@ def _device(device: Device) -> dict[str, Any]:
         "power_state": device.power_state,
         "reset_methods": _listed(device.reset_methods),
         "numa_node": device.numa_node,
+        "physfn": pci.physfn,
+        "virtfns": _listed(pci.virtfns),
     }
     return {
         "address": device.address,
         **{name: _value(fact) for name, fact in facts.items()},
-        "physfn": pci.physfn,
-        "virtfns": list(pci.virtfns),
+        # It was an array from the first version on, and stays one.
+        "virtfns": list(value_or(pci.virtfns, ())),
         "vendor_name": device.vendor_name,
         "name": device.name,
         "missing": _missing(facts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.host_losses import (
     FATAL,
@@ -78,7 +78,7 @@ def _first_below(devices: tuple[Device, ...], loss: Loss) -> Device | None:
         for path in loss.paths:
             if path == device.path or path.startswith(f"{device.path}/"):
                 return device
-            if path.rpartition("/")[2] in device.pci.virtfns:
+            if path.rpartition("/")[2] in value_or(device.pci.virtfns, ()):
                 return device
     return None
 

@@ -81,7 +81,7 @@ def _methods(machine: Machine, device: Device) -> Fact[tuple[str, ...]]:
 
 def _bus(machine: Machine, device: Device) -> _Bus:
     topology = Topology(machine)
-    if topology.parent(device) is None or device.pci.physfn is not None:
+    if topology.parent(device) is None or device.pci.is_virtual:
         return _Bus(resettable=False, others=())
     beside = topology.siblings(device)
     return _Bus(True, tuple(d for b in beside for d in topology.subtree(b) if d.is_pci))

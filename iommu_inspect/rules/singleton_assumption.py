@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import SINGLETON
+from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
@@ -128,8 +129,8 @@ def _same_card(one: Device, other: Device) -> bool:
     first, second = one.pci_address, other.pci_address
     if first is None or second is None:
         return False
-    same_pf = {one.pci.physfn or one.address} & {other.pci.physfn or other.address}
-    return first.slot_name == second.slot_name or bool(same_pf)
+    cards = {value_or(d.pci.physfn, None) or d.address for d in (one, other)}
+    return first.slot_name == second.slot_name or len(cards) == 1
 
 
 RULE = Rule(ABOUT, check_group=_check)

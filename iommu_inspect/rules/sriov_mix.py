@@ -29,7 +29,7 @@ _TOKEN_SOURCE = "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_validate_vf_token() 
 
 def _check(case: Case) -> Iterator[Finding]:
     # Only the families of what was asked for: a summary asks group by group.
-    physical = (d for d in case.machine.devices if d.pci.virtfns)
+    physical = (d for d in case.machine.devices if value_or(d.pci.virtfns, ()))
     families: dict[Family, list[Device]] = {}
     for device in case.asked if case.targets else physical:
         family = case.machine.family(device)

@@ -100,9 +100,20 @@ def test_what_root_sees_becomes_facts() -> None:
     virtual = device(machine, "01:00.1")
     assert virtual.pci.physfn == "0000:01:00.0"
     assert virtual.driver is None
+    assert virtual.pci.virtfns == ()
     host = device(machine, "00:00.0")
+    assert host.pci.virtfns == ()
     assert host.pci.pcie_type is None
     assert host.ids.subsystem_vendor == 0x1AF4
+
+
+def test_virtual_functions_that_words_do_not_show_are_not_told() -> None:
+    lone = device(read("01:00.0 Ethernet controller: Acme Ethernet\n"), "01:00.0")
+    assert (lone.pci.virtfns, lone.pci.physfn) == (Missing.ABSENT, Missing.ABSENT)
+    text = HOST.replace("Number of VFs: 2", "Number of VFs: 0")
+    assert device(read(text), "01:00.0").pci.virtfns == ()
+    ids = read("01:00.0 Ethernet controller: Acme\n00: 36 1b 10 00 00 00 00 00\n")
+    assert device(ids, "01:00.0").pci.physfn is None
 
 
 def test_isolation_is_recomputed_from_words() -> None:

@@ -29,7 +29,7 @@ from iommu_inspect.model.machine import (
     PciPlacement,
     ReservedRegion,
 )
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci_regs import PciExpType, PciHeaderType
 from iommu_inspect.model.topology import Topology
 
 __all__ = ["hotplug", "sriov", "unplug"]
@@ -68,7 +68,13 @@ def _newcomer_placement(port: Device) -> PciPlacement:
     )
     kind = None if conventional else PciExpType.ENDPOINT
     return PciPlacement(
-        header_type=0, multifunction=False, pcie_type=kind, acs=None, sriov=None
+        header_type=PciHeaderType.NORMAL,
+        multifunction=False,
+        pcie_type=kind,
+        physfn=None,
+        virtfns=(),
+        acs=None,
+        sriov=None,
     )
 
 
@@ -177,7 +183,11 @@ def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
     if capability is None:
         answer = Answer("-ENOENT", rule, "it has no SR-IOV capability")
         return done(machine, step, answer, group)
-    if wanted == len(physical.pci.virtfns):
+    present = physical.pci.virtfns
+    if not known(present):
+        answer = Answer(UNKNOWN, rule, "the source does not tell its virtual functions")
+        return done(machine, step, answer, group)
+    if wanted == len(present):
         answer = Answer(OK, rule, "it has that many virtual functions already")
         return done(machine, step, answer, group)
     if wanted > capability.total_vfs:
@@ -186,11 +196,11 @@ def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
     unable = _cannot_have_vfs(physical)
     if unable is not None:
         return done(machine, step, unable, group)
-    if wanted and physical.pci.virtfns:
+    if wanted and present:
         answer = Answer("-EBUSY", rule, "it has virtual functions already")
         return done(machine, step, answer, group)
     if not wanted:
-        return _without_vfs(machine, step, physical, group)
+        return _without_vfs(machine, step, physical, present)
     return _with_vfs(machine, step, physical, wanted)
 
 
@@ -250,13 +260,13 @@ def _vf_address(physical: Device, index: int) -> str:
 
 
 def _without_vfs(
-    machine: Machine, step: Step, physical: Device, group: Group | None
+    machine: Machine, step: Step, physical: Device, gone: tuple[str, ...]
 ) -> Taken:
-    gone = set(physical.pci.virtfns)
     placed = replace(physical, pci=replace(physical.pci, virtfns=()))
     after = with_device(machine, physical, placed)
     answer = Answer(OK, "singleton-assumption", f"{len(gone)} virtual functions go")
-    return done(_without(after, gone), step, answer, group)
+    group = machine.group_of(physical)
+    return done(_without(after, set(gone)), step, answer, group)
 
 
 def unplug(machine: Machine, _era: Era, step: Step) -> Taken:

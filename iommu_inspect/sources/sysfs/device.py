@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
@@ -43,7 +43,9 @@ class DeviceReader:
         told_bus: Fact[str] = listed_on or _bus_of_path(path)
         address = path.rpartition("/")[2]
         if not self._tree.exists(path) or self._is_hollow(path):
-            return Device(DeviceId(address, told_bus), path)
+            # Of a device without its directory nothing is known, links neither.
+            hollow = DeviceId(address, told_bus)
+            return Device(hollow, path, vfio_devices=Missing.ABSENT)
         bus = self._link_name(f"{path}/subsystem")
         power_state = self._tree.text(f"{path}/power_state")
         vfio_devices = self._vfio_devices(path)
@@ -134,13 +136,12 @@ class DeviceReader:
         )
 
     def _placement(self, path: str) -> PciPlacement:
-        physfn = self._link_name(f"{path}/physfn")
         config = self._config(path)
         return PciPlacement(
             header_type=map_fact(config, lambda space: space.header_type),
             multifunction=map_fact(config, lambda space: space.multifunction),
             pcie_type=map_fact(config, lambda space: space.pcie_type),
-            physfn=physfn if known(physfn) else None,
+            physfn=self._optional_link(f"{path}/physfn", absence_counts=True),
             virtfns=self._virtfns(path),
             acs=map_fact(config, lambda space: space.acs),
             sriov=map_fact(config, lambda space: space.sriov),
@@ -148,15 +149,15 @@ class DeviceReader:
             secondary_bus=map_fact(config, lambda space: space.secondary_bus),
         )
 
-    def _virtfns(self, path: str) -> tuple[str, ...]:
+    def _virtfns(self, path: str) -> Fact[tuple[str, ...]]:
         # Counting the links tells how many there are; sriov_numvfs would take the
         # device lock.
         names = self._tree.names(path)
         if not known(names):
-            return ()
+            return names
         links = (name for name in names if name.startswith("virtfn"))
-        targets = (self._link_name(f"{path}/{name}") for name in links)
-        return tuple(sorted(t for t in targets if known(t)))
+        targets = complete(self._link_name(f"{path}/{name}") for name in links)
+        return map_fact(targets, lambda found: tuple(sorted(found)))
 
     def _config(self, path: str) -> Fact[ConfigSpace]:
         if self._tree.hot and self._is_asleep(path):

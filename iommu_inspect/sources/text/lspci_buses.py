@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.pci_regs import (
     PCI_CLASS_BRIDGE_HOST,
     PCI_CLASS_BRIDGE_PCI,
@@ -148,7 +148,7 @@ def virtual_functions(functions: list[Function]) -> dict[str, str]:
             continue
         own = function.record.address
         first = (own.bus << 8 | own.slot << 3 | own.function) + sriov.first_offset
-        count = min(function.virtual_functions, sriov.total_vfs, left)
+        count = min(value_or(function.virtual_functions, 0), sriov.total_vfs, left)
         left -= count
         for index in range(count):
             routing = first + index * sriov.stride

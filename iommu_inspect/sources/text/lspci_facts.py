@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.machine import Acs, PciIds, SrIov
 from iommu_inspect.model.pci_regs import (
     PCI_ACS_CR,
@@ -265,12 +265,11 @@ class Function:
         return self._of_bytes(self._config.sriov, self._sriov_by_words())
 
     @property
-    def virtual_functions(self) -> int:
-        """How many virtual functions are on; 0 where that is not shown."""
+    def virtual_functions(self) -> Fact[int]:
+        """How many virtual functions are on."""
         found = _TOTAL_VFS.search(self._text)
-        words = int(found[2]) if found else 0
-        bits = self._config.enabled_vfs
-        return value_or(self._of_bytes(bits, words), 0)
+        words = int(found[2]) if found else Missing.ABSENT
+        return self._of_bytes(self._config.enabled_vfs, words)
 
     @property
     def header_type(self) -> Fact[int]:
@@ -302,6 +301,11 @@ class Function:
         if found:
             return int(found[1] or found[2], 16)
         return class_of_name(self.record.first.partition(":")[0])
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether its bytes show ids, which those of a virtual function do not."""
+        return known(self._config.identity.vendor)
 
     @cached_property
     def ids(self) -> PciIds:
