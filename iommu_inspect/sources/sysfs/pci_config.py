@@ -235,7 +235,10 @@ def sriov(config: bytes) -> Fact[SrIov | None]:
         return offset
     words = [_word(config, offset + where) for where in (0x0E, 0x14, 0x16)]
     numbers = [word for word in words if known(word)]
-    return SrIov(*numbers) if len(numbers) == 3 else Missing.TRUNCATED
+    if len(numbers) < len(words):
+        return Missing.TRUNCATED
+    total, first, stride = numbers
+    return SrIov(total, first, stride, _word(config, offset + 0x1A))
 
 
 def enabled_vfs(config: bytes) -> Fact[int]:
