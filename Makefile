@@ -14,11 +14,13 @@ demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 test: $(DEV_STAMP)  ## install what the tests need and run them
 	$(BIN)/python -m pytest
 
-check: $(DEV_STAMP)  ## lint, types, imports
+check: $(DEV_STAMP)  ## lint, types, imports, the rules of the house, coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/python -m tools.coverage_floor
 
 docs/rules.md: $(DEV_STAMP) FORCE  ## the index of the rules, from the registry
 	$(BIN)/python -m tools.rule_index > $@.new && mv $@.new $@

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics, applicable
 from iommu_inspect.kernel.grouping.recompute import recompute
-from iommu_inspect.kernel.ownership.operations import Prediction, predict
-from iommu_inspect.kernel.ownership.roles import Ownership, ownership
+from iommu_inspect.kernel.ownership.inquiry import Inquiry, Prediction
+from iommu_inspect.kernel.ownership.roles import Ownership
 from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Held, Machine
@@ -39,8 +39,9 @@ def compare_state(machine: Machine, truth: Truth) -> Iterator[Comparison]:
     """Compare groups, ownership, every prediction, and the recomputed groups."""
     semantics = applicable(machine.kernel)
     yield from _groups(machine, truth)
-    yield from _ownership(machine, semantics, truth)
-    yield from _predictions(predict(machine, semantics), truth, "")
+    inquiry = Inquiry(machine, semantics)
+    yield from _ownership(inquiry, truth)
+    yield from _predictions(inquiry.predictions(), truth, "")
     found = recompute(machine)
     for group in machine.groups:
         agreement = found.agreement(group)
@@ -60,15 +61,13 @@ def _groups(machine: Machine, truth: Truth) -> Iterator[Comparison]:
         yield Comparison("list driver", device, str(driver), got, "")
 
 
-def _ownership(
-    machine: Machine, semantics: Semantics, truth: Truth
-) -> Iterator[Comparison]:
+def _ownership(inquiry: Inquiry, truth: Truth) -> Iterator[Comparison]:
     """Since v5.19 the kernel says whether a driver or a user owns a group's DMA."""
     for group_id, claimed in truth.claimed.items():
-        group = machine.group(group_id)
+        group = inquiry.machine.group(group_id)
         if group is None:
             continue
-        state = ownership(group, semantics)
+        state = inquiry.ownership(group)
         counted = state in (Ownership.KERNEL, Ownership.CONFLICT)
         counted = counted or group.held is Held.BY_USER
         got = "unknown" if state is Ownership.UNKNOWN else str(counted)
@@ -79,11 +78,11 @@ def _predictions(
     predictions: Iterable[Prediction], truth: Truth, prefix: str
 ) -> Iterator[Comparison]:
     for prediction in predictions:
-        key = (prediction.operation, prediction.target)
+        key = (prediction.operation, str(prediction.target))
         if key in truth.answers:
             yield Comparison(
                 prefix + prediction.operation,
-                prediction.target,
+                str(prediction.target),
                 truth.answers[key],
                 prediction.answer.result,
                 prediction.answer.because,
@@ -92,23 +91,23 @@ def _predictions(
 
 def compare_user(root: Machine, user: Machine) -> Iterator[Comparison]:
     """An ordinary user gets the same ownership and the same predictions."""
-    semantics = applicable(root.kernel)
-    theirs = applicable(user.kernel)
+    mine = Inquiry(root, applicable(root.kernel))
+    theirs = Inquiry(user, applicable(user.kernel))
     for group in root.groups:
         other = user.group(group.id)
-        got = ownership(other, theirs).value if other else "no such group"
-        expected = ownership(group, semantics).value
+        got = theirs.ownership(other).value if other else "no such group"
+        expected = mine.ownership(group).value
         yield Comparison("ownership without root", group.id, expected, got, "")
     expected_answers, answers = (
-        {(p.operation, p.target): p.answer for p in predict(machine, rules)}
-        for machine, rules in ((root, semantics), (user, theirs))
+        {(p.operation, p.target): p.answer for p in inquiry.predictions()}
+        for inquiry in (mine, theirs)
     )
     for key in dict.fromkeys((*expected_answers, *answers)):
-        mine, answer = expected_answers.get(key), answers.get(key)
+        wanted, answer = expected_answers.get(key), answers.get(key)
         yield Comparison(
             "prediction without root",
             f"{key[0]} {key[1]}",
-            mine.result if mine else "not predicted",
+            wanted.result if wanted else "not predicted",
             answer.result if answer else "not predicted",
             answer.because if answer else "",
         )
@@ -139,7 +138,9 @@ def compare_simulation(
             if target not in truth.groups or target in renamed
         }
     )
-    yield from _predictions(predict(after, semantics), expected, "whatif ")
+    yield from _predictions(
+        Inquiry(after, semantics).predictions(), expected, "whatif "
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

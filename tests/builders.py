@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from iommu_inspect.kernel.eras import ERAS, PROPOSED, Era, Semantics
+from iommu_inspect.kernel.ownership.roles import GroupOwnership, Ownership, summed
 from iommu_inspect.model.fact import Fact
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -29,6 +31,10 @@ def only(era: Era) -> Semantics:
     return Semantics((era,), era.name, f"release of {era.name}")
 
 
+def ownership_of(group: Group, rules: Semantics) -> Ownership:
+    return summed(GroupOwnership.of(group, era) for era in rules.eras)
+
+
 def device(
     address: str,
     driver: Fact[str | None] = None,
@@ -39,8 +45,7 @@ def device(
     **more: Any,
 ) -> Device:
     return Device(
-        address=address,
-        bus=bus,
+        DeviceId(address, bus),
         path=f"sys/devices/{address}",
         driver=driver,
         group=group,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
 from iommu_inspect.audit.summary import Prospect, summary
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
@@ -58,7 +59,7 @@ def audit(
     the verdict of a whole host and what ``strict`` adds; it never makes a target
     ready: an error stands in its way whether or not somebody wants to read of it.
     """
-    case = Case(machine, semantics, targets, purpose, expectations)
+    case = Case(Inquiry(machine, semantics), targets, purpose, expectations)
     kept, ignored = set_aside(findings_of(case), ignores, machine)
     findings = by_severity(map(_strictly, kept)) if strict else tuple(kept)
     judged = verdicts(case, [*findings, *(each.finding for each in ignored)])

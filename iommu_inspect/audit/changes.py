@@ -1,43 +1,83 @@
-"""What the rules say of a machine before and after hypothetical steps."""
+"""What hypothetical steps change: who owns which group, and what the rules say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned, Prediction
 from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding
+from iommu_inspect.verdict.judge import findings_of
 
-__all__ = ["findings_around"]
+__all__ = ["Effects", "GroupChange", "effects"]
 
 
-def findings_around(
-    before: Machine, simulation: Simulation, semantics: Semantics
-) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Return the findings before and after, about the groups that steps touched.
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """One group that the steps changed; ``None`` where it was not there, or is not."""
 
-    The groups are judged as if each had been asked for. A host that crashed has no
-    findings.
+    group: str
+    before: Owned | None
+    after: Owned | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What steps lead to; of a host that crashed nothing is left to tell.
+
+    ``groups`` are all groups after the steps, ``changes`` those that differ. The
+    findings are about the groups that steps touched, judged as if each had been asked
+    for.
     """
-    after = simulation.after
-    ids = {o.group for o in simulation.outcomes if o.group is not None} | {
-        group.id for group in before.groups if group != after.group(group.id)
-    }
-    ids |= {group.id for group in after.groups if before.group(group.id) is None}
-    old = _findings(before, ids, semantics)
-    return old, _findings(after, ids, semantics) if simulation.alive else ()
+
+    simulation: Simulation
+    groups: tuple[Owned, ...]
+    changes: tuple[GroupChange, ...]
+    predictions: tuple[Prediction, ...]
+    findings_before: tuple[Finding, ...]
+    findings_after: tuple[Finding, ...]
 
 
-def _findings(
-    machine: Machine, ids: Iterable[str], semantics: Semantics
-) -> tuple[Finding, ...]:
+def effects(before: Machine, simulation: Simulation, semantics: Semantics) -> Effects:
+    """Hold the machine before the steps against the one after them."""
+    old, new = Inquiry(before, semantics), Inquiry(simulation.after, semantics)
+    changes = tuple(_changes(old, new))
+    touched = {o.group for o in simulation.outcomes if o.group is not None}
+    ids = touched | {change.group for change in changes}
+    if not simulation.alive:
+        return Effects(simulation, (), (), (), _findings(old, ids), ())
+    return Effects(
+        simulation,
+        tuple(map(new.owned, new.machine.groups)),
+        changes,
+        tuple(new.predictions()),
+        _findings(old, ids),
+        _findings(new, ids),
+    )
+
+
+def _changes(old: Inquiry, new: Inquiry) -> Iterable[GroupChange]:
+    ids = {g.id for g in (*old.machine.groups, *new.machine.groups)}
+    for group_id in sorted(ids, key=natural_key):
+        before, after = old.machine.group(group_id), new.machine.group(group_id)
+        if before != after:
+            yield GroupChange(
+                group_id,
+                None if before is None else old.owned(before),
+                None if after is None else new.owned(after),
+            )
+
+
+def _findings(inquiry: Inquiry, ids: Iterable[str]) -> tuple[Finding, ...]:
     targets = tuple(
         Target(f"group:{group.id}", None, group)
         for group_id in sorted(ids, key=natural_key)
-        if (group := machine.group(group_id)) is not None
+        if (group := inquiry.machine.group(group_id)) is not None
     )
-    return audit(machine, semantics, targets).findings if targets else ()
+    return findings_of(Case(inquiry, targets)) if targets else ()

@@ -93,7 +93,7 @@ def audit_targets(
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load, rules_of
-    from iommu_inspect.model.target import find_target
+    from iommu_inspect.model.target import find_targets
     from iommu_inspect.rules.about import Purpose
 
     if summary and targets:
@@ -101,7 +101,7 @@ def audit_targets(
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
     machine = load(source, demo=demo)
     rules = rules_of(machine, semantics)
-    found = tuple(find_target(machine, text) for text in dict.fromkeys(targets or ()))
+    found = find_targets(machine, targets or ())
     result = audit(
         machine,
         rules,

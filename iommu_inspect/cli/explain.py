@@ -18,19 +18,17 @@ def explain_rule(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Show a rule's page: what it checks, why, kernel sources, remedy."""
-    import difflib
-
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.model.usage import close_matches
     from iommu_inspect.rules._pages import page
     from iommu_inspect.rules.registry import RULES, find_rule
 
     found = RULES if rule is None else tuple(filter(None, [find_rule(rule)]))
     if not found:
         ids = [known.id for known in RULES]
-        near = difflib.get_close_matches(str(rule), ids, 3, 0.5)
-        hint = f"near are {', '.join(near)}" if near else "'explain' lists them"
-        complain(f"there is no rule {rule!r}; {hint}")
+        hint = close_matches(str(rule), ids) or "; 'explain' lists them"
+        complain(f"there is no rule {rule!r}{hint}")
         raise typer.Exit(Exit.USAGE)
     if output is Format.JSON:
         from iommu_inspect.render.documents import explain_document, to_json

@@ -56,19 +56,22 @@ def list_groups(
     """Show the groups, their devices and drivers, and who owns each group."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.cli.selection import Selection, check_exists, select
+    from iommu_inspect.cli.selection import Selection, named, select
     from iommu_inspect.cli.session import load, rules_of
+    from iommu_inspect.kernel.ownership.inquiry import Inquiry
     from iommu_inspect.kernel.ownership.roles import Ownership
+    from iommu_inspect.model.target import find_target
 
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:
         raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
     machine = load(source, numeric=numeric, demo=demo)
     rules = rules_of(machine, semantics)
-    for word in filter(None, (f"group:{group}" if group else None, device)):
-        check_exists(machine, word)
-    wanted = Selection(group, device, driver, class_, ownership)
-    groups, ungrouped = select(machine, rules, wanted)
+    if group is not None:
+        find_target(machine, f"group:{group}")
+    devices = None if device is None else named(machine, device)
+    wanted = Selection(group, devices, driver, class_, ownership)
+    groups, ungrouped = select(Inquiry(machine, rules), wanted)
     if output is Format.JSON:
         from iommu_inspect.render.documents import list_document, to_json
 
@@ -77,7 +80,7 @@ def list_groups(
         from iommu_inspect.render.devices import device_table
 
         if groups or ungrouped:
-            emit(device_table(groups, ungrouped, rules, style()))
+            emit(device_table(groups, ungrouped, style()))
     if not machine.groups_known:
         complain("the source holds no trace of IOMMU groups: it cannot tell them")
         raise typer.Exit(Exit.CANNOT_TELL)

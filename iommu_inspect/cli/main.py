@@ -80,9 +80,6 @@ def main() -> None:
     """Run the program; every expected failure is one line and an exit code."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain
-    from iommu_inspect.kernel.eras import UnknownSemanticsError
-    from iommu_inspect.kernel.steps.step import BadStepError
-    from iommu_inspect.model.target import UnknownTargetError
     from iommu_inspect.model.text import printable
     from iommu_inspect.model.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
@@ -92,9 +89,6 @@ def main() -> None:
     except SourceError as error:
         complain(printable(str(error)))
         sys.exit(Exit.SOURCE)
-    except (BadStepError, UnknownTargetError, UnknownSemanticsError) as error:
-        complain(printable(str(error)))
-        sys.exit(Exit.USAGE)
     except BadRequestError as error:
         complain(printable(str(error)))
         sys.exit(Exit.USAGE)

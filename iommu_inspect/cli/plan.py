@@ -70,12 +70,12 @@ def plan_devices(
     """
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.session import load, rules_of
-    from iommu_inspect.model.target import find_target
+    from iommu_inspect.model.target import find_targets
     from iommu_inspect.plan.making import Outcome, make_plan
 
     machine = load(source, demo=demo)
     rules = rules_of(machine, semantics)
-    found = tuple(find_target(machine, text) for text in dict.fromkeys(targets))
+    found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())
     plan = make_plan(machine, rules, found, accepted)
     _print(plan, rules, output)

@@ -12,7 +12,7 @@ from iommu_inspect.cli.options import Demo, Format, FormatOption, From, Semantic
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
     from iommu_inspect.kernel.ownership.comparison import Comparison
-    from iommu_inspect.kernel.ownership.operations import Prediction
+    from iommu_inspect.kernel.ownership.inquiry import Prediction
     from iommu_inspect.model.machine import Machine
 
 __all__ = ["predict_answers"]
@@ -62,17 +62,17 @@ def _asked(
     machine: Machine, targets: list[str] | None
 ) -> Callable[[Prediction | Comparison], bool]:
     """Return what says whether an answer is about what was asked for."""
-    from iommu_inspect.model.target import find_target
+    from iommu_inspect.model.target import find_targets
 
     if not targets:
         return lambda _: True
-    found = [find_target(machine, text) for text in targets]
-    addresses = {t.device.address for t in found if t.device}
+    found = find_targets(machine, targets)
+    devices = {t.device.id for t in found if t.device}
     groups = {t.group.id for t in found if t.group}
     whole = {t.group.id for t in found if t.group and not t.device}
     return lambda p: (
         p.group in whole
-        or p.target in addresses
+        or p.target in devices
         or (p.group in groups and p.target == p.group)
     )
 
@@ -84,9 +84,9 @@ def _predict(
     output: Format,
 ) -> None:
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.kernel.ownership.operations import predict
+    from iommu_inspect.kernel.ownership.inquiry import Inquiry
 
-    predictions = [p for p in predict(machine, rules) if asked(p)]
+    predictions = [p for p in Inquiry(machine, rules).predictions() if asked(p)]
     if output is Format.JSON:
         from iommu_inspect.render.documents import predict_document, to_json
 

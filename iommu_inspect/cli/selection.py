@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.ownership.roles import ownership
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.pci_class import class_name
-from iommu_inspect.model.target import UnknownTargetError, find_target
+from iommu_inspect.model.target import devices_named, find_target
 
-__all__ = ["Selection", "check_exists", "select"]
+__all__ = ["Selection", "named", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class Selection:
     """Filters; ``None`` lets everything through, several must all fit."""
 
     group: str | None = None
-    device: str | None = None
+    devices: frozenset[DeviceId] | None = None
     driver: str | None = None
     pci_class: str | None = None
     ownership: str | None = None
@@ -33,41 +32,34 @@ class Selection:
     def fits(self, device: Device) -> bool:
         """Say whether a device passes the filters on devices."""
         return (
-            (self.device is None or _named(device, self.device))
+            (self.devices is None or device.id in self.devices)
             and (self.driver is None or device.driver == self.driver)
             and (self.pci_class is None or _of_class(device, self.pci_class))
         )
 
 
 def select(
-    machine: Machine, semantics: Semantics, wanted: Selection
-) -> tuple[tuple[Group, ...], tuple[Device, ...]]:
-    """Return the groups, with the devices that fit, and the ungrouped devices.
+    inquiry: Inquiry, wanted: Selection
+) -> tuple[tuple[Owned, ...], tuple[Device, ...]]:
+    """Return the groups of which a device fits, and the ungrouped devices that fit.
 
-    A group of which no device fits is left out; a group's ownership is always that
-    of all its members, so filter first by it.
+    A group is shown with all its members: its ownership is that of them all.
     """
     filtering = wanted != Selection()
     groups = []
-    for group in machine.groups:
-        if wanted.group is not None and group.id != wanted.group:
+    for owned in map(inquiry.owned, inquiry.machine.groups):
+        if wanted.group is not None and owned.group.id != wanted.group:
             continue
-        if wanted.ownership not in (None, ownership(group, semantics).value):
+        if wanted.ownership not in (None, owned.ownership.value):
             continue
-        if any(wanted.fits(d) for d in group.devices) or not filtering:
-            groups.append(group)
+        if any(wanted.fits(d) for d in owned.group.devices) or not filtering:
+            groups.append(owned)
     ungrouped = tuple(
-        d for d in machine.ungrouped if not wanted.wants_groups and wanted.fits(d)
+        d
+        for d in inquiry.machine.ungrouped
+        if not wanted.wants_groups and wanted.fits(d)
     )
     return tuple(groups), ungrouped
-
-
-def _named(device: Device, text: str) -> bool:
-    address = PciAddress.parse(text)
-    if address is not None:
-        return device.pci_address == address
-    words = (device.address, device.vendor_name, device.name)
-    return any(text.lower() in word.lower() for word in words if word)
 
 
 def _of_class(device: Device, text: str) -> bool:
@@ -79,14 +71,11 @@ def _of_class(device: Device, text: str) -> bool:
     return f"{code:06x}".startswith(wanted) or wanted in name.lower()
 
 
-def check_exists(machine: Machine, text: str) -> None:
-    """Refuse a group or device that is nowhere, with what is near it.
+def named(machine: Machine, text: str) -> frozenset[DeviceId]:
+    """Return the devices that a text names, one or several.
 
     Raises:
-        UnknownTargetError: nothing fits; that several devices fit is no error here.
+        UnknownTargetError: it names none; the message says what is near it.
     """
-    try:
-        find_target(machine, text)
-    except UnknownTargetError as error:
-        if not error.several:
-            raise
+    found = devices_named(machine, text)
+    return frozenset(d.id for d in found or find_target(machine, text).devices)

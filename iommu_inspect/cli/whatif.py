@@ -40,6 +40,7 @@ def what_if(
 
     Exit code: 0 every step works, 1 one is refused, 3 one cannot be told.
     """
+    from iommu_inspect.audit.changes import effects
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.session import load, rules_of
@@ -51,14 +52,15 @@ def what_if(
     machine = load(source, numeric=numeric, demo=demo)
     rules = rules_of(machine, semantics)
     simulation = simulate(machine, rules, parsed)
+    found = effects(machine, simulation, rules)
     if output is Format.JSON:
         from iommu_inspect.render.documents import to_json, whatif_document
 
-        emit(to_json(whatif_document(machine, rules, simulation)))
+        emit(to_json(whatif_document(machine, rules, found)))
     else:
         from iommu_inspect.render.simulation import simulation_text
 
-        emit(simulation_text(machine, simulation, rules, style()))
+        emit(simulation_text(found, style()))
         if not rules.certain:
             complain(f"{rules.basis}; --semantics chooses a kernel")
     results = {outcome.answer.result for outcome in simulation.outcomes}

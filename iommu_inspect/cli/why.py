@@ -33,12 +33,12 @@ def explain_group(
     from iommu_inspect.kernel.grouping.joining import Grouping
     from iommu_inspect.kernel.grouping.recompute import recompute
     from iommu_inspect.kernel.grouping.sharing import pair, sharing
-    from iommu_inspect.model.target import find_target
+    from iommu_inspect.model.target import find_targets
 
     machine = load(source, numeric=numeric, demo=demo)
     grouping = Grouping(machine)
     found = recompute(machine)
-    targets = [find_target(machine, text) for text in devices]
+    targets = find_targets(machine, devices)
     asked = [target.devices[0] for target in targets if target.devices]
     answers = []
     for device in asked:

@@ -20,6 +20,7 @@ from iommu_inspect.kernel.citations import (
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Kernel
+from iommu_inspect.model.usage import BadRequestError
 
 __all__ = [
     "ERAS",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class UnknownSemanticsError(ValueError):
+class UnknownSemanticsError(BadRequestError):
     """What was asked for is neither a kernel release nor a name of a rule set."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["PciAddress", "sort_key"]
+__all__ = ["PciAddress", "natural_key"]
 
 # The kernel prints the domain with "%04x": at least four digits, more where the
 # number needs them (VMD domains begin at 10000, Hyper-V ones use 32 bits).
@@ -46,15 +46,6 @@ class PciAddress:
     def slot_name(self) -> str:
         """The address without its function: what functions of one card share."""
         return str(self).rpartition(".")[0]
-
-
-def sort_key(name: str) -> tuple[int, tuple[int, ...], tuple[tuple[int, str], ...]]:
-    """Order device names: PCI addresses first by number, then names naturally."""
-    address = PciAddress.parse(name)
-    if address is not None:
-        numbers = (address.domain, address.bus, address.slot, address.function)
-        return (0, numbers, ())
-    return (1, (), natural_key(name))
 
 
 def natural_key(text: str) -> tuple[tuple[int, str], ...]:

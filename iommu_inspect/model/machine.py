@@ -11,6 +11,7 @@ from itertools import pairwise
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.host import Host
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci_regs import (
     PCI_CLASS_BRIDGE_CARDBUS,
     PCI_CLASS_BRIDGE_HOST,
@@ -158,8 +159,7 @@ class Device:
     as Thunderbolt's.
     """
 
-    address: str
-    bus: Fact[str] = Missing.ABSENT
+    id: DeviceId
     path: Fact[str] = Missing.ABSENT
     driver: Fact[str | None] = Missing.ABSENT
     group: Fact[str | None] = Missing.ABSENT
@@ -179,14 +179,24 @@ class Device:
     vendor_name: str | None = None
 
     @property
+    def address(self) -> str:
+        """How the device is written: a PCI address in full, or its name."""
+        return self.id.name
+
+    @property
+    def bus(self) -> Fact[str]:
+        """The bus that the device is on."""
+        return self.id.bus
+
+    @property
     def is_pci(self) -> bool:
         """Say whether this is a PCI function."""
-        return self.bus == "pci"
+        return self.id.bus == "pci"
 
     @property
     def pci_address(self) -> PciAddress | None:
-        """The parsed address of a PCI function, ``None`` for other devices."""
-        return PciAddress.parse(self.address) if self.is_pci else None
+        """The address of a PCI function, ``None`` for other devices."""
+        return self.id.pci
 
     @property
     def is_placed(self) -> bool:
@@ -398,11 +408,17 @@ class Machine:
         return self._group_by_id.get(group_id)
 
     @cached_property
-    def _group_by_member(self) -> dict[tuple[str, Fact[str]], Group]:
-        return {
-            (d.address, d.path): group for group in self.groups for d in group.devices
-        }
+    def _group_by_member(self) -> dict[DeviceId, Group]:
+        return {d.id: group for group in self.groups for d in group.devices}
 
     def group_of(self, device: Device) -> Group | None:
         """Return the group that holds the device, ``None`` if none does."""
-        return self._group_by_member.get((device.address, device.path))
+        return self._group_by_member.get(device.id)
+
+    @cached_property
+    def _device_by_id(self) -> dict[DeviceId, Device]:
+        return {device.id: device for device in self.devices}
+
+    def device(self, device_id: DeviceId) -> Device | None:
+        """Return the device of this identity, ``None`` if there is none."""
+        return self._device_by_id.get(device_id)

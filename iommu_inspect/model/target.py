@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.usage import BadRequestError, nearest
 
-__all__ = ["Target", "UnknownTargetError", "find_target"]
+__all__ = [
+    "Target",
+    "UnknownTargetError",
+    "devices_named",
+    "find_target",
+    "find_targets",
+]
 
 _MOST_NEAR_MISSES = 5
 
 
-class UnknownTargetError(ValueError):
+class UnknownTargetError(BadRequestError):
     """No device or group, or more than one (``several``), is what was asked for."""
 
     def __init__(self, message: str, *, several: bool = False) -> None:
@@ -30,11 +38,31 @@ class Target:
     group: Group | None
 
     @property
+    def identity(self) -> DeviceId | str:
+        """What two spellings of one target have in common."""
+        if self.device is not None:
+            return self.device.id
+        return self.group.id if self.group else self.text
+
+    @property
     def devices(self) -> tuple[Device, ...]:
         """The device, or every device of the group."""
         if self.device is not None:
             return (self.device,)
         return self.group.devices if self.group else ()
+
+
+def find_targets(machine: Machine, texts: Iterable[str]) -> tuple[Target, ...]:
+    """Find what each text names, each device or group once, in the order asked for.
+
+    Raises:
+        UnknownTargetError: as of ``find_target()``.
+    """
+    found: dict[object, Target] = {}
+    for text in texts:
+        target = find_target(machine, text)
+        found.setdefault(target.identity, target)
+    return tuple(found.values())
 
 
 def find_target(machine: Machine, text: str) -> Target:
@@ -49,7 +77,7 @@ def find_target(machine: Machine, text: str) -> Target:
     """
     if text.startswith("group:"):
         return _find_group(machine, text)
-    found = _by_address(machine, text) or _by_fragment(machine, text)
+    found = devices_named(machine, text)
     if len(found) == 1:
         return Target(text, found[0], machine.group_of(found[0]))
     if found:
@@ -60,6 +88,11 @@ def find_target(machine: Machine, text: str) -> Target:
     raise UnknownTargetError(f"no device is called {text!r}{_near(machine, text)}")
 
 
+def devices_named(machine: Machine, text: str) -> tuple[Device, ...]:
+    """Return the devices that have this address, or this in one of their names."""
+    return tuple(_by_address(machine, text) or _by_fragment(machine, text))
+
+
 def _find_group(machine: Machine, text: str) -> Target:
     group_id = text.removeprefix("group:")
     group = machine.group(group_id)
@@ -68,7 +101,7 @@ def _find_group(machine: Machine, text: str) -> Target:
     ids = [group.id for group in machine.groups]
     if not ids:
         raise UnknownTargetError(f"there is no group {group_id!r}: there are no groups")
-    near = difflib.get_close_matches(group_id, ids, _MOST_NEAR_MISSES, 0.3) or ids[-1:]
+    near = nearest(group_id, ids, _MOST_NEAR_MISSES, 0.3) or ids[-1:]
     raise UnknownTargetError(
         f"there is no group {group_id!r}; the groups go from {ids[0]} to {ids[-1]}, "
         f"near are {', '.join(near)}"
@@ -107,13 +140,13 @@ def _near(machine: Machine, text: str) -> str:
     names = [device.address for device in machine.devices]
     wanted = PciAddress.parse(text)
     probe = str(wanted) if wanted else text
-    near = difflib.get_close_matches(probe, names, _MOST_NEAR_MISSES, 0.6)
+    near = nearest(probe, names, _MOST_NEAR_MISSES, 0.6)
     if near:
         return f"; near are {', '.join(near)}"
     return "; 'iommu-inspect list' shows them all" if names else ", nor any other"
 
 
-def _some(devices: list[Device]) -> str:
+def _some(devices: Sequence[Device]) -> str:
     names = [device.address for device in devices[:_MOST_NEAR_MISSES]]
     more = len(devices) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     GET_STATUS,
     GROUP_OPERATIONS,
-    group_operation,
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.state import Outcome
@@ -125,10 +125,11 @@ def _judge(
     accept: frozenset[str],
 ) -> tuple[Verdict, tuple[Finding, ...]]:
     found = tuple(find_target(after, _name(target)) for target in targets)
-    result = judge(Case(after, semantics, found))
+    inquiry = Inquiry(after, semantics)
+    result = judge(Case(inquiry, found))
     if result.verdict is Verdict.READY or not accept:
         return result.verdict, result.findings
-    if any(not _says_yes(after, semantics, target) for target in found):
+    if any(not _says_yes(inquiry, target) for target in found):
         return result.verdict, result.findings
     errors = [f for f in result.findings if f.severity is Severity.ERROR]
     if any(error.rule not in accept for error in errors):
@@ -142,12 +143,12 @@ def _name(target: Target) -> str:
     return f"group:{target.group.id}" if target.group else target.text
 
 
-def _says_yes(machine: Machine, semantics: Semantics, target: Target) -> bool:
+def _says_yes(inquiry: Inquiry, target: Target) -> bool:
     if target.group is None:
         return False
     group = target.group
     results = {
-        operation: group_operation(machine, group, operation, semantics).result
+        operation: inquiry.operation(group, operation).result
         for operation in GROUP_OPERATIONS
     }
     status = results.pop(GET_STATUS)

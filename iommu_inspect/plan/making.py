@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.checking import Check, check
@@ -90,7 +91,7 @@ def make_plan(
 
     ``accept`` names rules of ``ACCEPTABLE`` whose errors do not stand in the way.
     """
-    case = Case(machine, semantics, tuple(targets))
+    case = Case(Inquiry(machine, semantics), tuple(targets))
     moves = moves_of(case)
     unsafe = _needs_unsafe(machine, accept)
     there = steps_there(moves, _to_load(machine, moves), unsafe=unsafe)

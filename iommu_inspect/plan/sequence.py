@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from iommu_inspect.model.address import sort_key
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
@@ -113,9 +112,9 @@ def steps_back(moves: Iterable[Move], *, unsafe: bool) -> tuple[PlanStep, ...]:
 
 
 def _changed(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that do something, in the order of the addresses."""
+    """Return the moves that do something, in the order of the devices."""
     found = [move for move in moves if move.changes]
-    return sorted(found, key=lambda move: sort_key(move.device.address))
+    return sorted(found, key=lambda move: move.device.id)
 
 
 def _bound(changed: Sequence[Move]) -> list[tuple[Device, str]]:

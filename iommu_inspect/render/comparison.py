@@ -34,7 +34,9 @@ def comparison_text(
         lines = ["no group" if group is None else f"group {group}"]
         alike: dict[tuple[str, tuple[Answer, ...]], list[str]] = {}
         for each in found:
-            alike.setdefault((each.operation, each.answers), []).append(each.target)
+            alike.setdefault((each.operation, each.answers), []).append(
+                str(each.target)
+            )
         for (operation, answers), targets in alike.items():
             asked = "" if targets == [group] else f" {', '.join(targets)}"
             lines.append(fold(operation + asked, style.width, "  ", "      "))
@@ -57,10 +59,11 @@ def _answers(
     first, second = max(map(len, names)), max(map(len, results))
     lines = []
     for name, (result, because) in zip(names, by, strict=True):
-        start = f"    {name:<{first}}  {result:<{second}}  "
+        head, gap = f"    {name:<{first}}  ", " " * (second - len(result) + 2)
+        start = head + result + gap
         text = fold(because, style.width, start, " " * len(start))
         painted = style.paint(result, result_colour(result))
-        lines.append(text.replace(start, start.replace(result, painted, 1), 1))
+        lines.append(head + painted + gap + text[len(start) :])
     return lines
 
 
@@ -99,7 +102,7 @@ def comparison_document(
         "differences": [
             {
                 "operation": each.operation,
-                "target": each.target,
+                "target": str(each.target),
                 "group": each.group,
                 "answers": [
                     {"semantics": label.label, **answer_fields(answer)}

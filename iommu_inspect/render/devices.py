@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.ownership.roles import ownership
+from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.machine import Device
 from iommu_inspect.model.pci_class import class_name
 from iommu_inspect.render.layout import PLAIN, Style, table
 
@@ -17,16 +16,15 @@ _OWNERSHIP_COLOURS = {"conflict": "red", "user": "green", "unknown": "yellow"}
 
 
 def device_table(
-    groups: Iterable[Group],
+    groups: Iterable[Owned],
     ungrouped: Iterable[Device],
-    semantics: Semantics,
     style: Style = PLAIN,
 ) -> str:
     """Return the table of ``list``: one line a device, the group on its first."""
     rows: list[list[str]] = []
-    for group in groups:
-        owner = ownership(group, semantics).value
-        first = [group.id, owner]
+    for owned in groups:
+        group = owned.group
+        first = [group.id, owned.ownership.value]
         for device in group.devices:
             rows.append([*first, *_device_cells(device)])
             first = ["", ""]

@@ -11,15 +11,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.ownership.roles import ownership
 from iommu_inspect.model.fact import Fact, known
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.machine import Device, Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.audit.auditing import Audit
+    from iommu_inspect.audit.changes import Effects
     from iommu_inspect.kernel.answers import Answer
-    from iommu_inspect.kernel.ownership.operations import Prediction
-    from iommu_inspect.kernel.steps.simulate import Simulation
+    from iommu_inspect.kernel.ownership.inquiry import Owned, Prediction
     from iommu_inspect.rules.base import Rule
     from iommu_inspect.rules.finding import Finding
 
@@ -62,13 +61,13 @@ def _without_surrogates(value: object) -> object:
 def list_document(
     machine: Machine,
     semantics: Semantics,
-    groups: Iterable[Group],
+    groups: Iterable[Owned],
     ungrouped: Iterable[Device],
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/list/1`` for the groups and devices given."""
     return {
         **head("list", machine, semantics),
-        "groups": [_group(group, semantics) for group in groups],
+        "groups": [_group(owned) for owned in groups],
         "ungrouped": [_device(device) for device in ungrouped],
     }
 
@@ -123,18 +122,14 @@ def audit_document(
 
 
 def whatif_document(
-    machine: Machine, semantics: Semantics, simulation: Simulation
+    machine: Machine, semantics: Semantics, effects: Effects
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/whatif/1``: the steps, then the state after them.
 
     After a crash there is no state, and so there are no groups or predictions.
     """
-    from iommu_inspect.audit.changes import findings_around
-    from iommu_inspect.kernel.ownership.operations import predict
-
-    after = simulation.after
-    findings = findings_around(machine, simulation, semantics)
-    alive = simulation.alive
+    simulation = effects.simulation
+    ungrouped = simulation.after.ungrouped if simulation.alive else ()
     return {
         **head("whatif", machine, semantics),
         "steps": [
@@ -148,14 +143,11 @@ def whatif_document(
             }
             for outcome in simulation.outcomes
         ],
-        "groups": [_group(group, semantics) for group in after.groups if alive],
-        "ungrouped": [_device(device) for device in after.ungrouped if alive],
-        "predictions": [
-            _prediction(prediction)
-            for prediction in (predict(after, semantics) if alive else ())
-        ],
-        "findings_before": [_finding(finding) for finding in findings[0]],
-        "findings_after": [_finding(finding) for finding in findings[1]],
+        "groups": [_group(owned) for owned in effects.groups],
+        "ungrouped": [_device(device) for device in ungrouped],
+        "predictions": [_prediction(each) for each in effects.predictions],
+        "findings_before": [_finding(each) for each in effects.findings_before],
+        "findings_after": [_finding(each) for each in effects.findings_after],
     }
 
 
@@ -191,7 +183,8 @@ def source_fields(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _group(group: Group, semantics: Semantics) -> dict[str, Any]:
+def _group(owned: Owned) -> dict[str, Any]:
+    group = owned.group
     facts: dict[str, Fact[Any]] = {
         "type": group.type,
         "name": group.name,
@@ -202,7 +195,7 @@ def _group(group: Group, semantics: Semantics) -> dict[str, Any]:
         "id": group.id,
         "type": _value(group.type),
         "name": _value(group.name),
-        "ownership": ownership(group, semantics).value,
+        "ownership": owned.ownership.value,
         "reserved_regions": [
             {
                 "start": f"{region.start:#018x}",
@@ -255,7 +248,7 @@ def _device(device: Device) -> dict[str, Any]:
 def _prediction(prediction: Prediction) -> dict[str, Any]:
     return {
         "operation": prediction.operation,
-        "target": prediction.target,
+        "target": str(prediction.target),
         "group": prediction.group,
         **answer_fields(prediction.answer),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.kernel.ownership.operations import Prediction
+from iommu_inspect.kernel.ownership.inquiry import Prediction
 from iommu_inspect.render.layout import PLAIN, Style, table
 
 __all__ = ["predict_table", "result_colour"]

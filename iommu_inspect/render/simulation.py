@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iommu_inspect.audit.changes import findings_around
-from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.ownership.roles import ownership
-from iommu_inspect.kernel.steps.simulate import HOST_CRASH, Simulation
-from iommu_inspect.model.address import natural_key
-from iommu_inspect.model.machine import Group, Held, Machine
+from iommu_inspect.audit.changes import Effects, GroupChange
+from iommu_inspect.kernel.ownership.inquiry import Owned
+from iommu_inspect.kernel.steps.simulate import HOST_CRASH
+from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.machine import Held
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -20,12 +19,7 @@ _RESULT_COLOURS = {"0": "green", "unknown": "yellow", HOST_CRASH: "red"}
 _COLOURS = {"error": "red", "warning": "yellow", "unknown": "yellow"}
 
 
-def simulation_text(
-    before: Machine,
-    simulation: Simulation,
-    semantics: Semantics,
-    style: Style = PLAIN,
-) -> str:
+def simulation_text(effects: Effects, style: Style = PLAIN) -> str:
     """Return a table of the steps, then of what they changed: groups, findings."""
     rows = [
         [
@@ -34,20 +28,21 @@ def simulation_text(
             outcome.group or "-",
             outcome.answer.because,
         ]
-        for outcome in simulation.outcomes
+        for outcome in effects.simulation.outcomes
     ]
     headers = ["STEP", "RESULT", "GROUP", "BECAUSE"]
     blocks = [table(headers, rows, style, paints={1: _RESULT_COLOURS})]
-    if not simulation.alive:
+    if not effects.simulation.alive:
         blocks.append(fold("The host would have crashed.", style.width))
         return "\n\n".join(blocks)
-    changes = _changes(before, simulation.after, semantics)
-    if changes:
+    if effects.changes:
         headers = ["GROUP", "OWNERSHIP BEFORE", "AFTER", "DEVICES AFTER"]
-        blocks.append(table(headers, changes, style, paints={}))
+        blocks.append(
+            table(headers, [*map(_change, effects.changes)], style, paints={})
+        )
     else:
         blocks.append("No group changes hands.")
-    changed = _findings(*findings_around(before, simulation, semantics))
+    changed = _findings(effects.findings_before, effects.findings_after)
     if changed:
         headers = ["AUDIT", "GROUP", "BEFORE", "AFTER", "ABOUT"]
         blocks.append(
@@ -83,31 +78,21 @@ def _severity(finding: Finding | None) -> str:
     return str(finding.severity.value)
 
 
-def _changes(before: Machine, after: Machine, semantics: Semantics) -> list[list[str]]:
-    ids = {g.id for g in (*before.groups, *after.groups)}
-    rows = []
-    for group_id in sorted(ids, key=natural_key):
-        old, new = before.group(group_id), after.group(group_id)
-        if old == new:
-            continue
-        rows.append(
-            [
-                group_id,
-                _state(old, semantics),
-                _state(new, semantics),
-                ", ".join(
-                    f"{d.address} ({d.driver if isinstance(d.driver, str) else '-'})"
-                    for d in (new.devices if new else ())
-                ),
-            ]
-        )
-    return rows
+def _change(change: GroupChange) -> list[str]:
+    members = change.after.group.devices if change.after else ()
+    return [
+        change.group,
+        _state(change.before),
+        _state(change.after),
+        ", ".join(f"{d.address} ({value_or(d.driver, None) or '-'})" for d in members),
+    ]
 
 
-def _state(group: Group | None, semantics: Semantics) -> str:
-    if group is None:
+def _state(owned: Owned | None) -> str:
+    if owned is None:
         return "-"
-    state = ownership(group, semantics).value
-    if group.held is Held.BY_USER:
+    state = owned.ownership.value
+    if owned.group.held is Held.BY_USER:
         return f"{state}, claimed"
-    return f"{state}, attached" if group.held is Held.BY_KERNEL_DOMAIN else state
+    held = owned.group.held is Held.BY_KERNEL_DOMAIN
+    return f"{state}, attached" if held else state

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
-from iommu_inspect.kernel.eras import PROPOSED, named
 from iommu_inspect.kernel.ownership.attach_users import AttachUser, attach_user
-from iommu_inspect.kernel.ownership.operations import attach_device
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules.about import EVERY_PURPOSE, About
@@ -29,8 +27,8 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
 
 
 def _finding(case: Case, group: Group, device: Device, user: AttachUser) -> Finding:
-    answer = attach_device(case.machine, device, case.semantics)
-    proposed = attach_device(case.machine, device, named(PROPOSED.name)).result
+    answer = case.inquiry.attach(device)
+    proposed = case.proposal.attach(device).result
     unknown = answer.result == UNKNOWN
     works = answer.result == OK
     return Finding(

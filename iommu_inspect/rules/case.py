@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from iommu_inspect.kernel.citations import Citation
-from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.ownership.roles import Role, role
+from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
 from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.about import About, Purpose
@@ -22,18 +24,32 @@ __all__ = ["Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged: a machine, the rules of its kernel, and what was asked for.
+    """What is judged: a machine under the rules of its kernel, and what was asked for.
 
     Without targets the whole host is judged. ``expectations`` are the devices that
     somebody expects at certain addresses. ``about`` is the rule that looks at it.
     """
 
-    machine: Machine
-    semantics: Semantics
+    inquiry: Inquiry
     targets: tuple[Target, ...] = ()
     purpose: Purpose = Purpose.VFIO
     expectations: tuple[Expectation, ...] = ()
     about: About | None = None
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that is judged."""
+        return self.inquiry.machine
+
+    @property
+    def semantics(self) -> Semantics:
+        """The rules of its kernel, or those it is judged by."""
+        return self.inquiry.semantics
+
+    @cached_property
+    def proposal(self) -> Inquiry:
+        """The machine under the rule that was proposed in 2021."""
+        return Inquiry(self.machine, named(PROPOSED.name))
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -59,17 +75,15 @@ class Case:
 
     def is_target(self, device: Device) -> bool:
         """Say whether this very device was asked for."""
-        return id(device) in self._target_ids
+        return device.id in self._target_ids
 
     @cached_property
-    def _target_ids(self) -> frozenset[int]:
-        """Identities: two devices of different buses can have the same name."""
-        return frozenset(id(device) for device in self.target_devices)
+    def _target_ids(self) -> frozenset[DeviceId]:
+        return frozenset(device.id for device in self.target_devices)
 
     def role(self, device: Device) -> Role:
         """Classify a device; unknown where the possible kernels differ."""
-        found = {role(device, era) for era in self.semantics.eras}
-        return found.pop() if len(found) == 1 else Role.UNKNOWN
+        return self.inquiry.role(device)
 
     def having(self, group: Group, *wanted: Role) -> tuple[Device, ...]:
         """Return the group's members of these roles."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
-from iommu_inspect.kernel.eras import PROPOSED, named
-from iommu_inspect.kernel.ownership.operations import attach_device
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.about import EVERY_PURPOSE, About
@@ -23,10 +21,8 @@ ID = "proposed-single-driver"
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     if len(group.devices) < 2 or group.is_noiommu is not False:
         return
-    proposal = named(PROPOSED.name)
     results = {
-        device.address: attach_device(case.machine, device, proposal).result
-        for device in group.devices
+        device.address: case.proposal.attach(device).result for device in group.devices
     }
     if UNKNOWN in results.values():
         return

@@ -7,13 +7,11 @@ not without the kernel's yes.
 from __future__ import annotations
 
 from iommu_inspect.kernel.answers import Answer
+from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE
 from iommu_inspect.kernel.ownership.operations import (
-    ATTACH_DEVICE,
     GET_STATUS,
     SET_CONTAINER,
     SET_IOMMU,
-    attach_device,
-    group_operation,
 )
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, reaches_memory
@@ -33,7 +31,7 @@ Answers = tuple[tuple[str, Answer], ...]
 def answers(case: Case, target: Target) -> Answers:
     """Return the operations that the purpose needs, each with the kernel's answer."""
     if case.purpose is Purpose.ATTACH:
-        asked = (attach_device(case.machine, d, case.semantics) for d in target.devices)
+        asked = (case.inquiry.attach(d) for d in target.devices)
         return tuple((ATTACH_DEVICE, answer) for answer in dict.fromkeys(asked))
     if target.group is None or case.without_vfio(target):
         return ()
@@ -69,7 +67,7 @@ def of_host(case: Case) -> Verdict:
 
 def _of_group(case: Case, group: Group) -> Answers:
     return tuple(
-        (operation, group_operation(case.machine, group, operation, case.semantics))
+        (operation, case.inquiry.operation(group, operation))
         for operation in _operations(case, group)
     )
 

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
 
@@ -57,7 +58,7 @@ def test_bridges_and_devices_of_other_buses_are_never_named() -> None:
     assert entry is not None
     bridge = replace(CARD, pci=PciPlacement(header_type=1))
     assert matches(entry, bridge) is False
-    assert matches(entry, replace(CARD, bus="platform")) is False
+    assert matches(entry, replace(CARD, id=DeviceId(CARD.address, "platform"))) is False
 
 
 def test_a_missing_fact_leaves_it_open_only_where_it_would_decide() -> None:
@@ -70,7 +71,7 @@ def test_a_missing_fact_leaves_it_open_only_where_it_would_decide() -> None:
     assert matches(part, untold) is True
     assert matches(by_class, untold) is None
     assert matches(other, untold) is False
-    assert matches(part, Device("0000:01:00.0", bus="pci")) is None
+    assert matches(part, Device(DeviceId("0000:01:00.0", "pci"))) is None
     assert untold.ids.class_code is Missing.ABSENT
 
 

@@ -11,6 +11,7 @@ from builders import device, group, machine
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Acs, Device, Group, PciIds, SrIov
 from iommu_inspect.model.pci_regs import PciExpType
 
@@ -126,5 +127,5 @@ def test_vmd_brings_what_is_behind_it() -> None:
 
 
 def test_what_is_no_pci_function_is_for_its_iommu_to_decide() -> None:
-    other = Device("dev0", "platform", "sys/devices/platform/dev0", group="1")
+    other = Device(DeviceId("dev0", "platform"), "sys/devices/platform/dev0", group="1")
     assert grows(group(other)).can_grow is CanGrow.UNKNOWN

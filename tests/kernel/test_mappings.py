@@ -15,13 +15,12 @@ from builders import (
 )
 
 from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
     GET_STATUS,
     SET_CONTAINER,
     SET_IOMMU,
-    attach_device,
-    group_operation,
 )
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import IommuUnit, Machine, ReservedRegion
@@ -46,10 +45,10 @@ def answers(built: Machine, era: Era) -> tuple[str, ...]:
     only_group = built.groups[0]
     return (
         *(
-            group_operation(built, only_group, operation, only(era)).result
+            Inquiry(built, only(era)).operation(only_group, operation).result
             for operation in (CLAIM, GET_STATUS, SET_CONTAINER, SET_IOMMU)
         ),
-        attach_device(built, NIC, only(era)).result,
+        Inquiry(built, only(era)).attach(NIC).result,
     )
 
 

@@ -14,10 +14,11 @@ from builders import (
     device,
     group,
     only,
+    ownership_of,
 )
 
 from iommu_inspect.kernel.eras import Era
-from iommu_inspect.kernel.ownership.roles import Ownership, Role, ownership, role
+from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 
@@ -131,12 +132,12 @@ UNTOLD = device("0000:01:00.3", Missing.ABSENT)
 def test_a_group_is_what_its_members_make_it(
     members: list[Device], expected: Ownership
 ) -> None:
-    assert ownership(group(*members), UNKNOWN_KERNEL) is expected
-    assert ownership(group(*reversed(members)), only(SINCE_6_6)) is expected
+    assert ownership_of(group(*members), UNKNOWN_KERNEL) is expected
+    assert ownership_of(group(*reversed(members)), only(SINCE_6_6)) is expected
 
 
 def test_where_the_possible_kernels_differ_the_ownership_is_unknown() -> None:
     mixed = group(VFIO, device(BRIDGE, "shpchp", bridge=True))
-    assert ownership(mixed, only(BEFORE_5_19)) is Ownership.USER
-    assert ownership(mixed, only(SINCE_6_6)) is Ownership.CONFLICT
-    assert ownership(mixed, UNKNOWN_KERNEL) is Ownership.UNKNOWN
+    assert ownership_of(mixed, only(BEFORE_5_19)) is Ownership.USER
+    assert ownership_of(mixed, only(SINCE_6_6)) is Ownership.CONFLICT
+    assert ownership_of(mixed, UNKNOWN_KERNEL) is Ownership.UNKNOWN

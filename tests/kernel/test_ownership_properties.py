@@ -6,21 +6,30 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from builders import ALL_ERAS, UNKNOWN_KERNEL, device, group, machine, only
+from builders import (
+    ALL_ERAS,
+    UNKNOWN_KERNEL,
+    device,
+    group,
+    machine,
+    only,
+    ownership_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
     GET_STATUS,
     SET_CONTAINER,
     SET_IOMMU,
-    group_operation,
 )
-from iommu_inspect.kernel.ownership.roles import Ownership, Role, ownership, role
+from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -114,7 +123,7 @@ def with_members(host: Machine, *devices: Device) -> Machine:
 def answers(host: Machine, rules: Semantics) -> list[str]:
     operations = (CLAIM, GET_STATUS, SET_CONTAINER, SET_IOMMU)
     return [
-        group_operation(host, only_group(host), operation, rules).result
+        Inquiry(host, rules).operation(only_group(host), operation).result
         for operation in operations
     ]
 
@@ -130,7 +139,7 @@ def test_an_unbound_device_more_never_changes_a_verdict(
 ) -> None:
     before = only_group(host)
     more = with_members(host, *before.devices, device("0000:7f:00.0"))
-    assert ownership(only_group(more), rules) is ownership(before, rules)
+    assert ownership_of(only_group(more), rules) is ownership_of(before, rules)
     assert answers(more, rules) == answers(host, rules)
     assert verdict_of(more, rules) is verdict_of(host, rules)
 
@@ -142,12 +151,12 @@ def test_binding_a_kernel_driver_never_makes_a_group_viable(
     devices = only_group(host).devices
     index = data.draw(st.integers(0, len(devices) - 1))
     bound = [
-        replace(d, driver="e1000e", bus="pci") if i == index else d
+        replace(d, driver="e1000e", id=DeviceId(d.address, "pci")) if i == index else d
         for i, d in enumerate(devices)
     ]
     for operation in (GET_STATUS, CLAIM):
         before, after = (
-            group_operation(h, only_group(h), operation, rules).result
+            Inquiry(h, rules).operation(only_group(h), operation).result
             for h in (host, with_members(host, *bound))
         )
         assert after not in ("viable", "0") or before == after or before == "unknown"
@@ -161,7 +170,9 @@ def test_the_order_of_members_changes_nothing(
     random.shuffle(devices)
     shuffled = with_members(host, *devices)
     assert answers(shuffled, rules) == answers(host, rules)
-    assert ownership(only_group(shuffled), rules) is ownership(only_group(host), rules)
+    assert ownership_of(only_group(shuffled), rules) is ownership_of(
+        only_group(host), rules
+    )
 
 
 @given(machines(), semantics, st.data())
@@ -170,15 +181,21 @@ def test_binding_a_kernel_driver_makes_an_endpoint_block_its_group(
 ) -> None:
     index = data.draw(st.integers(0, len(only_group(host).devices) - 1))
     devices = [
-        replace(d, driver="e1000e", bus="pci", pci=PciPlacement(0), vfio_devices=())
+        replace(
+            d,
+            id=DeviceId(d.address, "pci"),
+            driver="e1000e",
+            pci=PciPlacement(0),
+            vfio_devices=(),
+        )
         if i == index
         else d
         for i, d in enumerate(only_group(host).devices)
     ]
     bound = with_members(host, *devices)
-    state = ownership(only_group(bound), rules)
+    state = ownership_of(only_group(bound), rules)
     assert state is not Ownership.NONE and state is not Ownership.USER
-    status = group_operation(bound, only_group(bound), GET_STATUS, rules).result
+    status = Inquiry(bound, rules).operation(only_group(bound), GET_STATUS).result
     assert status in ("not-viable", "-ENOENT", "unknown") or (
         only_group(bound).is_noiommu is True
     )

@@ -12,6 +12,7 @@ from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.kernel.grouping.sharing import Pair, pair, sharing
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, Group, Machine, PciPlacement
 from iommu_inspect.model.target import find_target
 from iommu_inspect.sources.sysfs.machine import read_machine
@@ -123,10 +124,16 @@ def outside_pci(
     *units: Fact[str | None], bus: str = "platform", apart: bool = False
 ) -> Pair:
     members = [
-        Device(f"dev{n}", bus, f"sys/devices/platform/dev{n}", iommu=unit, group="1")
+        Device(
+            DeviceId(f"dev{n}", bus),
+            f"sys/devices/platform/dev{n}",
+            iommu=unit,
+            group="1",
+        )
         for n, unit in enumerate(units)
     ]
-    more = [Group("2", (replace(members[0], address="far", path="far", group="2"),))]
+    far = replace(members[0], id=DeviceId("far", bus), path="far", group="2")
+    more = [Group("2", (far,))]
     return between(machine(group(*members), *(more if apart else [])), "dev0", "dev1")
 
 
@@ -146,7 +153,7 @@ def test_two_iommus_are_no_reason() -> None:
 
 
 def test_a_pci_function_and_a_platform_device_have_no_known_reason() -> None:
-    other = Device("dev0", "platform", "sys/devices/platform/dev0", group="1")
+    other = Device(DeviceId("dev0", "platform"), "sys/devices/platform/dev0", group="1")
     found = between(machine(group(device("0000:00:02.0"), other)), "00:02.0", "dev0")
     assert found.mechanism == "unknown"
 

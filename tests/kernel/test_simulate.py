@@ -18,13 +18,12 @@ from builders import (
 )
 
 from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
     GET_STATUS,
     SET_CONTAINER,
     SET_IOMMU,
-    attach_device,
-    group_operation,
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, Bind, parse_step
@@ -158,7 +157,7 @@ def test_a_claimed_group_is_busy_for_everybody_else() -> None:
     held = the_group(simulation, "6")
 
     def ask(operation: str) -> str:
-        return group_operation(simulation.after, held, operation, NOW).result
+        return Inquiry(simulation.after, NOW).operation(held, operation).result
 
     assert ask(CLAIM) == "-EPERM"
     assert ask(GET_STATUS) == ask(SET_CONTAINER) == ask(SET_IOMMU) == "-EBUSY"
@@ -172,7 +171,7 @@ def test_an_attached_domain_keeps_others_out_until_it_is_detached() -> None:
     assert results(*attached, "detach=00:02.0", "attach=00:02.0")[-1] == "0"
     simulation = take(*attached)
     held = the_group(simulation, "2")
-    assert group_operation(simulation.after, held, CLAIM, NOW).result == "-EBUSY"
+    assert Inquiry(simulation.after, NOW).operation(held, CLAIM).result == "-EBUSY"
 
 
 def test_a_detach_without_an_attach_is_no_call() -> None:
@@ -183,7 +182,7 @@ def test_a_group_that_grew_is_not_detached() -> None:
     steps = ("attach=00:02.0", "hotplug=00:02.0", "detach=00:02.0")
     simulation = take(*steps)
     assert "does not detach" in simulation.outcomes[-1].answer.because
-    assert attach_device(simulation.after, BARE, NOW).result == "-EINVAL"
+    assert Inquiry(simulation.after, NOW).attach(BARE).result == "-EINVAL"
 
 
 @pytest.mark.parametrize(
@@ -205,9 +204,9 @@ def test_a_newcomer_joins_the_port_unless_acs_is_in_effect(
 
 
 def test_a_newcomer_makes_the_singleton_rule_fail_for_its_port() -> None:
-    assert attach_device(HOST, BARE, NOW).result == "0"
+    assert Inquiry(HOST, NOW).attach(BARE).result == "0"
     after = take("hotplug=00:02.0,0200,e1000e").after
-    assert attach_device(after, BARE, NOW).result == "-EINVAL"
+    assert Inquiry(after, NOW).attach(BARE).result == "-EINVAL"
     newcomer = next(d for d in after.devices if d.address == "0000:12:00.0")
     assert newcomer.driver == "e1000e"
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iommu_inspect.model.address import PciAddress, natural_key, sort_key
+from iommu_inspect.model.address import PciAddress, natural_key
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.identity import DeviceId
 
 ADDRESSES = st.builds(
     PciAddress,
@@ -13,6 +15,10 @@ ADDRESSES = st.builds(
     slot=st.integers(0, 0x1F),
     function=st.integers(0, 7),
 )
+
+
+def by_name(name: str) -> DeviceId:
+    return DeviceId(name, Missing.ABSENT)
 
 
 @given(ADDRESSES)
@@ -56,12 +62,12 @@ def test_what_is_no_address(text: str) -> None:
 @given(st.lists(ADDRESSES, max_size=8))
 def test_names_are_sorted_as_the_kernel_enumerates(found: list[PciAddress]) -> None:
     names = [str(address) for address in found]
-    assert sorted(names, key=sort_key) == [str(address) for address in sorted(found)]
+    assert sorted(names, key=by_name) == [str(address) for address in sorted(found)]
 
 
 def test_domains_of_five_digits_come_after_those_of_four() -> None:
     names = ["10000:00:00.0", "axi:gpu", "ffff:00:00.0", "dma10", "dma9"]
-    assert sorted(names, key=sort_key) == [
+    assert sorted(names, key=by_name) == [
         "ffff:00:00.0",
         "10000:00:00.0",
         "axi:gpu",
@@ -77,8 +83,10 @@ def test_group_ids_are_sorted_as_numbers() -> None:
 @given(st.lists(st.text("ab09:.\u0660\xb2", max_size=6), max_size=4))
 def test_any_names_can_be_sorted(names: list[str]) -> None:
     backwards = names[::-1]
-    keys = [sort_key(name) for name in sorted(names, key=sort_key)]
-    assert keys == [sort_key(name) for name in sorted(backwards, key=sort_key)]
+    keys = [DeviceId(name, Missing.ABSENT) for name in sorted(names, key=by_name)]
+    assert keys == [
+        DeviceId(name, Missing.ABSENT) for name in sorted(backwards, key=by_name)
+    ]
 
 
 def test_functions_of_one_card_share_a_slot() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
     Kernel,
@@ -45,7 +46,10 @@ def boot_of(host: Machine, *words: str) -> Boot:
 
 def other(found: Device, address: str, group_id: str) -> Device:
     return replace(
-        found, address=address, path=f"sys/devices/{address}", group=group_id
+        found,
+        id=DeviceId(address, "pci"),
+        path=f"sys/devices/{address}",
+        group=group_id,
     )
 
 

@@ -24,6 +24,7 @@ from iommu_inspect.model.machine import (
     VfioSettings,
 )
 from iommu_inspect.model.target import Target, find_target
+from iommu_inspect.plan.checking import check
 from iommu_inspect.plan.commands import commands, driverctl_back
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.moves import Action
@@ -140,6 +141,21 @@ def test_the_undo_binds_before_it_restores_an_override_that_names_another() -> N
         "echo 0000:00:02.0 > /sys/bus/pci/drivers/nouveau/bind",
         f"echo vfio-pci > {device}/driver_override",
     )
+
+
+def test_no_undo_passes_the_proof_that_binds_against_a_foreign_override() -> None:
+    host = read_machine(open_path(str(SYSFS / "override-pending")))
+    plan = plan_for(host, "00:02.0")
+    off, name, bind, restore = plan.back
+    for back, leads_back in (
+        (plan.back, True),
+        ((off, restore, bind), False),
+        ((off, bind, name, restore), False),
+        ((off, name, bind), False),
+        ((off, name, restore), False),
+    ):
+        checked = check(host, NEW, plan.targets, plan.there, back, frozenset())
+        assert checked.back is leads_back, back
 
 
 def test_what_had_no_driver_has_none_after_the_undo() -> None:

@@ -14,6 +14,7 @@ from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.host_losses import host_losses, is_fatal
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, Kernel, Machine, PciIds, PciPlacement
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -81,8 +82,7 @@ def test_drives_behind_a_vmd_controller_go_with_it() -> None:
 
 def test_virtual_functions_go_with_the_physical_one() -> None:
     pf = Device(
-        A,
-        bus="pci",
+        DeviceId(A, "pci"),
         path=f"sys/devices/{A}",
         driver="igb",
         group="1",

@@ -14,7 +14,7 @@ from shared import SYSFS
 
 import iommu_inspect.kernel
 import iommu_inspect.rules
-from iommu_inspect.kernel.ownership.operations import predict
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import InterruptRemapping, IommuUnit, VfioSettings
 from iommu_inspect.rules._pages import page
@@ -111,7 +111,7 @@ def test_every_rule_that_an_answer_names_is_registered() -> None:
         prediction.answer.rule
         for m in machines
         for era in ALL_ERAS
-        for prediction in predict(m, only(era))
+        for prediction in Inquiry(m, only(era)).predictions()
     }
     assert len(named) >= 6
     kernel = Path(iommu_inspect.kernel.__file__).parent

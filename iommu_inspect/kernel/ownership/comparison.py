@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.ownership.operations import predict
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["Comparison", "compare"]
@@ -18,7 +19,7 @@ class Comparison:
     """One operation, what it is asked of, and an answer for each set of rules."""
 
     operation: str
-    target: str
+    target: DeviceId | str
     group: str | None
     answers: tuple[Answer, ...]
 
@@ -40,5 +41,7 @@ def compare(machine: Machine, rules: Sequence[Semantics]) -> tuple[Comparison, .
             asked[0].group,
             tuple(prediction.answer for prediction in asked),
         )
-        for asked in zip(*(predict(machine, each) for each in rules), strict=True)
+        for asked in zip(
+            *(Inquiry(machine, each).predictions() for each in rules), strict=True
+        )
     )

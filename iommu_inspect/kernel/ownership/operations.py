@@ -7,44 +7,44 @@ user. Hypothetical steps know who holds a group (``Group.held``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from iommu_inspect.kernel.answers import (
     NOT_APPLICABLE,
     OK,
     UNKNOWN,
     Answer,
-    across_eras,
 )
 from iommu_inspect.kernel.citations import (
     CLAIM_BY_VFIO,
     DMA_OWNER_BUSES,
     DMA_OWNER_INTERFACES,
-    PROPOSED_SINGLE_DRIVER,
-    SINGLETON,
     VFIO_VIABLE_REMOVED,
 )
-from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
+from iommu_inspect.kernel.ownership.words import (
+    HELD,
+    MEDIATED,
+    NO_IOMMU_BEHIND,
+    NOT_WHOLE,
+    bound,
+    cannot_tell,
+    is_mediated,
+)
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, Held, InterruptRemapping, Machine
+from iommu_inspect.model.machine import Group, Held, InterruptRemapping, Machine
 
 __all__ = [
-    "ATTACH_DEVICE",
+    "ASK",
     "CLAIM",
     "GET_STATUS",
     "GROUP_OPERATIONS",
     "SET_CONTAINER",
     "SET_IOMMU",
-    "Prediction",
-    "attach_device",
-    "group_operation",
-    "predict",
 ]
 
-ATTACH_DEVICE = "iommu_attach_device"
 CLAIM = "iommu_group_claim_dma_owner"
 GET_STATUS = "VFIO_GROUP_GET_STATUS"
 SET_CONTAINER = "VFIO_GROUP_SET_CONTAINER"
@@ -52,111 +52,8 @@ SET_IOMMU = "VFIO_SET_IOMMU"
 GROUP_OPERATIONS = (CLAIM, GET_STATUS, SET_CONTAINER, SET_IOMMU)
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One operation, what it is asked of, and the kernel's answer."""
-
-    operation: str
-    target: str
-    group: str | None
-    answer: Answer
-
-
-def predict(machine: Machine, semantics: Semantics) -> Iterator[Prediction]:
-    """Yield the answer to every operation for every group and device.
-
-    Groups come in their order, each with its group operations and then its
-    devices; devices without a group come last.
-    """
-    for group in machine.groups:
-        for operation in GROUP_OPERATIONS:
-            answer = group_operation(machine, group, operation, semantics)
-            yield Prediction(operation, group.id, group.id, answer)
-        for device in group.devices:
-            answer = attach_device(machine, device, semantics)
-            yield Prediction(ATTACH_DEVICE, device.address, group.id, answer)
-    for device in machine.ungrouped:
-        answer = attach_device(machine, device, semantics)
-        yield Prediction(ATTACH_DEVICE, device.address, None, answer)
-
-
-def attach_device(machine: Machine, device: Device, semantics: Semantics) -> Answer:
-    """Answer ``iommu_attach_device()`` with a fresh paging domain."""
-    group = machine.group_of(device)
-    if group is None and (not known(device.group) or not machine.groups_known):
-        return Answer(
-            UNKNOWN, "no-iommu", "the source does not tell the device's group"
-        )
-    if group is None:
-        return Answer("-ENODEV", "no-iommu", f"{device.address} has no IOMMU group")
-    return across_eras(semantics, lambda era: _attach(machine, device, group, era))
-
-
-def _attach(machine: Machine, device: Device, group: Group, era: Era) -> Answer:
-    count = len(group.devices)
-    if not group.whole:
-        return Answer(UNKNOWN, "singleton-assumption", _NOT_WHOLE)
-    if era.single_driver:
-        refused = _refused_by_single_driver(device, group, era)
-        if refused is not None:
-            return refused
-    elif era.singleton_check and count != 1:
-        return Answer(
-            "-EINVAL",
-            "singleton-assumption",
-            f"the group has {count} devices, one is allowed",
-            (SINGLETON,),
-        )
-    if group.is_noiommu is not False:
-        return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
-    if _is_mediated(group):
-        return Answer(UNKNOWN, "no-iommu-mode", _MEDIATED)
-    if group.held is not Held.FREE:
-        return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
-    refused = refused_attach(machine, group, era)
-    if refused is not None:
-        return refused
-    if era.single_driver:
-        return Answer(
-            OK,
-            "proposed-single-driver",
-            "no other device here is on a driver of the host",
-            (PROPOSED_SINGLE_DRIVER,),
-        )
-    if not era.singleton_check:
-        return Answer(
-            OK, "singleton-assumption", "this kernel does not check the group"
-        )
-    return Answer(
-        OK,
-        "singleton-assumption",
-        "the device is alone in its group",
-        (SINGLETON,),
-    )
-
-
-def _refused_by_single_driver(device: Device, group: Group, era: Era) -> Answer | None:
-    """Apply the proposal with the device's own driver as the caller."""
-    sharers = GroupOwnership.of(group, era)
-    others = [d for d in sharers.having(Role.KERNEL) if d is not device]
-    rule, cite = "proposed-single-driver", (PROPOSED_SINGLE_DRIVER,)
-    if others:
-        return Answer("-EBUSY", rule, f"{_bound(others)} as well", cite)
-    unknown = [d for d in sharers.having(Role.UNKNOWN) if d is not device]
-    if unknown:
-        return Answer(UNKNOWN, rule, _cannot_tell(unknown), cite)
-    return None
-
-
-def group_operation(
-    machine: Machine, group: Group, operation: str, semantics: Semantics
-) -> Answer:
-    """Answer one of ``GROUP_OPERATIONS`` for a group."""
-    ask = _ASK[operation]
-    return across_eras(semantics, lambda era: ask(machine, group, era))
-
-
-def _claim(machine: Machine, group: Group, era: Era) -> Answer:
+def _claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
+    group = owners.group
     if not era.dma_owner:
         return Answer(
             NOT_APPLICABLE,
@@ -165,10 +62,10 @@ def _claim(machine: Machine, group: Group, era: Era) -> Answer:
             (DMA_OWNER_INTERFACES,),
         )
     if group.is_noiommu is not False:
-        return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
-    if _is_mediated(group):
-        return Answer(UNKNOWN, "no-iommu-mode", _MEDIATED)
-    return _refused_claim(machine, group, era) or Answer(
+        return Answer(UNKNOWN, "no-iommu-mode", NO_IOMMU_BEHIND)
+    if is_mediated(group):
+        return Answer(UNKNOWN, "no-iommu-mode", MEDIATED)
+    return _refused_claim(machine, owners, era) or Answer(
         OK,
         "mixed-ownership",
         "no driver of the host is bound here",
@@ -176,42 +73,42 @@ def _claim(machine: Machine, group: Group, era: Era) -> Answer:
     )
 
 
-def _refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
+def _refused_claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | None:
     """Return why the claim does not succeed, ``None`` where it does."""
+    group = owners.group
     if group.held is Held.BY_USER:
-        return Answer("-EPERM", "mixed-ownership", _HELD[group.held], (CLAIM_BY_VFIO,))
-    sharers = GroupOwnership.of(group, era)
-    blockers = sharers.having(Role.KERNEL)
+        return Answer("-EPERM", "mixed-ownership", HELD[group.held], (CLAIM_BY_VFIO,))
+    blockers = owners.having(Role.KERNEL)
     if blockers:
-        return Answer("-EPERM", "mixed-ownership", _bound(blockers), (DMA_OWNER_BUSES,))
-    unknown = sharers.having(Role.UNKNOWN)
+        return Answer("-EPERM", "mixed-ownership", bound(blockers), (DMA_OWNER_BUSES,))
+    unknown = owners.having(Role.UNKNOWN)
     if unknown:
         return Answer(
-            UNKNOWN, "mixed-ownership", _cannot_tell(unknown), (DMA_OWNER_BUSES,)
+            UNKNOWN, "mixed-ownership", cannot_tell(unknown), (DMA_OWNER_BUSES,)
         )
     if not group.whole:
-        return Answer(UNKNOWN, "mixed-ownership", _NOT_WHOLE)
+        return Answer(UNKNOWN, "mixed-ownership", NOT_WHOLE)
     if group.held is Held.BY_KERNEL_DOMAIN:
-        return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
+        return Answer("-EBUSY", "mixed-ownership", HELD[group.held])
     return refused_claim(machine, group, era)
 
 
-def _get_status(_machine: Machine, group: Group, era: Era) -> Answer:
-    unopened = _cannot_open(group, era)
+def _get_status(_machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
+    group = owners.group
+    unopened = _cannot_open(owners)
     if unopened is not None:
         return unopened
-    sharers = GroupOwnership.of(group, era)
     cite = (VFIO_VIABLE_REMOVED,)
     if group.is_noiommu is True:
         return Answer("viable", "no-iommu-mode", "vfio made this group up itself")
-    blockers = sharers.having(Role.KERNEL)
+    blockers = owners.having(Role.KERNEL)
     if blockers:
-        return Answer("not-viable", "mixed-ownership", _bound(blockers), cite)
-    unknown = sharers.having(Role.UNKNOWN)
+        return Answer("not-viable", "mixed-ownership", bound(blockers), cite)
+    unknown = owners.having(Role.UNKNOWN)
     if unknown:
-        return Answer(UNKNOWN, "mixed-ownership", _cannot_tell(unknown), cite)
+        return Answer(UNKNOWN, "mixed-ownership", cannot_tell(unknown), cite)
     if not group.whole:
-        return Answer(UNKNOWN, "mixed-ownership", _NOT_WHOLE)
+        return Answer(UNKNOWN, "mixed-ownership", NOT_WHOLE)
     return Answer(
         "viable",
         "mixed-ownership",
@@ -220,21 +117,21 @@ def _get_status(_machine: Machine, group: Group, era: Era) -> Answer:
     )
 
 
-def _cannot_open(group: Group, era: Era) -> Answer | None:
+def _cannot_open(owners: GroupOwnership) -> Answer | None:
     """Return why ``/dev/vfio/<group>`` cannot be opened, ``None`` if it can."""
-    sharers = GroupOwnership.of(group, era)
-    if sharers.having(Role.VFIO):
+    group = owners.group
+    if owners.having(Role.VFIO):
         if group.held is Held.BY_USER:
-            return Answer("-EBUSY", "not-on-vfio", _HELD[group.held])
+            return Answer("-EBUSY", "not-on-vfio", HELD[group.held])
         return None
     rule = "not-on-vfio"
     # A member whose driver is not known may be bound to a vfio driver.
     unknown = [d for d in group.devices if not known(d.driver)]
-    unknown += [d for d in sharers.having(Role.UNKNOWN) if d not in unknown]
+    unknown += [d for d in owners.having(Role.UNKNOWN) if d not in unknown]
     if unknown:
-        return Answer(UNKNOWN, rule, _cannot_tell(unknown))
+        return Answer(UNKNOWN, rule, cannot_tell(unknown))
     if not group.whole:
-        return Answer(UNKNOWN, rule, _NOT_WHOLE)
+        return Answer(UNKNOWN, rule, NOT_WHOLE)
     return Answer(
         "-ENOENT",
         rule,
@@ -242,8 +139,9 @@ def _cannot_open(group: Group, era: Era) -> Answer | None:
     )
 
 
-def _set_container(machine: Machine, group: Group, era: Era) -> Answer:
-    unopened = _cannot_open(group, era)
+def _set_container(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
+    group = owners.group
+    unopened = _cannot_open(owners)
     if unopened is not None:
         return unopened
     if group.is_noiommu is True:
@@ -255,17 +153,18 @@ def _set_container(machine: Machine, group: Group, era: Era) -> Answer:
             "this kernel checks the group's viability later, when a device is opened",
             (VFIO_VIABLE_REMOVED,),
         )
-    refused = _refused_claim(machine, group, era)
+    refused = _refused_claim(machine, owners, era)
     if refused is not None:
         return refused
     return Answer(OK, "mixed-ownership", "the claim succeeds", (CLAIM_BY_VFIO,))
 
 
-def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
-    unopened = _cannot_open(group, era)
+def _set_iommu(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
+    group = owners.group
+    unopened = _cannot_open(owners)
     if unopened is not None:
         return unopened
-    container = _set_container(machine, group, era)
+    container = _set_container(machine, owners, era)
     if container.result == UNKNOWN:
         return container
     if container.result != OK:
@@ -276,7 +175,7 @@ def _set_iommu(machine: Machine, group: Group, era: Era) -> Answer:
             container.references,
         )
     if not known(group.is_noiommu):
-        return Answer(UNKNOWN, "no-iommu-mode", _NO_IOMMU_BEHIND)
+        return Answer(UNKNOWN, "no-iommu-mode", NO_IOMMU_BEHIND)
     if group.is_noiommu is True:
         return Answer(
             "-ENODEV",
@@ -296,7 +195,7 @@ def _refused_domain(group: Group) -> Answer | None:
     """Before v5.19 the group's domain is looked at only when it is attached."""
     if group.held is Held.FREE:
         return None
-    return Answer("-EBUSY", "mixed-ownership", _HELD[group.held])
+    return Answer("-EBUSY", "mixed-ownership", HELD[group.held])
 
 
 def _refused_type(machine: Machine) -> Answer | None:
@@ -321,7 +220,7 @@ def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
     if machine.vfio.type1_allow_unsafe_interrupts is True:
         return None
     if remapping is InterruptRemapping.ON:
-        if not any(_is_behind_vmd(device) for device in group.devices):
+        if not any(device.is_below_vmd for device in group.devices):
             return None
         return Answer(
             UNKNOWN,
@@ -339,15 +238,6 @@ def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
     )
 
 
-def _is_behind_vmd(device: Device) -> bool:
-    """Behind a VMD a PCI root hangs below a PCI function."""
-    return device.is_below_vmd
-
-
-def _is_mediated(group: Group) -> bool:
-    return bool(group.devices) and all(d.bus == "mdev" for d in group.devices)
-
-
 def _accepted(machine: Machine) -> Answer:
     remapped = machine.interrupt_remapping is InterruptRemapping.ON
     because = "unsafe interrupts are allowed"
@@ -356,26 +246,10 @@ def _accepted(machine: Machine) -> Answer:
     return Answer(OK, "interrupt-remapping", because)
 
 
-def _bound(devices: tuple[Device, ...] | list[Device]) -> str:
-    pairs = [f"{device.address} is bound to {device.driver}" for device in devices]
-    return ", ".join(pairs)
-
-
-def _cannot_tell(devices: tuple[Device, ...] | list[Device]) -> str:
-    names = ", ".join(device.address for device in devices)
-    return f"the source does not tell what kind of driver is bound to {names}"
-
-
-_MEDIATED = "a mediated device's group is one that vfio makes up"
-_NOT_WHOLE = "the source does not show all members of the group"
-_HELD = {
-    Held.BY_USER: "user space holds the group",
-    Held.BY_KERNEL_DOMAIN: "a driver of the host attached a domain of its own",
-}
-_NO_IOMMU_BEHIND = "there may be no IOMMU behind this group"
-_ASK = {
+ASK: dict[str, Callable[[Machine, GroupOwnership, Era], Answer]] = {
     CLAIM: _claim,
     GET_STATUS: _get_status,
     SET_CONTAINER: _set_container,
     SET_IOMMU: _set_iommu,
 }
+"""What answers each of ``GROUP_OPERATIONS``, from a group and its members' roles."""

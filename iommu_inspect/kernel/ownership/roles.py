@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.drivers import (
@@ -10,7 +11,7 @@ from iommu_inspect.kernel.drivers import (
     KNOWN_MANAGED_DRIVERS,
     SILENT_BUSES,
 )
-from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.eras import Era
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
@@ -19,9 +20,8 @@ __all__ = [
     "GroupOwnership",
     "Ownership",
     "Role",
-    "ownership",
     "role",
-    "roles",
+    "summed",
 ]
 
 
@@ -92,11 +92,6 @@ def _role_since_5_19(device: Device, era: Era) -> Role:
     return Role.UNENFORCED if bus in SILENT_BUSES else Role.UNKNOWN
 
 
-def roles(group: Group, era: Era) -> tuple[tuple[Device, Role], ...]:
-    """Classify every member of a group, in the group's order."""
-    return tuple((device, role(device, era)) for device in group.devices)
-
-
 @dataclass(frozen=True, slots=True)
 class GroupOwnership:
     """The members of a group by what they are to its DMA ownership."""
@@ -107,7 +102,7 @@ class GroupOwnership:
     @classmethod
     def of(cls, group: Group, era: Era) -> GroupOwnership:
         """Classify the group's members under one era's rules."""
-        return cls(group, roles(group, era))
+        return cls(group, tuple((d, role(d, era)) for d in group.devices))
 
     def having(self, wanted: Role) -> tuple[Device, ...]:
         """Return the members of one role, in the group's order."""
@@ -127,7 +122,7 @@ class GroupOwnership:
         return Ownership.KERNEL if kernel else Ownership.NONE
 
 
-def ownership(group: Group, semantics: Semantics) -> Ownership:
-    """Return the group's ownership; unknown where the possible eras differ."""
-    states = {GroupOwnership.of(group, era).state for era in semantics.eras}
+def summed(owners: Iterable[GroupOwnership]) -> Ownership:
+    """Sum up one group under several eras; unknown where they differ."""
+    states = {each.state for each in owners}
     return states.pop() if len(states) == 1 else Ownership.UNKNOWN

@@ -17,9 +17,10 @@ from iommu_inspect.kernel.steps.state import (
     with_group,
 )
 from iommu_inspect.kernel.steps.step import Hotplug, Sriov, Step, Unplug
-from iommu_inspect.model.address import PciAddress, natural_key, sort_key
+from iommu_inspect.model.address import PciAddress, natural_key
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -51,9 +52,8 @@ def hotplug(machine: Machine, era: Era, step: Hotplug) -> Taken:
         because = f"the source does not tell whether {port.address} has {_SLOT}"
         joins = Joins(None, None, because)
     newcomer = Device(
-        address=address,
-        bus="pci",
-        path=f"{port.path}/{address}",
+        DeviceId(address, "pci"),
+        f"{port.path}/{address}",
         driver=None,
         ids=PciIds(class_code=step.class_code),
         pci=_newcomer_placement(port),
@@ -134,9 +134,7 @@ def _with_newcomer(
 ) -> tuple[Machine, str | None]:
     if joins.group is not None:
         joined = replace(newcomer, group=joins.group.id)
-        members = sorted(
-            (*joins.group.devices, joined), key=lambda device: sort_key(device.address)
-        )
+        members = sorted((*joins.group.devices, joined), key=lambda device: device.id)
         grown = replace(joins.group, devices=tuple(members))
         return with_group(machine, joins.group, grown), joins.group.id
     if not joins.new:
@@ -241,9 +239,8 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
         if joins.new is None:
             return machine, Outcome(step, Answer(UNKNOWN, _RULE, because), None)
         virtual = Device(
-            address=address,
-            bus="pci",
-            path=f"{str(physical.path).rpartition('/')[0]}/{address}",
+            DeviceId(address, "pci"),
+            f"{str(physical.path).rpartition('/')[0]}/{address}",
             driver=None,
             ids=_vf_ids(physical),
             pci=PciPlacement(

@@ -13,12 +13,11 @@ from iommu_inspect.kernel.answers import (
     differing,
 )
 from iommu_inspect.kernel.eras import ERAS, Era, Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     GET_STATUS,
     SET_CONTAINER,
     SET_IOMMU,
-    attach_device,
-    group_operation,
 )
 from iommu_inspect.kernel.steps.binding import bind_answer, refused_by_override
 from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
@@ -197,9 +196,10 @@ def _override(machine: Machine, step: Override) -> Taken:
 def _claim(machine: Machine, era: Era, step: Claim) -> Taken:
     """Open the group, set the container, set the IOMMU: the first refusal counts."""
     group = group_of_step(machine, step)
-    status = group_operation(machine, group, GET_STATUS, only(era))
+    inquiry = Inquiry(machine, only(era))
+    status = inquiry.operation(group, GET_STATUS)
     for operation in (SET_CONTAINER, SET_IOMMU):
-        answer = group_operation(machine, group, operation, only(era))
+        answer = inquiry.operation(group, operation)
         if answer.result != OK:
             because = f"{operation}: {answer.because}"
             return done(machine, step, replace(answer, because=because), group)
@@ -225,7 +225,7 @@ def _release(machine: Machine, step: Release) -> Taken:
 def _attach(machine: Machine, era: Era, step: Attach) -> Taken:
     device = device_of(machine, step)
     group = machine.group_of(device)
-    answer = attach_device(machine, device, only(era))
+    answer = Inquiry(machine, only(era)).attach(device)
     if answer.result != OK or group is None:
         return done(machine, step, answer, group)
     after = with_group(machine, group, replace(group, held=Held.BY_KERNEL_DOMAIN))

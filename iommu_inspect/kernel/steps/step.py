@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.usage import BadRequestError
 
 __all__ = [
     "Attach",
@@ -43,7 +44,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 _LONGEST_NUMBER = 9
 
 
-class BadStepError(ValueError):
+class BadStepError(BadRequestError):
     """A step is not written as ``whatif`` takes it; the message says how."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
@@ -42,14 +43,13 @@ class DeviceReader:
         told_bus: Fact[str] = listed_on or _bus_of_path(path)
         address = path.rpartition("/")[2]
         if not self._tree.exists(path) or self._is_hollow(path):
-            return Device(address=address, path=path, bus=told_bus)
+            return Device(DeviceId(address, told_bus), path)
         bus = self._link_name(f"{path}/subsystem")
         power_state = self._tree.text(f"{path}/power_state")
         vfio_devices = self._vfio_devices(path)
         return Device(
-            address=address,
-            path=path,
-            bus=bus if known(bus) else told_bus,
+            DeviceId(address, bus if known(bus) else told_bus),
+            path,
             driver=self._optional_link(f"{path}/driver", self._drivers_known),
             group=self._optional_link(f"{path}/iommu_group", self._groups_known),
             iommu=self._optional_link(f"{path}/iommu", self._groups_known),

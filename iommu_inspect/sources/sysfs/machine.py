@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from iommu_inspect.model.address import natural_key, sort_key
+from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import (
@@ -74,7 +74,7 @@ def read_machine(tree: Tree) -> Machine:
         ]
         if not _has_vanished(tree, path)
     ]
-    devices.sort(key=lambda device: (sort_key(device.address), str(device.path)))
+    devices.sort(key=lambda device: (device.id, str(device.path)))
     kernel = _kernel(tree, devices)
     return Machine(
         source=Source("live" if tree.live else "tree", tree.label),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
     Group,
@@ -93,9 +94,8 @@ def _device(
     mine = tuple(virtual for virtual, of in owners.items() if of == address)
     below = function.buses
     return Device(
-        address=address,
-        bus="pci",
-        path=buses.path(function, owner),
+        DeviceId.of_pci(function.record.address),
+        buses.path(function, owner),
         driver=_driver(function, shown),
         group=_group(function, shown),
         ids=function.ids,

@@ -1,0 +1,126 @@
+"""One machine under the rules that may apply: each question is answered once.
+
+Roles, answers and ownership of a group are asked for by many rules, by the verdict and
+by the plan. They depend on nothing but the machine and the rules, which do not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.answers import UNKNOWN, Answer, across_eras
+from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE, attach
+from iommu_inspect.kernel.ownership.operations import ASK, GROUP_OPERATIONS
+from iommu_inspect.kernel.ownership.roles import (
+    GroupOwnership,
+    Ownership,
+    Role,
+    role,
+    summed,
+)
+from iommu_inspect.model.fact import known
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Device, Group, Machine
+
+__all__ = ["Inquiry", "Owned", "Prediction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One operation, the device or the id of the group it is asked of, the answer."""
+
+    operation: str
+    target: DeviceId | str
+    group: str | None
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A group, and who owns it."""
+
+    group: Group
+    ownership: Ownership
+
+
+class Inquiry:
+    """What the kernels that may be meant would answer about one machine."""
+
+    def __init__(self, machine: Machine, semantics: Semantics) -> None:
+        self.machine = machine
+        self.semantics = semantics
+        self._owners: dict[tuple[str, Era], GroupOwnership] = {}
+        self._roles: dict[DeviceId, Role] = {}
+        self._answers: dict[tuple[str, DeviceId | str], Answer] = {}
+
+    def owners(self, group: Group, era: Era) -> GroupOwnership:
+        """Return a group's members by what they are under one era's rules."""
+        found = self._owners.get((group.id, era))
+        if found is None:
+            found = self._owners[group.id, era] = GroupOwnership.of(group, era)
+        return found
+
+    def role(self, device: Device) -> Role:
+        """Classify a device; unknown where the possible kernels differ."""
+        found = self._roles.get(device.id)
+        if found is None:
+            roles = {role(device, era) for era in self.semantics.eras}
+            found = roles.pop() if len(roles) == 1 else Role.UNKNOWN
+            self._roles[device.id] = found
+        return found
+
+    def ownership(self, group: Group) -> Ownership:
+        """Return who owns a group; unknown where the possible kernels differ."""
+        return summed(self.owners(group, era) for era in self.semantics.eras)
+
+    def owned(self, group: Group) -> Owned:
+        """Return a group with who owns it."""
+        return Owned(group, self.ownership(group))
+
+    def operation(self, group: Group, operation: str) -> Answer:
+        """Answer one of ``GROUP_OPERATIONS`` for a group."""
+        answer = self._answers.get((operation, group.id))
+        if answer is None:
+            ask = ASK[operation]
+            answer = self._answers[operation, group.id] = across_eras(
+                self.semantics,
+                lambda era: ask(self.machine, self.owners(group, era), era),
+            )
+        return answer
+
+    def attach(self, device: Device) -> Answer:
+        """Answer ``iommu_attach_device()`` with a fresh paging domain."""
+        answer = self._answers.get((ATTACH_DEVICE, device.id))
+        if answer is None:
+            answer = self._answers[ATTACH_DEVICE, device.id] = self._attach(device)
+        return answer
+
+    def _attach(self, device: Device) -> Answer:
+        group = self.machine.group_of(device)
+        if group is not None:
+            return across_eras(
+                self.semantics,
+                lambda era: attach(self.machine, device, self.owners(group, era), era),
+            )
+        if not known(device.group) or not self.machine.groups_known:
+            because = "the source does not tell the device's group"
+            return Answer(UNKNOWN, "no-iommu", because)
+        return Answer("-ENODEV", "no-iommu", f"{device.address} has no IOMMU group")
+
+    def predictions(self) -> Iterator[Prediction]:
+        """Yield the answer to every operation for every group and device.
+
+        Groups come in their order, each with its group operations and then its
+        devices; devices without a group come last.
+        """
+        for group in self.machine.groups:
+            for name in GROUP_OPERATIONS:
+                answer = self.operation(group, name)
+                yield Prediction(name, group.id, group.id, answer)
+            for device in group.devices:
+                answer = self.attach(device)
+                yield Prediction(ATTACH_DEVICE, device.id, group.id, answer)
+        for device in self.machine.ungrouped:
+            yield Prediction(ATTACH_DEVICE, device.id, None, self.attach(device))
