@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from typing import assert_never
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
@@ -99,6 +98,12 @@ _LOADED = {
     "vfio-pci": "/sys/bus/pci/drivers/vfio-pci",
     "vfio_iommu_type1": "/sys/module/vfio_iommu_type1",
 }
+_FUNCTIONS = {
+    SetOverride: "override",
+    TakeOff: "release",
+    Probe: "probe",
+    Rebind: "bind",
+}
 
 
 def script(plan: Plan, label: str) -> str:
@@ -186,17 +191,9 @@ def _line(step: PlanStep) -> str:
         case AllowUnsafe():
             # Without the module there is nothing to take back.
             return f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}"
-        case SetOverride():
-            function = "override"
-        case TakeOff():
-            function = "release"
-        case Probe():
-            function = "probe"
-        case Rebind():
-            function = "bind"
         case _:
-            assert_never(step)
-    return f"{function} {_name(step.device)} {shlex.quote(step.driver)}"
+            function = _FUNCTIONS[type(step)]
+            return f"{function} {_name(step.device)} {shlex.quote(step.driver)}"
 
 
 def _name(device: Device) -> str:
