@@ -118,11 +118,16 @@ class Acs:
 
 @dataclass(frozen=True, slots=True)
 class SrIov:
-    """What of the SR-IOV capability places virtual functions (PCIe 6.0, 9.3.3)."""
+    """What the SR-IOV capability says of virtual functions (PCIe 6.0, 9.3.3).
+
+    They are placed by ``first_offset`` and ``stride``; ``vf_device`` is their device
+    id.
+    """
 
     total_vfs: int
     first_offset: int
     stride: int
+    vf_device: Fact[int] = Missing.ABSENT
 
 
 @dataclass(frozen=True, slots=True)

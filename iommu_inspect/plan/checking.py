@@ -12,12 +12,20 @@ from iommu_inspect.kernel.ownership.operations import (
     GET_STATUS,
     GROUP_OPERATIONS,
 )
-from iommu_inspect.kernel.steps.simulate import simulate
+from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.state import Outcome
+from iommu_inspect.kernel.steps.step import Bind, Override, Step, Unbind
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target, find_target
-from iommu_inspect.plan.moves import Move
-from iommu_inspect.plan.sequence import forward, undo
+from iommu_inspect.plan.sequence import (
+    AllowUnsafe,
+    Load,
+    PlanStep,
+    Probe,
+    Rebind,
+    SetOverride,
+    TakeOff,
+)
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import judge
@@ -57,21 +65,57 @@ def check(
     machine: Machine,
     semantics: Semantics,
     targets: Sequence[Target],
-    moves: Sequence[Move],
+    there: Sequence[PlanStep],
+    back: Sequence[PlanStep],
     accept: frozenset[str],
 ) -> Check:
     """Take the plan's steps, audit what comes out, and take the steps back.
 
-    ``machine`` is already as loading the modules leaves it. Errors of the rules in
-    ``accept`` are passed over; what the kernel refuses is not.
+    Errors of the rules in ``accept`` are passed over; what the kernel refuses is not.
     """
-    there = simulate(machine, semantics, forward(moves))
-    verdict, findings = _judge(there.after, semantics, targets, accept)
-    after = simulate(there.after, semantics, undo(moves))
-    back = all(o.answer.result == OK for o in after.outcomes) and _same(
-        machine, after.after, moves
+    done = _take(machine, semantics, there)
+    verdict, findings = _judge(done.after, semantics, targets, accept)
+    undone = _take(done.after, semantics, back)
+    leads_back = all(o.answer.result == OK for o in undone.outcomes) and _same(
+        machine, undone.after
     )
-    return Check(there.outcomes, verdict, findings, back)
+    return Check(done.outcomes, verdict, findings, leads_back)
+
+
+def _take(
+    machine: Machine, semantics: Semantics, steps: Sequence[PlanStep]
+) -> Simulation:
+    """Take steps in their order.
+
+    What is done to vfio's modules changes nothing for the steps on devices, and no
+    answer of the kernel to it is foretold: it is supposed to work.
+    """
+    vfio = machine.vfio
+    taken: list[Step] = []
+    for step in steps:
+        match step:
+            case Load("vfio_iommu_type1"):
+                vfio = replace(vfio, type1_loaded=True)
+            case Load():
+                pass
+            case AllowUnsafe(allowed):
+                vfio = replace(vfio, type1_allow_unsafe_interrupts=allowed)
+            case _:
+                taken.append(_simulated(step))
+    return simulate(replace(machine, vfio=vfio), semantics, taken)
+
+
+def _simulated(step: SetOverride | TakeOff | Probe | Rebind) -> Step:
+    """Return a step as ``whatif`` takes it; to bind, nothing else is written."""
+    name = step.device.address
+    match step:
+        case SetOverride(_, driver):
+            text = ",".join(filter(None, (f"override={name}", driver)))
+            return Override(text, name, driver or None)
+        case TakeOff():
+            return Unbind(f"unbind={name}", name)
+        case Probe(_, driver) | Rebind(_, driver):
+            return Bind(f"bind={name},{driver}", name, driver, overriding=False)
 
 
 def _judge(
@@ -111,18 +155,22 @@ def _says_yes(inquiry: Inquiry, target: Target) -> bool:
     return status == "viable" and set(results.values()) <= {OK, "n/a"}
 
 
-def _same(before: Machine, after: Machine, moves: Sequence[Move]) -> bool:
-    """Say whether the devices that were moved are again what they were."""
-    now = {(d.address, d.path): d for d in after.devices}
-    for move in moves:
-        device = now[move.device.address, move.device.path]
-        if device.driver != move.device.driver:
-            return False
+def _same(before: Machine, after: Machine) -> bool:
+    """Say whether all is again what it was, except for modules that are loaded."""
+    for old, new in zip(before.devices, after.devices, strict=True):
+        had = old.driver_override
         # An override that was not told ends cleared.
-        had = move.device.driver_override
-        if move.changes and device.driver_override != (
-            had if isinstance(had, str) else None
+        override = had if isinstance(had, str) else None
+        if new is not old and (new.driver, new.driver_override) != (
+            old.driver,
+            override,
         ):
             return False
     settled = [replace(g, devices=()) for g in after.groups]
-    return settled == [replace(g, devices=()) for g in before.groups]
+    return _unsafe(before) == _unsafe(after) and settled == [
+        replace(g, devices=()) for g in before.groups
+    ]
+
+
+def _unsafe(machine: Machine) -> bool:
+    return machine.vfio.type1_allow_unsafe_interrupts is True

@@ -13,6 +13,13 @@ from iommu_inspect.model.target import Target
 from iommu_inspect.plan.checking import Check, check
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move, moves_of
 from iommu_inspect.plan.refusals import Refusal, of_finding, of_moves, of_targets
+from iommu_inspect.plan.sequence import (
+    AllowUnsafe,
+    Load,
+    PlanStep,
+    steps_back,
+    steps_there,
+)
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import findings_of
@@ -37,8 +44,7 @@ class Outcome(enum.Enum):
 class Plan:
     """What has to be done, as far as it goes; without refusals it was proven.
 
-    ``load`` are the modules that have to be there first, ``unsafe`` says that
-    interrupts which are not remapped are to be allowed. ``warnings`` are the findings
+    ``there`` are the steps, ``back`` those of the undo. ``warnings`` are the findings
     that remain after the plan.
     """
 
@@ -47,8 +53,8 @@ class Plan:
     moves: tuple[Move, ...]
     refusals: tuple[Refusal, ...]
     check: Check | None
-    load: tuple[str, ...]
-    unsafe: bool
+    there: tuple[PlanStep, ...]
+    back: tuple[PlanStep, ...]
     warnings: tuple[Finding, ...]
 
     @property
@@ -62,11 +68,17 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """Say whether the targets are ready as they are."""
-        return (
-            not self.load
-            and not self.unsafe
-            and not any(move.changes for move in self.moves)
-        )
+        return not self.there
+
+    @property
+    def load(self) -> tuple[str, ...]:
+        """The modules that have to be there first."""
+        return tuple(step.module for step in self.there if isinstance(step, Load))
+
+    @property
+    def unsafe(self) -> bool:
+        """Say whether interrupts that are not remapped are to be allowed."""
+        return any(isinstance(step, AllowUnsafe) for step in self.there)
 
 
 def make_plan(
@@ -81,15 +93,15 @@ def make_plan(
     """
     case = Case(Inquiry(machine, semantics), tuple(targets))
     moves = moves_of(case)
-    load = _to_load(machine, moves)
     unsafe = _needs_unsafe(machine, accept)
+    there = steps_there(moves, _to_load(machine, moves), unsafe=unsafe)
+    back = steps_back(moves, unsafe=unsafe)
     refusals = [*of_targets(targets), *_without_group(case)]
     if not refusals:
         refusals += [*of_moves(machine, moves), *_losses(case, moves, accept)]
     checked: Check | None = None
     if not refusals:
-        ready = _with_modules(machine, load, unsafe=unsafe)
-        checked = check(ready, semantics, targets, moves, accept)
+        checked = check(machine, semantics, targets, there, back, accept)
         refusals += _failures(checked, accept)
     warnings = [
         f
@@ -103,8 +115,8 @@ def make_plan(
         moves,
         tuple(dict.fromkeys(refusals)),
         checked,
-        load,
-        unsafe,
+        there,
+        back,
         tuple(warnings),
     )
 
@@ -161,16 +173,6 @@ def _needs_unsafe(machine: Machine, accept: frozenset[str]) -> bool:
         and machine.interrupt_remapping is not InterruptRemapping.ON
         and machine.vfio.type1_allow_unsafe_interrupts is not True
     )
-
-
-def _with_modules(machine: Machine, load: Sequence[str], *, unsafe: bool) -> Machine:
-    """Return the machine as ``modprobe`` and the switch leave it."""
-    vfio = machine.vfio
-    if "vfio_iommu_type1" in load:
-        vfio = replace(vfio, type1_loaded=True)
-    if unsafe:
-        vfio = replace(vfio, type1_allow_unsafe_interrupts=True)
-    return replace(machine, vfio=vfio)
 
 
 def _failures(checked: Check, accept: frozenset[str]) -> Iterable[Refusal]:

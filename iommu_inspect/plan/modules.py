@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.pci_regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.settings import ModuleState
 
 __all__ = ["built_in", "modules_of"]
@@ -38,7 +39,7 @@ def modules_of(machine: Machine, device: Device) -> tuple[str, ...]:
         guessed = _MODULES.get(driver, driver.replace("-", "_"))
         names.append(told if known(told) else guessed)
     base = device.base_class
-    if known(base) and base >> 8 == 0x03:
+    if known(base) and base >> 8 == PCI_BASE_CLASS_DISPLAY:
         vendor = device.ids.vendor
         names += _DISPLAY.get(vendor, ()) if isinstance(vendor, int) else ()
     return tuple(dict.fromkeys(names))

@@ -12,11 +12,9 @@ from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 
-__all__ = ["VFIO_PCI", "Action", "Move", "is_chipset", "moves_of"]
+__all__ = ["VFIO_PCI", "Action", "Move", "moves_of"]
 
 VFIO_PCI = "vfio-pci"
-# Host bridges and ISA bridges: parts of the chipset, on which the host itself stands.
-_CHIPSET = (0x0600, 0x0601)
 
 
 class Action(enum.Enum):
@@ -80,14 +78,9 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
 
 
-def is_chipset(device: Device) -> bool:
-    """Say whether it is a host or ISA bridge, whose header is not that of a bridge."""
-    return device.base_class in _CHIPSET
-
-
 def _fits(device: Device) -> bool:
     """Say whether vfio-pci takes such a device, and a host can live without it."""
-    return device.is_pci and device.is_bridge is False and not is_chipset(device)
+    return device.is_pci and device.is_bridge is False and not device.is_chipset
 
 
 def _move(case: Case, group: Group, device: Device, asked: tuple[Device, ...]) -> Move:
@@ -135,7 +128,7 @@ def _of_the_host(case: Case, group: Group, device: Device) -> tuple[Action, str]
         return Action.FREE, f"{counts}; on the bus {device.bus} plan can only unbind"
     if device.is_bridge is not False:
         return Action.FREE, f"{counts}; vfio-pci does not take bridges"
-    if is_chipset(device):
+    if device.is_chipset:
         return Action.FREE, f"{counts}; a part of the chipset is not handed over"
     named = [d for d in case.targets_in(group) if d is not device]
     along = f" with {addresses(named)}" if named else ""

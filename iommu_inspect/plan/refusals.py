@@ -9,7 +9,7 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Group, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, quoted, shown
-from iommu_inspect.plan.moves import Action, Move, is_chipset
+from iommu_inspect.plan.moves import Action, Move
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.finding import Certainty, Finding
 
@@ -52,7 +52,7 @@ def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
 
 def _any_fits(group: Group | None) -> bool:
     return any(
-        d.is_pci and d.is_bridge is False and not is_chipset(d)
+        d.is_pci and d.is_bridge is False and not d.is_chipset
         for d in (group.devices if group else ())
     )
 
@@ -84,7 +84,7 @@ def _of_target(device: Device) -> Iterator[Refusal]:
             False,
             f"The source does not tell whether {name} is a bridge.",
         )
-    elif device.is_bridge is True or is_chipset(device):
+    elif device.is_bridge is True or device.is_chipset:
         kind = "a bridge" if device.is_bridge is True else "a part of the chipset"
         yield Refusal(
             "not-on-vfio",

@@ -11,10 +11,18 @@ from collections.abc import Iterable
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.commands import UNSAFE, had
+from iommu_inspect.plan.commands import UNSAFE
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import VFIO_PCI, Move
-from iommu_inspect.plan.sequence import bound, to_bind, to_change, to_release
+from iommu_inspect.plan.moves import VFIO_PCI
+from iommu_inspect.plan.sequence import (
+    AllowUnsafe,
+    Load,
+    PlanStep,
+    Probe,
+    Rebind,
+    SetOverride,
+    TakeOff,
+)
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["refusing_script", "script"]
@@ -90,6 +98,12 @@ _LOADED = {
     "vfio-pci": "/sys/bus/pci/drivers/vfio-pci",
     "vfio_iommu_type1": "/sys/module/vfio_iommu_type1",
 }
+_FUNCTIONS = {
+    SetOverride: "override",
+    TakeOff: "release",
+    Probe: "probe",
+    Rebind: "bind",
+}
 
 
 def script(plan: Plan, label: str) -> str:
@@ -136,7 +150,9 @@ def _function(name: str, lines: Iterable[str]) -> str:
 
 def _same_devices(plan: Plan) -> list[str]:
     return [
-        f"is {_name(move.device)} {_ids(move.device)}" for move in to_change(plan.moves)
+        f"is {_name(step.device)} {_ids(step.device)}"
+        for step in plan.there
+        if isinstance(step, SetOverride)
     ]
 
 
@@ -153,35 +169,31 @@ def _same_groups(plan: Plan) -> list[str]:
 
 
 def _there(plan: Plan) -> list[str]:
-    lines = [f"load {_LOADED[module]} {module}" for module in plan.load]
-    if plan.unsafe:
-        lines.append(f"echo Y > {UNSAFE}")
-    for move in to_change(plan.moves):
-        lines.append(f"override {_name(move.device)} {move.override}")
-    lines += [_release(move) for move in to_release(plan.moves)]
-    lines += [f"probe {_name(m.device)} {VFIO_PCI}" for m in to_bind(plan.moves)]
-    given = addresses(m.device for m in to_bind(plan.moves))
+    lines = list(map(_line, plan.there))
+    given = addresses(step.device for step in plan.there if isinstance(step, Probe))
     if given:
         lines.append(f"echo {shlex.quote(f'plan: {VFIO_PCI} has {given}')} >&2")
     return lines
 
 
 def _back(plan: Plan) -> list[str]:
-    lines = ["# Shut the guests down first: this waits for them."]
-    lines += [f"release {_name(m.device)} {VFIO_PCI}" for m in to_bind(plan.moves)]
-    for move in to_change(plan.moves):
-        lines.append(f"override {_name(move.device)} {shlex.quote(had(move))}")
-    for move in reversed(to_release(plan.moves)):
-        driver = shlex.quote(str(bound(move.device)))
-        lines.append(f"bind {_name(move.device)} {driver}")
-    if plan.unsafe:
-        # Without the module there is nothing to take back.
-        lines.append(f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}")
-    return [*lines, ":"]
+    first = "# Shut the guests down first: this waits for them."
+    return [first, *map(_line, plan.back), ":"]
 
 
-def _release(move: Move) -> str:
-    return f"release {_name(move.device)} {shlex.quote(str(bound(move.device)))}"
+def _line(step: PlanStep) -> str:
+    """Return a step as a call of one of the functions above."""
+    match step:
+        case Load(module):
+            return f"load {_LOADED[module]} {module}"
+        case AllowUnsafe(allowed=True):
+            return f"echo Y > {UNSAFE}"
+        case AllowUnsafe():
+            # Without the module there is nothing to take back.
+            return f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}"
+        case _:
+            function = _FUNCTIONS[type(step)]
+            return f"{function} {_name(step.device)} {shlex.quote(step.driver)}"
 
 
 def _name(device: Device) -> str:

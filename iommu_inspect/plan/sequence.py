@@ -1,67 +1,142 @@
-"""The order of the steps, there and back, as ``whatif`` takes them."""
+"""The steps of a plan, there and back: the one sequence that all output is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from iommu_inspect.kernel.steps.step import Step
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
 
-__all__ = ["bound", "forward", "to_bind", "to_change", "to_release", "undo"]
+__all__ = [
+    "AllowUnsafe",
+    "Load",
+    "PlanStep",
+    "Probe",
+    "Rebind",
+    "SetOverride",
+    "TakeOff",
+    "steps_back",
+    "steps_there",
+]
 
 
-def to_change(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that do something, in the order of the addresses."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Have a module: loaded, or built in."""
+
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllowUnsafe:
+    """Allow interrupts that are not remapped, or forbid them again."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetOverride:
+    """Say which driver alone may bind to a device; empty: whichever fits."""
+
+    device: Device
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOff:
+    """Take a driver off a device."""
+
+    device: Device
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Have the bus look for a driver, which the override names."""
+
+    device: Device
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebind:
+    """Give a device to the driver that it had."""
+
+    device: Device
+    driver: str
+
+
+PlanStep: TypeAlias = Load | AllowUnsafe | SetOverride | TakeOff | Probe | Rebind
+
+
+def steps_there(
+    moves: Iterable[Move], load: Iterable[str], *, unsafe: bool
+) -> tuple[PlanStep, ...]:
+    """Return the steps: say who may bind, take all drivers off, then bind.
+
+    All drivers go before the first device comes to vfio-pci, so that at no moment a
+    group has both. The overrides come first, so that nothing binds in between. The
+    last function loses its driver first: a card's audio and USB functions lean on its
+    first one, and virtual functions on their physical one.
+    """
+    changed = _changed(moves)
+    return (
+        *(Load(module) for module in load),
+        *(AllowUnsafe(allowed=True) for _ in range(unsafe)),
+        *(SetOverride(move.device, move.override) for move in changed),
+        *(TakeOff(device, driver) for device, driver in reversed(_bound(changed))),
+        *(Probe(device, VFIO_PCI) for device in _to_vfio(changed)),
+    )
+
+
+def steps_back(moves: Iterable[Move], *, unsafe: bool) -> tuple[PlanStep, ...]:
+    """Return the steps back: each device to the driver and the override it had.
+
+    An override that names another driver than the one that was bound would keep it
+    off: it comes back after the driver. Modules stay loaded: without a device they do
+    nothing.
+    """
+    changed = _changed(moves)
+    devices = [move.device for move in changed]
+    late = [device for device in devices if _had(device) != _to_rebind(device)]
+    return (
+        *(TakeOff(device, VFIO_PCI) for device in _to_vfio(changed)),
+        *(SetOverride(device, _to_rebind(device)) for device in devices),
+        *(Rebind(device, driver) for device, driver in _bound(changed)),
+        *(SetOverride(device, _had(device)) for device in late),
+        *(AllowUnsafe(allowed=False) for _ in range(unsafe)),
+    )
+
+
+def _changed(moves: Iterable[Move]) -> list[Move]:
+    """Return the moves that do something, in the order of the devices."""
     found = [move for move in moves if move.changes]
     return sorted(found, key=lambda move: move.device.id)
 
 
-def to_release(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that take a driver off a device, in the order to do so.
+def _bound(changed: Sequence[Move]) -> list[tuple[Device, str]]:
+    """Return the devices that have drivers, and these."""
+    drivers = [(move.device, move.device.driver) for move in changed]
+    return [(device, driver) for device, driver in drivers if known(driver) and driver]
 
-    The last function first: a card's audio and USB functions lean on its first one,
-    and virtual functions on their physical one.
+
+def _to_vfio(changed: Sequence[Move]) -> list[Device]:
+    return [move.device for move in changed if move.action is Action.BIND]
+
+
+def _had(device: Device) -> str:
+    """Return the override of now, empty without one or if it is not told."""
+    override = device.driver_override
+    return override if isinstance(override, str) else ""
+
+
+def _to_rebind(device: Device) -> str:
+    """Return the override under which the driver of now binds again.
+
+    The one of now, unless it names another driver.
     """
-    return [m for m in reversed(to_change(moves)) if bound(m.device)]
-
-
-def to_bind(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that bind a device to vfio-pci, in the order to do so."""
-    return [m for m in to_change(moves) if m.action is Action.BIND]
-
-
-def bound(device: Device) -> str | None:
-    """Return the driver that is bound, ``None`` without one or if it is not told."""
-    return device.driver if known(device.driver) else None
-
-
-def forward(moves: Sequence[Move]) -> tuple[Step, ...]:
-    """Return the steps: say who may bind, take all drivers off, then bind.
-
-    All drivers go before the first device comes to vfio-pci, so that at no moment a
-    group has both. The overrides come first, so that nothing binds in between.
-    """
-    steps = [_step("override", m.device, m.override) for m in to_change(moves)]
-    steps += [_step("unbind", m.device) for m in to_release(moves)]
-    steps += [_step("bind", m.device, VFIO_PCI) for m in to_bind(moves)]
-    return tuple(steps)
-
-
-def undo(moves: Sequence[Move]) -> tuple[Step, ...]:
-    """Return the steps back: each device to the driver and the override it had."""
-    steps = [_step("unbind", m.device) for m in to_bind(moves)]
-    for move in reversed(to_release(moves)):
-        steps.append(_step("bind", move.device, str(bound(move.device))))
-    for move in to_change(moves):
-        had = move.device.driver_override
-        words = (had,) if isinstance(had, str) else ()
-        steps.append(_step("override", move.device, *words))
-    return tuple(steps)
-
-
-def _step(verb: str, device: Device, *words: str) -> Step:
-    return Step(
-        f"{verb}={','.join((device.address, *words))}", verb, device.address, words
-    )
+    had, driver = _had(device), device.driver
+    return driver if had and known(driver) and driver else had

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan import commands
 from iommu_inspect.plan.boot import MODPROBE_FILE, Place, boot, cure, loaders
+from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.guests import (
     given,
     iommufd_arguments,
@@ -167,13 +167,13 @@ def _warning(rule: str, message: str, style: Style) -> str:
 def _now(plan: Plan, style: Style) -> list[str]:
     if plan.nothing_to_do:
         return []
-    there, back = commands.there(plan), commands.back(plan)
-    blocks = [_block("Now, until the next boot (as root):", there)]
+    there, back = plan.there, plan.back
+    blocks = [_block("Now, until the next boot (as root):", commands(there))]
     script = "--format shell prints this and the undo as a script that checks itself"
     if any(move.changes for move in plan.moves):
-        blocks.append(_block("The same with driverctl:", commands.driverctl(plan)))
-        blocks.append(_block("Undo (shut the guest down first):", back))
-        by_driverctl = commands.driverctl_back(plan)
+        blocks.append(_block("The same with driverctl:", driverctl(there)))
+        blocks.append(_block("Undo (shut the guest down first):", commands(back)))
+        by_driverctl = driverctl_back(back)
         if by_driverctl:
             blocks.append(_block("Undo with driverctl:", by_driverctl))
     untold = [

@@ -6,8 +6,8 @@ from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import known
-from iommu_inspect.plan import commands
 from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place, boot, cure, loaders
+from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.guests import (
     given,
     iommufd_arguments,
@@ -69,10 +69,10 @@ def plan_document(plan: Plan, semantics: Semantics) -> dict[str, Any]:
             {"rule": f.rule, "message": f.message, "remedy": f.remedy}
             for f in plan.warnings
         ],
-        "now": list(commands.there(plan)) if planned else [],
-        "undo": list(commands.back(plan)) if planned else [],
-        "driverctl": list(commands.driverctl(plan)) if planned else [],
-        "driverctl_undo": list(commands.driverctl_back(plan)) if planned else [],
+        "now": list(commands(plan.there)) if planned else [],
+        "undo": list(commands(plan.back)) if planned else [],
+        "driverctl": list(driverctl(plan.there)) if planned else [],
+        "driverctl_undo": list(driverctl_back(plan.back)) if planned else [],
         "script": script(plan, semantics.label) if planned else None,
         "boot": settings and _boot(settings),
         "cure": _cure(plan),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from builders import (
@@ -25,9 +26,17 @@ from iommu_inspect.kernel.ownership.operations import (
     SET_IOMMU,
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
-from iommu_inspect.kernel.steps.step import BadStepError, parse_step
+from iommu_inspect.kernel.steps.step import BadStepError, Bind, parse_step
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import Acs, Device, Group, Machine, PciPlacement, SrIov
+from iommu_inspect.model.machine import (
+    Acs,
+    Device,
+    Group,
+    Machine,
+    PciIds,
+    PciPlacement,
+    SrIov,
+)
 from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.target import UnknownTargetError
 
@@ -209,14 +218,52 @@ def test_what_was_plugged_in_can_be_used_by_later_steps_and_pulled() -> None:
     assert simulation.after == HOST
 
 
+def placed(above: Device, **pci: Any) -> Device:
+    return replace(above, pci=replace(above.pci, **pci))
+
+
+CONVENTIONAL = placed(
+    BUSY, pcie_type=PciExpType.PCI_BRIDGE, acs=None, hotplug_slot=False
+)
+
+
 def test_a_bridge_to_conventional_pci_takes_the_newcomer_into_its_group() -> None:
-    bridge = replace(
-        BUSY,
-        pci=replace(BUSY.pci, pcie_type=PciExpType.PCI_BRIDGE, acs=None),
-    )
-    host = machine(group(bridge, id="5"))
+    host = machine(group(CONVENTIONAL, id="5"))
     outcome = take("hotplug=00:05.0", host=host).outcomes[0]
-    assert outcome.group == "5"
+    assert (outcome.answer.result, outcome.group) == ("0", "5")
+
+
+def test_a_card_needs_a_place_that_takes_it_while_the_host_runs() -> None:
+    upstream = placed(CLEAN, pcie_type=PciExpType.UPSTREAM, hotplug_slot=False)
+    for where, result, because in (
+        (upstream, "-ENODEV", "upstream port"),
+        (placed(CLEAN, hotplug_slot=False), "-ENODEV", "not have a slot"),
+        (placed(CLEAN, hotplug_slot=Missing.DENIED), "unknown", "has a slot"),
+    ):
+        simulation = take("hotplug=00:01.0", host=machine(group(where)))
+        (outcome,) = simulation.outcomes
+        assert outcome.answer.result == result
+        assert because in outcome.answer.because
+        assert simulation.certain is (result != "unknown")
+    # Without an IOMMU the group is known, and still not whether a card can come.
+    untold = replace(placed(CLEAN, pcie_type=Missing.DENIED), group=None)
+    assert results("hotplug=00:01.0", host=machine(ungrouped=[untold])) == ["unknown"]
+
+
+def test_a_conventional_bus_is_full_after_31_cards() -> None:
+    cards = [
+        replace(
+            device(f"0000:15:{slot:02x}.0", group="5"),
+            path=f"{BUSY.path}/0000:15:{slot:02x}.0",
+        )
+        for slot in range(1, 32)
+    ]
+    last = "hotplug=00:05.0"
+    host = machine(group(CONVENTIONAL, *cards[:-1], id="5"))
+    assert results(last, last, host=host) == ["0", "-EBUSY"]
+    assert results(last, host=machine(group(CONVENTIONAL, *cards, id="5"))) == [
+        "-EBUSY"
+    ]
 
 
 ON_NVME = ("unbind=15:00.0", "bind=15:00.0,nvme")
@@ -235,6 +282,22 @@ def test_virtual_functions_get_groups_of_their_own_below_a_clean_port() -> None:
     assert results(*some, "sriov=15:00.0,2")[-1] == "0"
     assert take(*some, "sriov=15:00.0,0").after == take(*ON_NVME).after
     assert results(*ON_NVME, "sriov=15:00.0,9")[-1] == "-ERANGE"
+
+
+def test_virtual_functions_have_the_device_id_of_their_capability() -> None:
+    """An 82599 is 8086:10fb, its virtual functions are 8086:10ed."""
+    for told in (0x10ED, Missing.ABSENT):
+        physical = replace(
+            placed(NIC, sriov=SrIov(4, 0x80, 2, told)),
+            driver="ixgbe",
+            ids=PciIds(0x8086, 0x10FB, 0x15D9, 0x0611, 0x020000, 1),
+        )
+        after = take("sriov=15:00.0,1", host=machine(group(physical))).after
+        (virtual,) = (d for d in after.devices if d.address == "0000:15:10.0")
+        # PCIe 6.0, 9.3.4.1: the class and the subsystem's vendor are the same.
+        assert virtual.ids == PciIds(
+            0x8086, told, subsystem_vendor=0x15D9, class_code=0x020000
+        )
 
 
 @pytest.mark.parametrize(("rules", "refused"), [(NOW, "-EBUSY"), (OLD, "unknown")])
@@ -262,7 +325,10 @@ def test_no_step_changes_the_machine_that_was_read() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "bind", "bind=", "bind=1,2,3", "bind=01:00.0", "fly=01:00.0", "sriov=x,y"],
+    [
+        *("", "bind", "bind=", "bind=1,2,3", "bind=01:00.0", "fly=01:00.0"),
+        *("sriov=x,y", "sriov=x,-1", f"sriov=x,{'9' * 5000}"),
+    ],
 )
 def test_a_step_written_otherwise_says_how_it_is_written(text: str) -> None:
     with pytest.raises(BadStepError, match=r"step|written|number"):
@@ -273,3 +339,41 @@ def test_a_step_written_otherwise_says_how_it_is_written(text: str) -> None:
 def test_a_step_on_what_is_not_there_names_it(step: str) -> None:
     with pytest.raises(UnknownTargetError):
         take(step)
+
+
+def test_a_group_that_is_not_there_is_spoken_of_as_a_group() -> None:
+    """Not as a device, even where a device's name has the number in it."""
+    for subject in ("99", "group:99", "15"):
+        for verb in ("claim", "release"):
+            number = subject.removeprefix("group:")
+            wanted = f"there is no group '{number}'; the groups go from 1 to 6"
+            with pytest.raises(UnknownTargetError, match=wanted):
+                take(f"{verb}={subject}")
+    assert results("unbind=15:00.1", "claim=15:00.0")[-1] == "0"
+
+
+def test_a_bind_of_a_driver_that_the_override_does_not_name_is_refused() -> None:
+    """The write to ``bind`` alone; ``bind=`` of whatif writes the override first."""
+    free = "unbind=15:00.1"
+    raw = Bind("raw", "15:00.1", "snd_hda_intel", overriding=False)
+    for override, result in (
+        (("override=15:00.1,vfio-pci",), "-ENODEV"),
+        (("override=15:00.1,snd",), "-ENODEV"),
+        (("override=15:00.1,snd_hda_intel",), "0"),
+        (("override=15:00.1",), "0"),
+    ):
+        steps = [parse_step(text) for text in (free, *override)]
+        found = simulate(HOST, NOW, [*steps, raw])
+        assert found.outcomes[-1].answer.result == result
+        bound = next(d for d in found.after.devices if d.address == SOUND.address)
+        assert bound.driver == ("snd_hda_intel" if result == "0" else None)
+        named = override[0].partition(",")[2] or None
+        assert bound.driver_override == named
+    untold = replace(SOUND, driver=None, driver_override=Missing.DENIED)
+    found = simulate(machine(group(NIC, untold)), NOW, [raw])
+    assert found.outcomes[0].answer.result == "unknown"
+    # vfio-pci has no ids of its own: without an override nothing says it would match.
+    lonely = Bind("raw", "15:00.1", "vfio-pci", overriding=False)
+    found = simulate(HOST, NOW, [parse_step(free), lonely])
+    assert found.outcomes[-1].answer.result == "unknown"
+    assert results(free, "override=15:00.1,snd", "bind=15:00.1,vfio-pci")[-1] == "0"

@@ -24,7 +24,8 @@ from iommu_inspect.model.machine import (
     VfioSettings,
 )
 from iommu_inspect.model.target import Target, find_target
-from iommu_inspect.plan import commands
+from iommu_inspect.plan.checking import check
+from iommu_inspect.plan.commands import commands, driverctl_back
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.moves import Action
 from iommu_inspect.sources.sysfs.machine import read_machine
@@ -70,7 +71,7 @@ def test_every_member_on_a_driver_of_the_host_moves_and_the_rest_stays() -> None
         "0000:01:00.3": Action.STAY,
         "0000:01:00.4": Action.STAY,
     }
-    assert commands.there(plan) == (
+    assert commands(plan.there) == (
         "modprobe vfio-pci",
         "echo vfio-pci > /sys/bus/pci/devices/0000:01:00.0/driver_override",
         "echo vfio-pci > /sys/bus/pci/devices/0000:01:00.1/driver_override",
@@ -79,7 +80,7 @@ def test_every_member_on_a_driver_of_the_host_moves_and_the_rest_stays() -> None
         "echo 0000:01:00.0 > /sys/bus/pci/drivers_probe",
         "echo 0000:01:00.1 > /sys/bus/pci/drivers_probe",
     )
-    assert commands.back(plan) == (
+    assert commands(plan.back) == (
         "echo 0000:01:00.0 > /sys/bus/pci/drivers/vfio-pci/unbind",
         "echo 0000:01:00.1 > /sys/bus/pci/drivers/vfio-pci/unbind",
         "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override",
@@ -102,11 +103,11 @@ def test_what_vfio_pci_does_not_take_ends_without_a_driver() -> None:
     assert plan.outcome is Outcome.PLANNED
     free = [a for a, action in actions(plan).items() if action is Action.FREE]
     assert free == ["0000:00:1e.0", "0000:00:1f.0", "PNP0C02:00"]
-    lines = commands.there(plan)
+    lines = commands(plan.there)
     assert "echo none > /sys/bus/pci/devices/0000:00:1f.0/driver_override" in lines
     assert "echo PNP0C02:00 > /sys/bus/platform/drivers/acpi_thing/unbind" in lines
     assert not any("PNP" in line and "probe" in line for line in lines)
-    back = commands.back(plan)
+    back = commands(plan.back)
     assert "echo 0000:00:1e.0 > /sys/bus/pci/drivers/shpchp/bind" in back
 
 
@@ -124,33 +125,61 @@ def test_the_undo_restores_an_override_that_was_there() -> None:
     plan = plan_for(machine(group(stub)), "01:00.0")
     assert plan.check is not None
     assert plan.check.back
-    back = commands.back(plan)
+    back = commands(plan.back)
     assert "echo pci-stub > /sys/bus/pci/devices/0000:01:00.0/driver_override" in back
     assert back[-1] == "echo 0000:01:00.0 > /sys/bus/pci/drivers/pci-stub/bind"
+
+
+def test_the_undo_binds_before_it_restores_an_override_that_names_another() -> None:
+    """The kernel matches the override: bind then says -ENODEV to the old driver."""
+    host = read_machine(open_path(str(SYSFS / "override-pending")))
+    plan = plan_for(host, "00:02.0")
+    device = "/sys/bus/pci/devices/0000:00:02.0"
+    assert commands(plan.back) == (
+        "echo 0000:00:02.0 > /sys/bus/pci/drivers/vfio-pci/unbind",
+        f"echo nouveau > {device}/driver_override",
+        "echo 0000:00:02.0 > /sys/bus/pci/drivers/nouveau/bind",
+        f"echo vfio-pci > {device}/driver_override",
+    )
+
+
+def test_no_undo_passes_the_proof_that_binds_against_a_foreign_override() -> None:
+    host = read_machine(open_path(str(SYSFS / "override-pending")))
+    plan = plan_for(host, "00:02.0")
+    off, name, bind, restore = plan.back
+    for back, leads_back in (
+        (plan.back, True),
+        ((off, restore, bind), False),
+        ((off, bind, name, restore), False),
+        ((off, name, bind), False),
+        ((off, name, restore), False),
+    ):
+        checked = check(host, NEW, plan.targets, plan.there, back, frozenset())
+        assert checked.back is leads_back, back
 
 
 def test_what_had_no_driver_has_none_after_the_undo() -> None:
     plan = plan_for(machine(group(device("0000:01:00.0"))), "01:00.0")
     assert plan.outcome is Outcome.PLANNED
-    assert not any(line.endswith("/bind") for line in commands.back(plan))
+    assert not any(line.endswith("/bind") for line in commands(plan.back))
 
 
 def test_driverctl_goes_back_only_to_the_driver_that_fits() -> None:
     plan = plan_for(machine(group(device("0000:01:00.0", "e1000e"))), "01:00.0")
-    assert commands.driverctl_back(plan) == (
+    assert driverctl_back(plan.back) == (
         "driverctl --nosave unset-override 0000:01:00.0",
     )
     for had in (device("0000:01:00.0"), device("0000:01:00.0", driver_override="x")):
         plan = plan_for(machine(group(had)), "01:00.0")
         assert plan.outcome is Outcome.PLANNED
-        assert commands.driverctl_back(plan) == ()
+        assert driverctl_back(plan.back) == ()
 
 
 def test_what_is_ready_needs_no_step() -> None:
     plan = plan_for(machine(group(device("0000:01:00.0", "vfio-pci"))), "01:00.0")
     assert plan.outcome is Outcome.PLANNED
     assert plan.nothing_to_do
-    assert commands.there(plan) == ()
+    assert commands(plan.there) == ()
 
 
 def test_vfio_iommu_type1_is_loaded_where_it_is_missing() -> None:
@@ -243,13 +272,13 @@ def test_interrupts_that_are_not_remapped_are_refused_unless_accepted() -> None:
     plan = plan_for(host, "01:00.0", accept=("interrupt-remapping",))
     assert plan.outcome is Outcome.PLANNED
     unsafe = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
-    assert f"echo Y > {unsafe}" in commands.there(plan)
-    assert commands.back(plan)[-1] == f"echo N > {unsafe}"
+    assert f"echo Y > {unsafe}" in commands(plan.there)
+    assert commands(plan.back)[-1] == f"echo N > {unsafe}"
     # Accepting something else does not help, nor does it change a sound host.
     plan = plan_for(host, "01:00.0", accept=("host-loss",))
     assert plan.outcome is Outcome.REFUSED
     plan = plan_for(machine(members), "01:00.0", accept=("interrupt-remapping",))
-    assert f"echo Y > {unsafe}" not in commands.there(plan)
+    assert f"echo Y > {unsafe}" not in commands(plan.there)
 
 
 def test_what_the_source_does_not_tell_makes_no_plan() -> None:

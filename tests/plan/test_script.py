@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
+from shared import SYSFS
 
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.making import make_plan
 from iommu_inspect.plan.script import refusing_script, script
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_path
 
 SHELLS = [
     words
@@ -40,27 +43,62 @@ def script_for(host: Machine = HOST) -> str:
 
 @pytest.fixture
 def sysfs(tmp_path: Path) -> Path:
-    """The files of the host above: real links, but nothing acts on a write."""
-    sys = tmp_path / "sys"
+    return laid_out(HOST, tmp_path)
+
+
+def laid_out(host: Machine, root: Path) -> Path:
+    """The files of a host: real links, but nothing acts on a write."""
+    sys = root / "sys"
     bus = sys / "bus/pci"
-    members = sys / "kernel/iommu_groups/1/devices"
-    members.mkdir(parents=True)
-    for member in HOST.groups[0].devices:
+    (bus / "devices").mkdir(parents=True)
+    (bus / "drivers/vfio-pci").mkdir(parents=True)
+    (bus / "drivers_probe").touch()
+    for member in host.devices:
+        members = sys / f"kernel/iommu_groups/{member.group}/devices"
+        members.mkdir(parents=True, exist_ok=True)
         folder = sys / "devices/pci0000:00" / member.address
         folder.mkdir(parents=True)
-        (folder / "vendor").write_text("0x8086\n")
-        (folder / "device").write_text("0x1234\n")
-        (folder / "driver_override").write_text("(null)\n")
-        driver = bus / "drivers" / str(member.driver)
-        driver.mkdir(parents=True, exist_ok=True)
-        (folder / "driver").symlink_to(driver)
+        (folder / "vendor").write_text(f"{member.ids.vendor:#06x}\n")
+        (folder / "device").write_text(f"{member.ids.device:#06x}\n")
+        override = member.driver_override or "(null)"
+        (folder / "driver_override").write_text(f"{override}\n")
+        if member.driver:
+            driver = bus / "drivers" / str(member.driver)
+            driver.mkdir(exist_ok=True)
+            (folder / "driver").symlink_to(driver)
         (folder / "iommu_group").symlink_to(members.parent)
         (members / member.address).symlink_to(folder)
-        (bus / "devices").mkdir(exist_ok=True)
         (bus / "devices" / member.address).symlink_to(folder)
-    (bus / "drivers/vfio-pci").mkdir()
-    (bus / "drivers_probe").touch()
     return sys
+
+
+# What the kernel does at a write, put before the script: bind_store(), unbind_store()
+# and drivers_probe_store() in drivers/base/bus.c, pci_match_device().
+ACTING = """\
+echo() {
+    k_file=$(readlink "/proc/$$/fd/1")
+    case "$k_file" in
+        */bind | */unbind | */drivers_probe)
+            k_device=/sys/bus/pci/devices/$1
+            k_driver=${k_file%/*}
+            k_override=$(cat "$k_device/driver_override")
+            ;;
+    esac
+    case "$k_file" in
+        */unbind) rm "$k_device/driver" ;;
+        */drivers_probe)
+            ln -s "${k_file%/*}/drivers/$k_override" "$k_device/driver" ;;
+        */bind)
+            case "$k_override" in
+                "" | "(null)" | "${k_driver##*/}") ;;
+                *) printf 'write error: No such device\\n' >&2; return 1 ;;
+            esac
+            ln -s "$k_driver" "$k_device/driver"
+            ;;
+    esac
+    printf '%s\\n' "$*"
+}
+"""
 
 
 def run(
@@ -218,3 +256,36 @@ def test_without_a_plan_the_script_fails_and_says_why(shell: list[str]) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == "it's a $(bridge)\\x0a; echo x\n"
+
+
+@shells
+def test_do_and_undo_lead_back_whatever_the_override_was(
+    shell: list[str], tmp_path: Path
+) -> None:
+    """An override may name another driver than the one that is bound."""
+    pending = read_machine(open_path(str(SYSFS / "override-pending")))
+    for index, (host, name) in enumerate(((HOST, "01:00.0"), (pending, "00:02.0"))):
+        target = find_target(host, name)
+        plan = make_plan(host, only(SINCE_6_6), (target,))
+        sysfs = laid_out(host, tmp_path / str(index))
+        before = state(sysfs)
+        text = ACTING + script(plan, "6.12")
+        assert target.device is not None
+        address = target.device.address
+        done = run(shell, text, sysfs)
+        assert done.returncode == 0, done.stderr
+        assert state(sysfs)[address] == ("vfio-pci", "vfio-pci")
+        done = run(shell, text, sysfs, "undo")
+        assert done.returncode == 0, done.stderr
+        assert state(sysfs) == before
+
+
+def state(sysfs: Path) -> dict[str, tuple[str, str]]:
+    """Driver and override of every device."""
+    found = {}
+    for folder in sorted((sysfs / "bus/pci/devices").iterdir()):
+        driver = folder / "driver"
+        name = driver.readlink().name if driver.is_symlink() else ""
+        override = (folder / "driver_override").read_text().strip()
+        found[folder.name] = name, override.replace("(null)", "")
+    return found

@@ -94,7 +94,7 @@ def test_what_root_sees_becomes_facts() -> None:
     assert (card.ids.vendor, card.ids.device) == (0x1B36, 0x0010)
     assert (card.ids.class_code, card.ids.revision) == (0x020000, 2)
     assert card.pci.acs is None
-    assert card.pci.sriov == SrIov(4, 1, 1)
+    assert card.pci.sriov == SrIov(4, 1, 1, 0x1011)
     assert card.pci.virtfns == ("0000:01:00.1",)
     assert card.name == "Acme Ethernet"
     virtual = device(machine, "01:00.1")

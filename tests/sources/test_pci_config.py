@@ -55,7 +55,7 @@ def with_extended(config: bytearray) -> bytearray:
     config[0x140:0x148] = b"\x0d\x00\x01\x16\x1f\x00\x1d\x00"
     config[0x160:0x164] = b"\x10\x00\x01\x00"
     config[0x16E:0x170] = b"\x08\x00"
-    config[0x174:0x178] = b"\x80\x00\x02\x00"
+    config[0x174:0x17C] = b"\x80\x00\x02\x00\x00\x00\xed\x10"
     return config
 
 
@@ -67,7 +67,7 @@ def test_a_whole_configuration_space_is_read() -> None:
     assert ConfigSpace(config).hotplug_slot is True
     assert ConfigSpace(config).secondary_bus == 7
     assert ConfigSpace(config).acs == Acs(0x1F, 0x1D, 0)
-    assert ConfigSpace(config).sriov == SrIov(8, 0x80, 2)
+    assert ConfigSpace(config).sriov == SrIov(8, 0x80, 2, 0x10ED)
 
 
 def test_a_capability_that_is_not_in_the_list_is_none() -> None:

@@ -1,7 +1,7 @@
 """What writing a device to a driver's ``bind`` file returns.
 
-``driver_override`` is taken to name the driver, so that the ids match. Whether the
-driver itself likes the device cannot be known.
+The driver is taken to have the device's ids, or ``driver_override`` to name it.
+Whether the driver itself likes the device cannot be known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.machine import Device, Group, Held, Machine
 
-__all__ = ["bind_answer"]
+__all__ = ["bind_answer", "refused_by_override"]
 
 _RULE = "mixed-ownership"
 
@@ -40,6 +40,25 @@ def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answ
     if bound is Role.UNKNOWN:
         return Answer(UNKNOWN, _RULE, f"what kind of driver {driver} is cannot be told")
     return _in_held_group(device, group, era)
+
+
+def refused_by_override(device: Device, driver: str) -> Answer | None:
+    """Answer for a driver that does not match because of ``driver_override``.
+
+    Where one is set, pci_match_device() (v7: device_match_driver_override()) takes no
+    other driver, and bind_store() returns what it began with.
+    """
+    rule, override = "driver-override", device.driver_override
+    if override == driver:
+        return None
+    if isinstance(override, str):
+        return Answer("-ENODEV", rule, f"driver_override names {override}")
+    if not known(override):
+        return Answer(UNKNOWN, rule, "the source does not tell its driver_override")
+    if normalised(driver) in VFIO_DRIVERS:
+        because = f"no driver_override names {driver}, which has few ids of its own"
+        return Answer(UNKNOWN, rule, because)
+    return None
 
 
 def _refusal(errno: str, era: Era) -> str:

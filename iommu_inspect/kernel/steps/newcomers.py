@@ -16,10 +16,10 @@ from iommu_inspect.kernel.steps.state import (
     with_device,
     with_group,
 )
-from iommu_inspect.kernel.steps.step import Step
+from iommu_inspect.kernel.steps.step import Hotplug, Sriov, Step, Unplug
 from iommu_inspect.model.address import PciAddress, natural_key
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
@@ -35,38 +35,67 @@ from iommu_inspect.model.topology import Topology
 __all__ = ["hotplug", "sriov", "unplug"]
 
 NEW_GROUP = "new"
+_RULE = "singleton-assumption"
+_SLOT = "a slot that takes cards while the host runs"
+_SLOTS = 32
 
 
-def hotplug(machine: Machine, era: Era, step: Step) -> Taken:
+def hotplug(machine: Machine, era: Era, step: Hotplug) -> Taken:
     """Plug a card with one function in below a port."""
     port = device_of(machine, step)
-    rule = "singleton-assumption"
-    if port.is_bridge is not True:
-        refused = Answer("-ENODEV", rule, f"{port.address} is not a port or bridge")
-        return done(machine, step, refused, None)
     topology = Topology(machine)
-    address = _free_address(topology, port)
-    if address is None:
-        refused = Answer("-EBUSY", rule, f"the slot below {port.address} is taken")
-        return done(machine, step, refused, None)
+    address = _place_for_card(topology, port)
+    if isinstance(address, Answer):
+        return done(machine, step, address, None)
     joins = Grouping(machine, topology).newcomer([port, *topology.upwards(port)])
+    if joins.new is not None and _takes_cards(port) is None:
+        because = f"the source does not tell whether {port.address} has {_SLOT}"
+        joins = Joins(None, None, because)
     newcomer = Device(
         DeviceId(address, "pci"),
         f"{port.path}/{address}",
         driver=None,
-        ids=PciIds(class_code=_class_code(step.argument(0))),
+        ids=PciIds(class_code=step.class_code),
         pci=_newcomer_placement(port),
         driver_override=None,
     )
-    return _join(machine, era, step, newcomer, joins, step.argument(1))
+    return _join(machine, era, step, newcomer, joins)
+
+
+def _place_for_card(topology: Topology, port: Device) -> str | Answer:
+    """Return the address that a card would get, or why none can be plugged in.
+
+    A conventional bus may have slots that no register tells of (ACPI, SHPC).
+    """
+    name = port.address
+    if port.is_bridge is not True:
+        return Answer("-ENODEV", _RULE, f"{name} is not a port or bridge")
+    if port.pci.pcie_type == PciExpType.UPSTREAM:
+        because = f"{name} is an upstream port: the switch's own ports are below it"
+        return Answer("-ENODEV", _RULE, because)
+    address = _free_address(topology, port)
+    if address is None:
+        what = "the slot" if _is_link(port) else "every slot"
+        return Answer("-EBUSY", _RULE, f"{what} below {name} is taken")
+    if _takes_cards(port) is False:
+        return Answer("-ENODEV", _RULE, f"{name} does not have {_SLOT}")
+    return address
+
+
+def _takes_cards(port: Device) -> bool | None:
+    """Say whether cards come and go below a port that has room, ``None`` if untold."""
+    if not known(port.pci.pcie_type):
+        return None
+    return value_or(port.pci.hotplug_slot, None) if _is_link(port) else True
+
+
+def _is_link(port: Device) -> bool:
+    """Say whether a PCI Express link is below it, which has only slot 0."""
+    return port.pci.pcie_type in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
 
 
 def _newcomer_placement(port: Device) -> PciPlacement:
-    conventional = port.pci.pcie_type not in (
-        PciExpType.ROOT_PORT,
-        PciExpType.DOWNSTREAM,
-    )
-    kind = None if conventional else PciExpType.ENDPOINT
+    kind = PciExpType.ENDPOINT if _is_link(port) else None
     return PciPlacement(
         header_type=PciHeaderType.NORMAL,
         multifunction=False,
@@ -81,13 +110,13 @@ def _newcomer_placement(port: Device) -> PciPlacement:
 def _join(
     machine: Machine,
     era: Era,
-    step: Step,
+    step: Hotplug,
     newcomer: Device,
     joins: Joins,
-    driver: str | None,
 ) -> Taken:
+    driver = step.driver
     if joins.new is None:
-        answer = Answer(UNKNOWN, "singleton-assumption", joins.because)
+        answer = Answer(UNKNOWN, _RULE, joins.because)
         return machine, Outcome(step, answer, None)
     after, group_id = _with_newcomer(machine, newcomer, joins)
     because = joins.because
@@ -97,7 +126,7 @@ def _join(
         if bound.result == OK:
             after = with_device(after, joined, replace(joined, driver=driver))
         because += f"; {driver} binding to it: {bound.result}"
-    answer = Answer(OK, "singleton-assumption", because)
+    answer = Answer(OK, _RULE, because)
     shown = NEW_GROUP if joins.new else group_id
     return after, Outcome(step, answer, shown)
 
@@ -144,60 +173,51 @@ def _free_group_id(machine: Machine) -> str:
 
 
 def _free_address(topology: Topology, port: Device) -> str | None:
-    """Return an address below a port; a PCI Express link has only slot 0."""
+    """Return an address below a port, ``None`` where all are taken."""
     there = topology.children(port)
     above = PciAddress.parse(port.address)
     if above is None:
         return None
-    if port.pci.pcie_type in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
-        if there:
-            return None
-        bus = port.pci.secondary_bus
-        number = bus if known(bus) else above.bus
-        return str(PciAddress(above.domain, number, 0, 0))
+    bus = value_or(port.pci.secondary_bus, above.bus)
+    if _is_link(port):
+        return None if there else str(PciAddress(above.domain, bus, 0, 0))
     taken = {a.slot for a in (d.pci_address for d in there) if a}
-    bus = port.pci.secondary_bus
-    number = bus if known(bus) else above.bus
-    slot = next(slot for slot in range(1, 32) if slot not in taken)
-    return str(PciAddress(above.domain, number, slot, 0))
+    free = (slot for slot in range(1, _SLOTS) if slot not in taken)
+    slot = next(free, None)
+    return None if slot is None else str(PciAddress(above.domain, bus, slot, 0))
 
 
-def _class_code(word: str | None) -> int | Missing:
-    """Read ``0200`` or ``020000``; a name of a class counts as not known."""
-    try:
-        return int(word, 16) << (24 - 4 * len(word)) if word else Missing.ABSENT
-    except ValueError:
-        return Missing.ABSENT
-
-
-def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
+def sriov(machine: Machine, step: Sriov) -> Taken:
     """Write ``sriov_numvfs``: virtual functions appear, or go with 0."""
     physical = device_of(machine, step)
-    rule = "singleton-assumption"
-    wanted = int(step.arguments[0])
+    wanted = step.count
     capability = physical.pci.sriov
     group = machine.group_of(physical)
     if not known(capability):
-        answer = Answer(UNKNOWN, rule, "the source does not tell its SR-IOV capability")
+        answer = Answer(
+            UNKNOWN, _RULE, "the source does not tell its SR-IOV capability"
+        )
         return done(machine, step, answer, group)
     if capability is None:
-        answer = Answer("-ENOENT", rule, "it has no SR-IOV capability")
+        answer = Answer("-ENOENT", _RULE, "it has no SR-IOV capability")
         return done(machine, step, answer, group)
     present = physical.pci.virtfns
     if not known(present):
-        answer = Answer(UNKNOWN, rule, "the source does not tell its virtual functions")
+        answer = Answer(
+            UNKNOWN, _RULE, "the source does not tell its virtual functions"
+        )
         return done(machine, step, answer, group)
     if wanted == len(present):
-        answer = Answer(OK, rule, "it has that many virtual functions already")
+        answer = Answer(OK, _RULE, "it has that many virtual functions already")
         return done(machine, step, answer, group)
     if wanted > capability.total_vfs:
         because = f"it can have {capability.total_vfs} virtual functions"
-        return done(machine, step, Answer("-ERANGE", rule, because), group)
+        return done(machine, step, Answer("-ERANGE", _RULE, because), group)
     unable = _cannot_have_vfs(physical)
     if unable is not None:
         return done(machine, step, unable, group)
     if wanted and present:
-        answer = Answer("-EBUSY", rule, "it has virtual functions already")
+        answer = Answer("-EBUSY", _RULE, "it has virtual functions already")
         return done(machine, step, answer, group)
     if not wanted:
         return _without_vfs(machine, step, physical, present)
@@ -206,14 +226,13 @@ def sriov(machine: Machine, _era: Era, step: Step) -> Taken:
 
 def _cannot_have_vfs(physical: Device) -> Answer | None:
     """The driver makes virtual functions; none does without one."""
-    rule = "singleton-assumption"
     if not known(physical.driver):
-        return Answer(UNKNOWN, rule, "the source does not tell its driver")
+        return Answer(UNKNOWN, _RULE, "the source does not tell its driver")
     if physical.driver is None:
-        return Answer("-ENOENT", rule, "no driver is bound that could make them")
+        return Answer("-ENOENT", _RULE, "no driver is bound that could make them")
     if has_vfio_driver(physical) is not False:
         because = "vfio-pci makes them only with its parameter enable_sriov"
-        return Answer(UNKNOWN, rule, because)
+        return Answer(UNKNOWN, _RULE, because)
     return None
 
 
@@ -226,16 +245,19 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
         joins = Grouping(machine, topology).newcomer_beside(physical)
         because = joins.because
         if joins.new is None:
-            return machine, Outcome(
-                step, Answer(UNKNOWN, "singleton-assumption", because), None
-            )
+            return machine, Outcome(step, Answer(UNKNOWN, _RULE, because), None)
         virtual = Device(
             DeviceId(address, "pci"),
             f"{str(physical.path).rpartition('/')[0]}/{address}",
             driver=None,
-            ids=physical.ids,
+            ids=_vf_ids(physical),
             pci=PciPlacement(
-                0, False, PciExpType.ENDPOINT, physical.address, (), None, None
+                PciHeaderType.NORMAL,
+                multifunction=False,
+                pcie_type=PciExpType.ENDPOINT,
+                physfn=physical.address,
+                acs=None,
+                sriov=None,
             ),
             driver_override=None,
         )
@@ -245,7 +267,23 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
     placed = replace(current.pci, virtfns=tuple(addresses))
     machine = with_device(machine, current, replace(current, pci=placed))
     group = joined.pop() if len(joined) == 1 else None
-    return machine, Outcome(step, Answer(OK, "singleton-assumption", because), group)
+    return machine, Outcome(step, Answer(OK, _RULE, because), group)
+
+
+def _vf_ids(physical: Device) -> PciIds:
+    """Return what identifies a virtual function (PCIe 6.0, 9.3.4.1).
+
+    The capability holds the device's number; class and makers are the same, while
+    revision and subsystem may be others.
+    """
+    capability, ids = physical.pci.sriov, physical.ids
+    told = capability if known(capability) else None
+    return PciIds(
+        vendor=ids.vendor,
+        device=told.vf_device if told else Missing.ABSENT,
+        subsystem_vendor=ids.subsystem_vendor,
+        class_code=ids.class_code,
+    )
 
 
 def _vf_address(physical: Device, index: int) -> str:
@@ -264,16 +302,16 @@ def _without_vfs(
 ) -> Taken:
     placed = replace(physical, pci=replace(physical.pci, virtfns=()))
     after = with_device(machine, physical, placed)
-    answer = Answer(OK, "singleton-assumption", f"{len(gone)} virtual functions go")
+    answer = Answer(OK, _RULE, f"{len(gone)} virtual functions go")
     group = machine.group_of(physical)
     return done(_without(after, set(gone)), step, answer, group)
 
 
-def unplug(machine: Machine, _era: Era, step: Step) -> Taken:
+def unplug(machine: Machine, step: Unplug) -> Taken:
     """Take a device away, with what is below it."""
     device = device_of(machine, step)
     gone = {d.address for d in Topology(machine).subtree(device)}
-    answer = Answer(OK, "singleton-assumption", "what is below it goes too")
+    answer = Answer(OK, _RULE, "what is below it goes too")
     return done(_without(machine, gone), step, answer, machine.group_of(device))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.answers import (
@@ -19,7 +19,7 @@ from iommu_inspect.kernel.ownership.operations import (
     SET_CONTAINER,
     SET_IOMMU,
 )
-from iommu_inspect.kernel.steps.binding import bind_answer
+from iommu_inspect.kernel.steps.binding import bind_answer, refused_by_override
 from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
 from iommu_inspect.kernel.steps.state import (
     Outcome,
@@ -31,7 +31,19 @@ from iommu_inspect.kernel.steps.state import (
     with_device,
     with_group,
 )
-from iommu_inspect.kernel.steps.step import Step
+from iommu_inspect.kernel.steps.step import (
+    Attach,
+    Bind,
+    Claim,
+    Detach,
+    Hotplug,
+    Override,
+    Release,
+    Sriov,
+    Step,
+    Unbind,
+    Unplug,
+)
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Held, Machine
 from iommu_inspect.model.target import UnknownTargetError
@@ -97,7 +109,7 @@ def _simulate(machine: Machine, era: Era, steps: Sequence[Step]) -> Simulation:
             outcomes.append(Outcome(step, gone, None))
             continue
         try:
-            after, outcome = _TAKE[step.verb](machine, era, step)
+            after, outcome = _take(machine, era, step)
         except UnknownTargetError:
             if not any(_names_something(state, step) for state in earlier):
                 raise
@@ -114,24 +126,51 @@ def _simulate(machine: Machine, era: Era, steps: Sequence[Step]) -> Simulation:
 
 def _names_something(machine: Machine, step: Step) -> bool:
     try:
-        _TAKE[step.verb](machine, ERAS[-1], step)
+        _take(machine, ERAS[-1], step)
     except UnknownTargetError:
         return False
     return True
 
 
-def _bind(machine: Machine, era: Era, step: Step) -> Taken:
+def _take(machine: Machine, era: Era, step: Step) -> Taken:
+    match step:
+        case Bind():
+            return _bind(machine, era, step)
+        case Unbind():
+            return _unbind(machine, step)
+        case Override():
+            return _override(machine, step)
+        case Claim():
+            return _claim(machine, era, step)
+        case Release():
+            return _release(machine, step)
+        case Attach():
+            return _attach(machine, era, step)
+        case Detach():
+            return _detach(machine, step)
+        case Sriov():
+            return sriov(machine, step)
+        case Hotplug():
+            return hotplug(machine, era, step)
+        case Unplug():
+            return unplug(machine, step)
+
+
+def _bind(machine: Machine, era: Era, step: Bind) -> Taken:
     device = device_of(machine, step)
-    driver = step.arguments[0]
     group = machine.group_of(device)
-    answer = bind_answer(machine, device, driver, era)
-    override = replace(device, driver_override=driver)
+    after = device
+    if step.overriding:
+        after = replace(device, driver_override=step.driver)
+    answer = refused_by_override(after, step.driver)
+    if answer is None:
+        answer = bind_answer(machine, device, step.driver, era)
     if answer.result == OK:
-        override = replace(override, driver=driver, vfio_devices=())
-    return done(with_device(machine, device, override), step, answer, group)
+        after = replace(after, driver=step.driver, vfio_devices=())
+    return done(with_device(machine, device, after), step, answer, group)
 
 
-def _unbind(machine: Machine, _era: Era, step: Step) -> Taken:
+def _unbind(machine: Machine, step: Unbind) -> Taken:
     device = device_of(machine, step)
     group = machine.group_of(device)
     if not known(device.driver):
@@ -147,16 +186,14 @@ def _unbind(machine: Machine, _era: Era, step: Step) -> Taken:
     return done(after, step, answer, group)
 
 
-def _override(machine: Machine, _era: Era, step: Step) -> Taken:
+def _override(machine: Machine, step: Override) -> Taken:
     device = device_of(machine, step)
-    after = with_device(
-        machine, device, replace(device, driver_override=step.argument(0))
-    )
+    after = with_device(machine, device, replace(device, driver_override=step.driver))
     answer = Answer(OK, "driver-override", "it counts at the next probe")
     return done(after, step, answer, machine.group_of(device))
 
 
-def _claim(machine: Machine, era: Era, step: Step) -> Taken:
+def _claim(machine: Machine, era: Era, step: Claim) -> Taken:
     """Open the group, set the container, set the IOMMU: the first refusal counts."""
     group = group_of_step(machine, step)
     inquiry = Inquiry(machine, only(era))
@@ -176,7 +213,7 @@ def _claim(machine: Machine, era: Era, step: Step) -> Taken:
     return done(after, step, answer, group)
 
 
-def _release(machine: Machine, _era: Era, step: Step) -> Taken:
+def _release(machine: Machine, step: Release) -> Taken:
     group = group_of_step(machine, step)
     if group.held is not Held.BY_USER:
         answer = Answer("-EINVAL", "mixed-ownership", "user space does not hold it")
@@ -185,7 +222,7 @@ def _release(machine: Machine, _era: Era, step: Step) -> Taken:
     return done(after, step, Answer(OK, "mixed-ownership", "the group is free"), group)
 
 
-def _attach(machine: Machine, era: Era, step: Step) -> Taken:
+def _attach(machine: Machine, era: Era, step: Attach) -> Taken:
     device = device_of(machine, step)
     group = machine.group_of(device)
     answer = Inquiry(machine, only(era)).attach(device)
@@ -195,7 +232,7 @@ def _attach(machine: Machine, era: Era, step: Step) -> Taken:
     return done(after, step, answer, group)
 
 
-def _detach(machine: Machine, _era: Era, step: Step) -> Taken:
+def _detach(machine: Machine, step: Detach) -> Taken:
     """``iommu_detach_device()`` returns nothing: a skipped detach only warns."""
     device = device_of(machine, step)
     group = machine.group_of(device)
@@ -215,17 +252,3 @@ def _detach(machine: Machine, _era: Era, step: Step) -> Taken:
         return done(machine, step, answer, group)
     after = with_group(machine, group, replace(group, held=Held.FREE))
     return done(after, step, Answer(OK, rule, "the domain is detached"), group)
-
-
-_TAKE: dict[str, Callable[[Machine, Era, Step], Taken]] = {
-    "bind": _bind,
-    "unbind": _unbind,
-    "override": _override,
-    "claim": _claim,
-    "release": _release,
-    "attach": _attach,
-    "detach": _detach,
-    "sriov": sriov,
-    "hotplug": hotplug,
-    "unplug": unplug,
-}

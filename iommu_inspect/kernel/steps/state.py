@@ -58,9 +58,9 @@ def group_of_step(machine: Machine, step: Step) -> Group:
     Raises:
         UnknownTargetError: there is none.
     """
-    found = machine.group(step.subject.removeprefix("group:"))
-    if found is None:
-        found = find_target(machine, step.subject).group
+    number = step.subject.removeprefix("group:")
+    name = f"group:{number}" if number.isdecimal() else step.subject
+    found = find_target(machine, name).group
     if found is None:
         raise UnknownTargetError(f"{step.subject!r} of {step.text!r} has no group")
     return found

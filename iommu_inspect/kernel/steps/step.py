@@ -1,15 +1,35 @@
-"""Hypothetical steps, as they are written on a command line."""
+"""Hypothetical steps: what each is about, and how it is written on a command line.
+
+Whom a step is about stays text until it is taken: a step may name a device that an
+earlier one brings.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.usage import BadRequestError
 
-__all__ = ["STEPS", "BadStepError", "Step", "parse_step"]
+__all__ = [
+    "Attach",
+    "BadStepError",
+    "Bind",
+    "Claim",
+    "Detach",
+    "Hotplug",
+    "Override",
+    "Release",
+    "Sriov",
+    "Step",
+    "Unbind",
+    "Unplug",
+    "parse_step",
+]
 
 # What follows the "=": the words' names; those in brackets may be left out.
-STEPS: dict[str, tuple[str, ...]] = {
+_WORDS: dict[str, tuple[str, ...]] = {
     "bind": ("DEV", "DRIVER"),
     "unbind": ("DEV",),
     "override": ("DEV", "[DRIVER]"),
@@ -21,6 +41,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "hotplug": ("PORT", "[CLASS]", "[DRIVER]"),
     "unplug": ("DEV",),
 }
+_LONGEST_NUMBER = 9
 
 
 class BadStepError(BadRequestError):
@@ -28,17 +49,99 @@ class BadStepError(BadRequestError):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its verb, what it is done to, and the words after that."""
+class _Step:
+    """Any step: how it was written, and the words for what it is done to."""
 
     text: str
-    verb: str
     subject: str
-    arguments: tuple[str, ...] = ()
 
-    def argument(self, index: int) -> str | None:
-        """Return the word at ``index`` after the subject, ``None`` without one."""
-        return self.arguments[index] if index < len(self.arguments) else None
+    @property
+    def verb(self) -> str:
+        """The verb by which it is written: the name of its class in small letters."""
+        return type(self).__name__.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Bind(_Step):
+    """Write to a driver's ``bind``; ``overriding`` if to ``driver_override`` first."""
+
+    driver: str
+    overriding: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unbind(_Step):
+    """Write to the ``unbind`` of the device's driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override(_Step):
+    """Write ``driver_override``; ``None`` clears it."""
+
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(_Step):
+    """User space takes a group: opens it, sets the container and the IOMMU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release(_Step):
+    """User space lets go of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach(_Step):
+    """A driver of the host calls ``iommu_attach_device()``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detach(_Step):
+    """A driver of the host calls ``iommu_detach_device()``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sriov(_Step):
+    """Write the number of virtual functions to ``sriov_numvfs``."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hotplug(_Step):
+    """Plug a card in below a port; ``driver`` binds to it by itself."""
+
+    class_code: Fact[int] = Missing.ABSENT
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unplug(_Step):
+    """Pull a device out, with what is below it."""
+
+
+Step: TypeAlias = (
+    Bind
+    | Unbind
+    | Override
+    | Claim
+    | Release
+    | Attach
+    | Detach
+    | Sriov
+    | Hotplug
+    | Unplug
+)
+# Those that need no further word.
+_PLAIN: dict[str, type[Unbind | Claim | Release | Attach | Detach | Unplug]] = {
+    "unbind": Unbind,
+    "claim": Claim,
+    "release": Release,
+    "attach": Attach,
+    "detach": Detach,
+    "unplug": Unplug,
+}
 
 
 def parse_step(text: str) -> Step:
@@ -48,23 +151,40 @@ def parse_step(text: str) -> Step:
         BadStepError: no such verb, or too few or too many words.
     """
     verb, equals, rest = text.partition("=")
-    words = STEPS.get(verb)
-    if words is None or not equals:
-        raise BadStepError(
-            f"{text!r} is no step; steps are {', '.join(map(_usage, STEPS))}"
-        )
-    given = rest.split(",")
-    needed = sum(not word.startswith("[") for word in words)
-    if not needed <= len(given) <= len(words) or not all(given):
-        raise BadStepError(f"{text!r} is not written as {_usage(verb)}")
-    if verb == "sriov" and not given[1].isdecimal():
-        raise BadStepError(f"{text!r}: {given[1]!r} is no number of virtual functions")
-    return Step(text, verb, given[0], tuple(given[1:]))
+    if verb not in _WORDS or not equals:
+        usages = ", ".join(map(_usage, _WORDS))
+        raise BadStepError(f"{text!r} is no step; steps are {usages}")
+    subject, *words = rest.split(",")
+    if subject and all(words):
+        match verb, words:
+            case "bind", [driver]:
+                return Bind(text, subject, driver)
+            case "override", [*drivers] if len(drivers) < 2:
+                return Override(text, subject, *drivers)
+            case "sriov", [count]:
+                return Sriov(text, subject, _number(text, count))
+            case "hotplug", [*more] if len(more) < 3:
+                return Hotplug(text, subject, _class_code(*more[:1]), *more[1:])
+            case _, [] if plain := _PLAIN.get(verb):
+                return plain(text, subject)
+    raise BadStepError(f"{text!r} is not written as {_usage(verb)}")
+
+
+def _number(text: str, word: str) -> int:
+    if not word.isdecimal() or len(word) > _LONGEST_NUMBER:
+        raise BadStepError(f"{text!r}: {word!r} is no number of virtual functions")
+    return int(word)
+
+
+def _class_code(word: str = "") -> Fact[int]:
+    """Read ``0200`` or ``020000``; a name of a class counts as not known."""
+    try:
+        return int(word, 16) << (24 - 4 * len(word))
+    except ValueError:
+        return Missing.ABSENT
 
 
 def _usage(verb: str) -> str:
-    words = STEPS[verb]
-    text = words[0]
-    for word in words[1:]:
-        text += f"[,{word[1:-1]}]" if word.startswith("[") else f",{word}"
-    return f"{verb}={text}"
+    first, *more = _WORDS[verb]
+    tail = (f"[,{w[1:-1]}]" if w.startswith("[") else f",{w}" for w in more)
+    return f"{verb}={first}{''.join(tail)}"

@@ -49,6 +49,7 @@ PCI_SRIOV_TOTAL_VF = 0x0E
 PCI_SRIOV_NUM_VF = 0x10
 PCI_SRIOV_VF_OFFSET = 0x14
 PCI_SRIOV_VF_STRIDE = 0x16
+PCI_SRIOV_VF_DID = 0x1A
 
 _POINTERS: Mapping[int, int] = {
     PciHeaderType.NORMAL: PCI_CAPABILITY_LIST,
@@ -275,7 +276,8 @@ class ConfigSpace:
         stride = self._word(offset + PCI_SRIOV_VF_STRIDE)
         if not known(total) or not known(first) or not known(stride):
             return Missing.TRUNCATED
-        return SrIov(total, first, stride)
+        model = self._word(offset + PCI_SRIOV_VF_DID)
+        return SrIov(total, first, stride, model)
 
     @property
     def enabled_vfs(self) -> Fact[int]:

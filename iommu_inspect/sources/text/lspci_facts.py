@@ -53,7 +53,9 @@ _CAPABILITY = re.compile(r"Capabilities: \[([0-9a-f]{2,3})(?: v\d+)?\] (.*)")
 _EXPRESS = re.compile(r"(?:PCI )?Express(?: \(v\d+\))? (.*)")
 _HOTPLUG = re.compile(r"SltCap:.*\bHotPlug([+-])")
 _TOTAL_VFS = re.compile(r"Total VFs: (\d{1,5}), Number of VFs: (\d{1,5})")
-_VF_OFFSET = re.compile(r"VF offset: (\d{1,5}), stride: (\d{1,5})")
+_VF_OFFSET = re.compile(
+    r"VF offset: (\d{1,5}), stride: (\d{1,5})(?:, Device ID: ([0-9a-f]{4}))?"
+)
 _ACS_NAME = "Access Control Services"
 _SRIOV_NAME = "Single Root I/O Virtualization"
 _ACS_BITS = {
@@ -257,7 +259,8 @@ class Function:
         total, offset = _TOTAL_VFS.search(self._text), _VF_OFFSET.search(self._text)
         if total is None or offset is None:
             return Missing.TRUNCATED
-        return SrIov(int(total[1]), int(offset[1]), int(offset[2]))
+        model = _number(offset[3] or "")
+        return SrIov(int(total[1]), int(offset[1]), int(offset[2]), model)
 
     @cached_property
     def sriov(self) -> Fact[SrIov | None]:
