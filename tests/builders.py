@@ -55,7 +55,7 @@ def device(
         driver=driver,
         group=group,
         ids=PciIds(0x8086, 0x1234, class_code=0x060400 if bridge else 0x020000),
-        pci=PciPlacement(header_type=1 if bridge else 0, multifunction=False),
+        pci=PciPlacement(1 if bridge else 0, False, physfn=None, virtfns=()),
         driver_override=more.pop("driver_override", None),
         **more,
     )
