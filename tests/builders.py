@@ -36,6 +36,10 @@ def ownership_of(group: Group, rules: Semantics) -> Ownership:
     return summed(GroupOwnership.of(group, era) for era in rules.eras)
 
 
+def functions(*addresses: str) -> tuple[DeviceId, ...]:
+    return tuple(DeviceId(address, "pci") for address in addresses)
+
+
 def addresses(finding: Finding) -> tuple[str, ...]:
     return tuple(map(str, finding.devices))
 

@@ -90,9 +90,8 @@ def perhaps_untold(
 
 def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
     given = [device for device in devices if device.is_bridge is not True]
-    functions = {name for device in given for name in value_or(device.pci.virtfns, ())}
-    if functions:
-        given += [d for d in machine.devices if d.is_pci and d.address in functions]
+    functions = {each for d in given for each in value_or(d.pci.virtfns, ())}
+    given += filter(None, map(machine.device, functions))
     return frozenset(d.path for d in given if known(d.path))
 
 

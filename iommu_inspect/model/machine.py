@@ -146,8 +146,8 @@ class PciPlacement:
     header_type: Fact[int] = Missing.ABSENT
     multifunction: Fact[bool] = Missing.ABSENT
     pcie_type: Fact[int | None] = Missing.ABSENT
-    physfn: Fact[str | None] = Missing.ABSENT
-    virtfns: Fact[tuple[str, ...]] = Missing.ABSENT
+    physfn: Fact[DeviceId | None] = Missing.ABSENT
+    virtfns: Fact[tuple[DeviceId, ...]] = Missing.ABSENT
     acs: Fact[Acs | None] = Missing.ABSENT
     sriov: Fact[SrIov | None] = Missing.ABSENT
     hotplug_slot: Fact[bool] = Missing.ABSENT
@@ -449,23 +449,25 @@ class Machine:
         return self._device_by_id.get(device_id)
 
     @cached_property
-    def _families(self) -> dict[str, Family]:
-        functions = {d.address: d for d in self.devices if d.is_pci}
-        members: dict[str, set[str]] = {}
-        for address, device in functions.items():
+    def _families(self) -> dict[DeviceId, Family]:
+        functions = {d.id: d for d in self.devices if d.is_pci}
+        members: dict[DeviceId, set[DeviceId]] = {}
+        for device in functions.values():
             if there := functions.keys() & value_or(device.pci.virtfns, ()):
-                members.setdefault(address, set()).update(there)
-        for address, device in functions.items():
-            owner = functions.get(value_or(device.pci.physfn, None) or "")
+                members.setdefault(device.id, set()).update(there)
+        for device in functions.values():
+            owner = value_or(device.pci.physfn, None)
             # The other end's links count where the owner's own could not be seen.
-            if owner and (owner.address in members or not known(owner.pci.virtfns)):
-                members.setdefault(owner.address, set()).add(address)
-        rank = {address: rank for rank, address in enumerate(functions)}
-        found: dict[str, Family] = {}
-        for address, names in members.items():
-            virtual = tuple(functions[n] for n in sorted(names, key=rank.__getitem__))
-            family = Family(functions[address], virtual)
-            found |= dict.fromkeys((address, *names), family)
+            if owner in members or (
+                owner in functions and not known(functions[owner].pci.virtfns)
+            ):
+                members.setdefault(owner, set()).add(device.id)
+        rank = {each: rank for rank, each in enumerate(functions)}
+        found: dict[DeviceId, Family] = {}
+        for owner, ids in members.items():
+            virtual = tuple(functions[n] for n in sorted(ids, key=rank.__getitem__))
+            family = Family(functions[owner], virtual)
+            found |= dict.fromkeys((owner, *ids), family)
         return found
 
     def family(self, function: Device) -> Family | None:
@@ -473,4 +475,4 @@ class Machine:
 
         A physical function none of whose virtual ones is there has no family.
         """
-        return self._families.get(function.address) if function.is_pci else None
+        return self._families.get(function.id)

@@ -159,9 +159,8 @@ def _virtual_functions(machine: Machine, move: Move) -> Iterator[Refusal]:
     if not functions:
         return
     name, count = shown(device.address), len(functions)
-    used = [
-        d for d in machine.devices if d.address in functions and d.driver is not None
-    ]
+    there = filter(None, map(machine.device, functions))
+    used = [d for d in there if d.driver is not None]
     users = f", of which {addresses(used)} have drivers" if used else ""
     path = f"/sys/bus/pci/devices/{device.address}/sriov_numvfs"
     also = (

@@ -96,7 +96,7 @@ def _is_linked(device: Device, other: Device) -> bool:
         and second is not None
         and (first.slot_name, first.function) == (second.slot_name, 0)
         and other is not device
-        and other.pci.physfn is None
+        and not other.pci.is_virtual
     )
 
 

@@ -13,6 +13,7 @@ from iommu_inspect.model.host_losses import (
     perhaps_lost,
     perhaps_untold,
 )
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import leave_to_the_host
@@ -78,7 +79,8 @@ def _first_below(devices: tuple[Device, ...], loss: Loss) -> Device | None:
         for path in loss.paths:
             if path == device.path or path.startswith(f"{device.path}/"):
                 return device
-            if path.rpartition("/")[2] in value_or(device.pci.virtfns, ()):
+            lost = DeviceId(path.rpartition("/")[2], "pci")
+            if lost in value_or(device.pci.virtfns, ()):
                 return device
     return None
 

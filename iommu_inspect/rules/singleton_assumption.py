@@ -129,7 +129,7 @@ def _same_card(one: Device, other: Device) -> bool:
     first, second = one.pci_address, other.pci_address
     if first is None or second is None:
         return False
-    cards = {value_or(d.pci.physfn, None) or d.address for d in (one, other)}
+    cards = {value_or(d.pci.physfn, None) or d.id for d in (one, other)}
     return first.slot_name == second.slot_name or len(cards) == 1
 
 

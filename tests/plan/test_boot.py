@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import SINCE_6_6, device, group, machine, only
+from builders import SINCE_6_6, device, functions, group, machine, only
 
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
@@ -103,7 +103,7 @@ def test_what_must_stay_without_a_driver_cannot_be_said_by_ids() -> None:
 def test_a_virtual_function_is_not_there_at_boot() -> None:
     vf = replace(
         device("0000:01:10.0", "ixgbevf"),
-        pci=PciPlacement(header_type=0, physfn="0000:01:00.0"),
+        pci=PciPlacement(header_type=0, physfn=functions("0000:01:00.0")[0]),
     )
     found = boot_of(machine(group(vf)), "01:10.0")
     assert found.modprobe == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import UNKNOWN_KERNEL, addresses, device, group, machine
+from builders import UNKNOWN_KERNEL, addresses, device, functions, group, machine
 
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
@@ -210,7 +210,7 @@ def test_sleep_and_loss_are_told_apart(status: Any, severity: str) -> None:
 def test_before_5_7_there_is_no_token() -> None:
     pf = device("0000:01:00.0", "vfio-pci", group="1")
     pf = dataclasses.replace(
-        pf, pci=dataclasses.replace(pf.pci, virtfns=("0000:01:10.0",))
+        pf, pci=dataclasses.replace(pf.pci, virtfns=functions("0000:01:10.0"))
     )
     vf = device("0000:01:10.0", "vfio-pci", group="2")
     for release, count in (("5.4.1", 0), ("5.7.0", 1)):
@@ -303,9 +303,9 @@ def one_card(driver: str, count: int) -> Machine:
         device(f"0000:{n >> 8:02x}:{n >> 3 & 31:02x}.{n & 7}", "igbvf", group=str(n))
         for n in range(0x200, 0x200 + count)
     ]
-    names = tuple(vf.address for vf in vfs)
+    names = tuple(vf.id for vf in vfs)
     pf = dataclasses.replace(pf, pci=dataclasses.replace(pf.pci, virtfns=names))
-    placement = dataclasses.replace(pf.pci, virtfns=(), physfn=pf.address)
+    placement = dataclasses.replace(pf.pci, virtfns=(), physfn=pf.id)
     vfs = [dataclasses.replace(vf, pci=placement) for vf in vfs]
     return machine(group(pf, id="0"), *(group(vf, id=str(vf.group)) for vf in vfs))
 

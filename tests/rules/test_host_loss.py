@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import SINCE_6_6, addresses, device, group, machine, only
+from builders import SINCE_6_6, addresses, device, functions, group, machine, only
 from running import call
 from shared import SYSFS
 
@@ -87,7 +87,7 @@ def test_virtual_functions_go_with_the_physical_one() -> None:
         driver="igb",
         group="1",
         ids=PciIds(0x8086, 1, class_code=0x020000),
-        pci=PciPlacement(header_type=0, virtfns=(B,)),
+        pci=PciPlacement(header_type=0, virtfns=functions(B)),
     )
     vf = device(B, "igbvf", group="2")
     use = HostUse(UseKind.DEFAULT_ROUTE, ("eth1",), (path(B),))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import functions
 from hypothesis import given
 from hypothesis import strategies as st
 from running import call
@@ -95,10 +96,10 @@ def test_what_root_sees_becomes_facts() -> None:
     assert (card.ids.class_code, card.ids.revision) == (0x020000, 2)
     assert card.pci.acs is None
     assert card.pci.sriov == SrIov(4, 1, 1, 0x1011)
-    assert card.pci.virtfns == ("0000:01:00.1",)
+    assert card.pci.virtfns == functions("0000:01:00.1")
     assert card.name == "Acme Ethernet"
     virtual = device(machine, "01:00.1")
-    assert virtual.pci.physfn == "0000:01:00.0"
+    assert virtual.pci.physfn == card.id
     assert virtual.driver is None
     assert virtual.pci.virtfns == ()
     host = device(machine, "00:00.0")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import functions
 from examples import each
 from running import document, read
 from shared import KERNELS, SHARED, SYSFS, needs_shared
@@ -470,8 +471,10 @@ def test_no_driver_bound_and_drivers_not_captured_are_two_things() -> None:
 def test_functions_that_share_a_card_know_each_other() -> None:
     devices = by_address(fixture("sriov-one-group"))
     virtual = ("0000:3b:01.0", "0000:3b:01.1")
-    assert devices["0000:3b:00.0"].pci.virtfns == virtual
-    assert [devices[address].pci.physfn for address in virtual] == ["0000:3b:00.0"] * 2
+    assert devices["0000:3b:00.0"].pci.virtfns == functions(*virtual)
+    assert {devices[address].pci.physfn for address in virtual} == {
+        *functions("0000:3b:00.0")
+    }
     assert devices["0000:3b:00.0"].vfio_devices == ("vfio0",)
     assert devices["0000:3b:01.0"].vfio_devices == ()
 

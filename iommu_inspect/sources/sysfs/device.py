@@ -141,7 +141,10 @@ class DeviceReader:
             header_type=map_fact(config, lambda space: space.header_type),
             multifunction=map_fact(config, lambda space: space.multifunction),
             pcie_type=map_fact(config, lambda space: space.pcie_type),
-            physfn=self._optional_link(f"{path}/physfn", absence_counts=True),
+            physfn=map_fact(
+                self._optional_link(f"{path}/physfn", absence_counts=True),
+                lambda name: None if name is None else DeviceId(name, "pci"),
+            ),
             virtfns=self._virtfns(path),
             acs=map_fact(config, lambda space: space.acs),
             sriov=map_fact(config, lambda space: space.sriov),
@@ -149,7 +152,7 @@ class DeviceReader:
             secondary_bus=map_fact(config, lambda space: space.secondary_bus),
         )
 
-    def _virtfns(self, path: str) -> Fact[tuple[str, ...]]:
+    def _virtfns(self, path: str) -> Fact[tuple[DeviceId, ...]]:
         # Counting the links tells how many there are; sriov_numvfs would take the
         # device lock.
         names = self._tree.names(path)
@@ -157,7 +160,9 @@ class DeviceReader:
             return names
         links = (name for name in names if name.startswith("virtfn"))
         targets = complete(self._link_name(f"{path}/{name}") for name in links)
-        return map_fact(targets, lambda found: tuple(sorted(found)))
+        return map_fact(
+            targets, lambda found: tuple(sorted(DeviceId(n, "pci") for n in found))
+        )
 
     def _config(self, path: str) -> Fact[ConfigSpace]:
         if self._tree.hot and self._is_asleep(path):
