@@ -13,10 +13,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.pci_regs import PCI_BASE_CLASS_DISPLAY, PCI_CLASS_DISPLAY_VGA
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="boot-display",

@@ -18,10 +18,7 @@ from iommu_inspect.model.pci_regs import (
 )
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import addresses, bound_to, move_to_vfio
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="companion-functions",

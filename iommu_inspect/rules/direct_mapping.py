@@ -14,10 +14,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Group
 from iommu_inspect.model.text import quoted
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="direct-mapping",

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="dma-alias-quirk",

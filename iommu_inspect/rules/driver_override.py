@@ -9,10 +9,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, unbind
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
 ABOUT = About(
     id="driver-override",

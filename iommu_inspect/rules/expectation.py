@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Device
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE, About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="expectation",

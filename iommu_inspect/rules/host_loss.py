@@ -17,10 +17,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import leave_to_the_host
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="host-loss",

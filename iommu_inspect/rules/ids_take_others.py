@@ -11,10 +11,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, id_settings, named_by
 

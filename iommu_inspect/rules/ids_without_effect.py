@@ -10,10 +10,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.ids import IdSetting, id_settings, named_by
 
 ABOUT = About(

@@ -16,10 +16,8 @@ from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="mixed-ownership",

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
 ABOUT = About(
     id="no-iommu-mode",

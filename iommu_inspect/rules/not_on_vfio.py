@@ -22,10 +22,8 @@ from iommu_inspect.rules._words import (
     leave_to_the_host,
     move_to_vfio,
 )
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 __all__ = ["RULE", "caution"]
 

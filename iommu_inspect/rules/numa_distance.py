@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
 ABOUT = About(
     id="numa-distance",

@@ -8,10 +8,7 @@ from iommu_inspect.kernel.citations import CLAIM_BY_VFIO
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
 ABOUT = About(
     id="partial-group",

@@ -8,10 +8,8 @@ from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE, About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="proposed-single-driver",

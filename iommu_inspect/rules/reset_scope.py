@@ -12,10 +12,7 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="reset-scope",

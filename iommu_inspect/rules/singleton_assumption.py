@@ -9,10 +9,8 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE, About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE, Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="singleton-assumption",

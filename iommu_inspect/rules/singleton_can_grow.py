@@ -10,10 +10,8 @@ from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.rules.about import EVERY_PURPOSE, About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="singleton-can-grow",

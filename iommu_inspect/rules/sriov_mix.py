@@ -10,10 +10,7 @@ from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Device, Family
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
 ABOUT = About(
     id="sriov-mix",

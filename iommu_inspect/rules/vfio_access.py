@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Group
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
     id="vfio-access",
