@@ -11,7 +11,8 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry, Prediction
 from iommu_inspect.kernel.ownership.roles import Ownership
 from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Held, Machine
+from iommu_inspect.model.group import Held
+from iommu_inspect.model.machine import Machine
 from lab.truth import Truth
 
 __all__ = ["Comparison", "compare_simulation", "compare_state", "compare_user"]

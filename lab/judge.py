@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import parse_step
-from iommu_inspect.model.machine import Device, Held, Machine
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Held
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import UnknownTargetError
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path

@@ -7,17 +7,15 @@ from typing import Any
 
 from iommu_inspect.kernel.eras import ERAS, PROPOSED, Era, Semantics
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Ownership, summed
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
-    Device,
-    Group,
     InterruptRemapping,
     IommuUnit,
     Kernel,
     Machine,
-    PciIds,
-    PciPlacement,
     Source,
     VfioSettings,
 )

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iommu_inspect.kernel.grouping.recompute import recompute
-from iommu_inspect.model.address import natural_key
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.tree.opening import open_source
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned, Prediction
 from iommu_inspect.kernel.steps.simulate import Simulation
-from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.verdict.judge import findings_of

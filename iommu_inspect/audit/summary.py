@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from iommu_inspect.audit.exceptions import Ignore, set_aside
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

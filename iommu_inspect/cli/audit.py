@@ -134,7 +134,7 @@ def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
 
 
 def _expectations(file: str | None) -> tuple[Expectation, ...]:
-    from iommu_inspect.model.expectation import parse_expectations
+    from iommu_inspect.audit.expectations import parse_expectations
     from iommu_inspect.sources.tree.opening import read_option
 
     if file is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, Machine
-from iommu_inspect.model.pci_class import class_name
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.target import devices_named, find_target
 
 __all__ = ["Selection", "named", "select"]

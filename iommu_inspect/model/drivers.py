@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.machine import Device
 
 __all__ = [
     "VFIO_DRIVERS",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["FATAL", "Loss", "host_losses", "is_fatal", "perhaps_lost", "perhaps_untold"]
 

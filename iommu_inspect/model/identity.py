@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import total_ordering
 
-from iommu_inspect.model.address import PciAddress, natural_key
 from iommu_inspect.model.fact import Fact
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.text import natural_key
 
 __all__ = ["DeviceId"]
 

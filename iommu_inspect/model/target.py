@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.usage import BadRequestError, nearest
 
 __all__ = [

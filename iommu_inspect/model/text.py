@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["listed", "printable", "quoted", "shown"]
+__all__ = ["listed", "natural_key", "printable", "quoted", "shown"]
+
+_DIGITS = re.compile(r"(\d+)")
 
 
 def printable(text: str) -> str:
@@ -55,3 +58,12 @@ def quoted(text: str) -> str:
         return shlex.quote(text)
     characters = (f"\\{c}" if c in "'\\" else printable(c) for c in text)
     return f"$'{''.join(characters)}'"
+
+
+def natural_key(text: str) -> tuple[tuple[int, str], ...]:
+    """Order text so that numbers inside it count as numbers (2 before 10)."""
+    return tuple(
+        (int(part), "") if part.isdecimal() else (-1, part)
+        for part in _DIGITS.split(text)
+        if part
+    )

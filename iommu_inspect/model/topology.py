@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 
 __all__ = ["Topology"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.model.machine import Device
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.text import quoted
 from iommu_inspect.plan.sequence import (
     AllowUnsafe,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan.moves import Action, Move
 
 __all__ = [

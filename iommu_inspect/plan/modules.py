@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Machine
-from iommu_inspect.model.pci_regs import PCI_BASE_CLASS_DISPLAY
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.settings import ModuleState
 
 __all__ = ["built_in", "modules_of"]

@@ -6,8 +6,9 @@ import enum
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, quoted, shown
 from iommu_inspect.plan.moves import Action, Move

@@ -8,8 +8,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan.commands import UNSAFE
 from iommu_inspect.plan.making import Plan

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from iommu_inspect.kernel.ownership.inquiry import Owned
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
-from iommu_inspect.model.pci_class import class_name
+from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.render.layout import PLAIN, Style, table
 
 __all__ = ["describe", "device_table"]

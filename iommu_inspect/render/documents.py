@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known, map_fact, value_or
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.audit.auditing import Audit

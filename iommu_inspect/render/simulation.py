@@ -8,7 +8,7 @@ from iommu_inspect.audit.changes import Effects, GroupChange
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.kernel.steps.simulate import HOST_CRASH
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.machine import Held
+from iommu_inspect.model.group import Held
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
+from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Acs, Device
-from iommu_inspect.model.pci_class import class_name
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci.classes import class_name
+from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold

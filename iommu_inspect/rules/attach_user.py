@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
 from iommu_inspect.kernel.ownership.attach_users import AttachUser, attach_user
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules.about import EVERY_PURPOSE
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

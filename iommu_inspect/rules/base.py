@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group
 from iommu_inspect.rules.about import About
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

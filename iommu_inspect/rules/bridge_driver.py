@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import PCIEPORT_MANAGED, VFIO_VIABLE_REMOVED
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, unbind
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

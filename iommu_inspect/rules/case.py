@@ -11,10 +11,12 @@ from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.about import About, Purpose
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

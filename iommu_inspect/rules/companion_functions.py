@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, host_keeps
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_CLASS_MULTIMEDIA_HD_AUDIO,
     PCI_CLASS_SERIAL_OTHER,

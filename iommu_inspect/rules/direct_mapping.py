@@ -11,7 +11,7 @@ from iommu_inspect.kernel.ownership.mappings import (
     has_vtd,
 )
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import quoted
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

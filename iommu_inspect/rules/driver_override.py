@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, unbind
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.host_losses import (
@@ -14,7 +15,6 @@ from iommu_inspect.model.host_losses import (
     perhaps_untold,
 )
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import leave_to_the_host
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 

@@ -10,10 +10,11 @@ from iommu_inspect.kernel.citations import (
     VFIO_VIABLE_REMOVED,
 )
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.host_losses import is_fatal
-from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
 from iommu_inspect.rules.about import Purpose

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.machine import Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity

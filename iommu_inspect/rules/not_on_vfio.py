@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.host_losses import is_fatal
-from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_BASE_CLASS_NETWORK,
     PCI_BASE_CLASS_STORAGE,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import CLAIM_BY_VFIO
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.model.machine import Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

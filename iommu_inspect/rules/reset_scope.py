@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.kernel_release import version_of
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.rules._words import bound_to

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to

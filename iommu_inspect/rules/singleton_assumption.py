@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import SINGLETON
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.about import EVERY_PURPOSE, Purpose

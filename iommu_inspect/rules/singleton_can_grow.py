@@ -8,7 +8,8 @@ from iommu_inspect.kernel.citations import DMA_OWNER_BUSES, SINGLETON
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules.about import EVERY_PURPOSE
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

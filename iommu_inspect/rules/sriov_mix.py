@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, host_keeps, normalised
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.kernel_release import version_of
-from iommu_inspect.model.machine import Device, Family
+from iommu_inspect.model.machine import Family
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity

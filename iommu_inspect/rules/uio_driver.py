@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.ownership.uio import is_on_uio, reaches_memory
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, move_to_vfio
 from iommu_inspect.rules.about import Purpose

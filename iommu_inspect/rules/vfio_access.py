@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known
-from iommu_inspect.model.machine import Device
 
 __all__ = ["DynamicId", "matches", "parse_id", "split_ids"]
 

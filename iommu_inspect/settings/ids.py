@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.machine import Device
 from iommu_inspect.model.settings import (
     ModprobeConfig,
     ModprobeLine,

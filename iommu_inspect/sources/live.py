@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
 from iommu_inspect.sources.names import Namer, Names
 
 __all__ = ["from_udev"]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["Namer", "Names", "from_pci_ids", "with_names", "without_names"]

@@ -15,9 +15,10 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, reaches_memory
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.case import Case

@@ -10,10 +10,11 @@ from builders import device, group, machine
 
 from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
 from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.model.device import Acs, Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Acs, Device, Group, PciIds, SrIov
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci.regs import PciExpType
 
 ON, OFF = Acs(0x1D, 0x1D), Acs(0x1D, 0)
 

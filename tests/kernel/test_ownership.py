@@ -20,8 +20,8 @@ from examples import each
 
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 
 NIC = "0000:01:00.0"
 BRIDGE = "0000:00:01.0"

@@ -27,17 +27,11 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, Bind, parse_step
+from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import (
-    Acs,
-    Device,
-    Group,
-    Machine,
-    PciIds,
-    PciPlacement,
-    SrIov,
-)
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.target import UnknownTargetError
 
 NOW = only(SINCE_6_6)

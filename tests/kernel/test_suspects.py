@@ -10,7 +10,9 @@ from shared import FIXTURES
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.kernel.grouping.sharing import Sharing, sharing
-from iommu_inspect.model.machine import Acs, Device, Group, Machine
+from iommu_inspect.model.device import Acs, Device
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import find_target
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine

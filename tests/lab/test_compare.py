@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from shared import FIXTURES
 
-from iommu_inspect.model.machine import Held, Machine
+from iommu_inspect.model.group import Held
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 from lab import evidence as kept

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iommu_inspect.model.address import PciAddress, natural_key
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.text import natural_key
 
 ADDRESSES = st.builds(
     PciAddress,

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 from builders import SINCE_6_6, device, functions, group, machine, only
 
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import (
-    Device,
-    Machine,
-    PciIds,
-    PciPlacement,
-)
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.boot import Boot, boot, cure, loaders

@@ -22,16 +22,10 @@ from shared import FIXTURES, SHARED, SYSFS
 from iommu_inspect.kernel.eras import Semantics, applicable
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import (
-    Device,
-    InterruptRemapping,
-    Machine,
-    PciIds,
-    PciPlacement,
-    ReservedRegion,
-    VfioSettings,
-)
+from iommu_inspect.model.group import ReservedRegion
+from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
 from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan.checking import check
 from iommu_inspect.plan.commands import commands, driverctl_back

@@ -12,16 +12,11 @@ from builders import UNKNOWN_KERNEL, addresses, device, functions, group, machin
 
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import (
-    Device,
-    IommuUnit,
-    Kernel,
-    Machine,
-    NodeAccess,
-    PciIds,
-)
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.group import NodeAccess
+from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
+from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_ISA,
     PCI_CLASS_SYSTEM_IOMMU,
     PCI_CLASS_SYSTEM_RCEC,

@@ -11,11 +11,12 @@ from running import call
 from shared import SYSFS
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.host_losses import host_losses, is_fatal
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, Kernel, Machine, PciIds, PciPlacement
+from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict

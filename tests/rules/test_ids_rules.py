@@ -10,8 +10,9 @@ import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.machine import Device, IommuUnit, Kernel, Machine, PciIds
+from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.rules.finding import Finding

@@ -18,9 +18,10 @@ from fuzz import config_space, lspci_text
 from iommu_inspect.kernel.grouping.growth import CanGrow, growth
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
 from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.model.device import Acs, Device, SrIov
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Acs, Device, Machine, SrIov
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci

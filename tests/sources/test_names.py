@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, Machine, PciIds, Source
+from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources.names import Names, from_pci_ids
 from iommu_inspect.sources.tree.opening import open_path
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
+from iommu_inspect.model.device import Acs, SrIov
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Acs, SrIov
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 
 READERS = [

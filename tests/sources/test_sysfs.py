@@ -25,9 +25,10 @@ from shared import KERNELS, SHARED, SYSFS, needs_shared
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.machine import Device, InterruptRemapping, Machine
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.sources.sysfs.machine import read_machine

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 
 __all__ = ["controls_off", "made_up_isolation", "why_off"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 
+from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Acs, Device
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.pci.regs import (
     PCI_ACS_CR,
     PCI_ACS_EC,
     PCI_ACS_RR,

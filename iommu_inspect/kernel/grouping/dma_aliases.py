@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_OTHER,
     PCI_VENDOR_ID_INTEL,
     PciExpType,

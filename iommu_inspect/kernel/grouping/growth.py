@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.model.pci_regs import PCI_VENDOR_ID_INTEL, PciExpType
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL, PciExpType
 
 __all__ = ["CanGrow", "Growth", "Way", "growth"]
 

@@ -18,10 +18,12 @@ from iommu_inspect.kernel.grouping.dma_aliases import (
     bridge_alias,
     devfn,
 )
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group, Machine
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.topology import Topology
 
 __all__ = [

@@ -9,9 +9,10 @@ from __future__ import annotations
 from iommu_inspect.kernel.grouping.acs_off import controls_off
 from iommu_inspect.kernel.grouping.dma_aliases import BridgeAlias, bridge_alias
 from iommu_inspect.kernel.grouping.joining import Grouping, same_slot
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 
 __all__ = [
     "Ends",

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism, Placement
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["Agreement", "Recomputed", "recompute"]
 

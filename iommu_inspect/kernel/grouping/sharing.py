@@ -21,9 +21,10 @@ from iommu_inspect.kernel.grouping.pairs import (
 from iommu_inspect.kernel.grouping.recompute import Agreement, Recomputed, recompute
 from iommu_inspect.kernel.grouping.streams import why_one_stream
 from iommu_inspect.kernel.grouping.suspects import suspects
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.pci.regs import PciExpType
 
 __all__ = ["Hop", "Pair", "Reason", "Sharing", "pair", "sharing"]
 

@@ -8,8 +8,9 @@ container (``fsl_mc_device_group()``), or all behind one IOMMU
 
 from __future__ import annotations
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["why_one_stream"]
 

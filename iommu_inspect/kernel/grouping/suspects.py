@@ -10,8 +10,9 @@ from iommu_inspect.kernel.grouping.acs_off import controls_off, made_up_isolatio
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
 from iommu_inspect.kernel.grouping.recompute import Recomputed
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 
 __all__ = ["suspects"]
 

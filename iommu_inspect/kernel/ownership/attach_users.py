@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device
 
 __all__ = ["AttachUser", "attach_user"]
 

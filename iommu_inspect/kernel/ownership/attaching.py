@@ -8,7 +8,9 @@ from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.mappings import refused_attach
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
-from iommu_inspect.model.machine import Device, Held, Machine
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Held
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["ATTACH_DEVICE", "attach"]
 

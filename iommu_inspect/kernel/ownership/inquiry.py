@@ -20,9 +20,11 @@ from iommu_inspect.kernel.ownership.roles import (
     role,
     summed,
 )
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, Group, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["Inquiry", "Owned", "Prediction"]
 

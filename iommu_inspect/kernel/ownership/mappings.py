@@ -14,7 +14,8 @@ from iommu_inspect.kernel.answers import UNKNOWN, Answer
 from iommu_inspect.kernel.citations import ATTACH_BLOCKING_DOMAIN, REQUIRE_DIRECT
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Group, Machine
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
 
 __all__ = [
     "DirectMapping",

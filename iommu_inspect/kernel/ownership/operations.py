@@ -26,7 +26,8 @@ from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Group, Held, InterruptRemapping, Machine
+from iommu_inspect.model.group import Group, Held
+from iommu_inspect.model.machine import InterruptRemapping, Machine
 
 __all__ = [
     "ASK",

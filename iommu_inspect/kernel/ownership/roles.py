@@ -12,9 +12,10 @@ from iommu_inspect.kernel.drivers import (
     SILENT_BUSES,
 )
 from iommu_inspect.kernel.eras import Era
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.group import Group
 
 __all__ = [
     "GroupOwnership",

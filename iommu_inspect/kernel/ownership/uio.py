@@ -6,9 +6,10 @@ host's, and DMA goes through the group's default domain, as it does for any othe
 
 from __future__ import annotations
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["is_bifurcated", "is_on_uio", "reaches_memory"]
 

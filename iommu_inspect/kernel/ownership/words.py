@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.model.machine import Device, Group, Held
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group, Held
 
 __all__ = [
     "HELD",

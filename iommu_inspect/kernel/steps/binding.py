@@ -13,9 +13,11 @@ from iommu_inspect.kernel.citations import DMA_OWNER_BUSES
 from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
-from iommu_inspect.model.machine import Device, Group, Held, Machine
+from iommu_inspect.model.group import Group, Held
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["bind_answer", "refused_by_override"]
 

@@ -17,19 +17,15 @@ from iommu_inspect.kernel.steps.state import (
     with_group,
 )
 from iommu_inspect.kernel.steps.step import Hotplug, Sriov, Step, Unplug
-from iommu_inspect.model.address import PciAddress, natural_key
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
+from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import (
-    Device,
-    Group,
-    Machine,
-    PciIds,
-    PciPlacement,
-    ReservedRegion,
-)
-from iommu_inspect.model.pci_regs import PciExpType, PciHeaderType
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.pci.regs import PciExpType, PciHeaderType
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.model.topology import Topology
 
 __all__ = ["hotplug", "sriov", "unplug"]

@@ -45,7 +45,8 @@ from iommu_inspect.kernel.steps.step import (
     Unplug,
 )
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import Held, Machine
+from iommu_inspect.model.group import Held
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import UnknownTargetError
 
 __all__ = ["HOST_CRASH", "Simulation", "simulate"]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
-from iommu_inspect.model.address import natural_key
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.needs import Locate, Needs, any_of, spared
 from iommu_inspect.sources.tree.tree import Tree
 

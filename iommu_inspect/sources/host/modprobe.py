@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
-from iommu_inspect.model.machine import Device, Kernel
+from iommu_inspect.model.machine import Kernel
 from iommu_inspect.model.settings import (
     ModprobeConfig,
     ModprobeLine,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, islice, product
 from typing import TypeAlias
 
-from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.pci.address import PciAddress
 
 __all__ = ["Locate", "Needs", "all_of", "any_of", "locator", "spared"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
-from iommu_inspect.model.machine import Device
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.host import mounts
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.file_systems import FileSystems

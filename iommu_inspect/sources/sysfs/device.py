@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.tree.tree import Tree

@@ -6,19 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from iommu_inspect.model.address import natural_key
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
+from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.kernel_release import carries_code_back
-from iommu_inspect.model.machine import (
-    Device,
-    Group,
-    IommuUnit,
-    Kernel,
-    Machine,
-    ReservedRegion,
-    Source,
-    VfioSettings,
-)
+from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.modprobe import read_settings
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.sysfs.device import DeviceReader

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from iommu_inspect.model.device import Acs, PciIds, SrIov
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.machine import Acs, PciIds, SrIov
-from iommu_inspect.model.pci_regs import PciCapId, PciExtCapId, PciHeaderType
+from iommu_inspect.model.pci.regs import PciCapId, PciExtCapId, PciHeaderType
 
 __all__ = ["Capabilities", "ConfigSpace"]
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from iommu_inspect.model.address import natural_key
+from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import (
-    Device,
-    Group,
-    Machine,
-    PciPlacement,
-    Source,
-)
+from iommu_inspect.model.machine import Machine, Source
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.text.lspci_buses import Buses, virtual_functions
 from iommu_inspect.sources.text.lspci_facts import Function
 from iommu_inspect.sources.text.lspci_text import Record, looks_like_lspci, records

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_HOST,
     PCI_CLASS_BRIDGE_PCI,
     PciExpType,

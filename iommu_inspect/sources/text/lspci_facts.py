@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from iommu_inspect.model.device import Acs, PciIds, SrIov
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.machine import Acs, PciIds, SrIov
-from iommu_inspect.model.pci_regs import (
+from iommu_inspect.model.pci.regs import (
     PCI_ACS_CR,
     PCI_ACS_DT,
     PCI_ACS_EC,

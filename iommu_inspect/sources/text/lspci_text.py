@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from iommu_inspect.model.address import PciAddress
+from iommu_inspect.model.pci.address import PciAddress
 
 __all__ = ["Record", "looks_like_lspci", "records"]
 

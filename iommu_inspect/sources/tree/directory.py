@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.machine import NodeAccess
+from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.tree.bounded import read_in_child, reaped
 from iommu_inspect.sources.tree.tree import MAX_FILE, Kind, Tree, is_forbidden
 

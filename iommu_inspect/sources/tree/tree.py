@@ -12,7 +12,7 @@ import enum
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.machine import NodeAccess
+from iommu_inspect.model.group import NodeAccess
 
 __all__ = ["MAX_FILE", "MAX_LARGE", "NEVER_OPENED", "Kind", "Tree", "is_forbidden"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["PciAddress", "natural_key"]
+__all__ = ["PciAddress"]
 
 # The kernel prints the domain with "%04x": at least four digits, more where the
 # number needs them (VMD domains begin at 10000, Hyper-V ones use 32 bits).
@@ -13,7 +13,6 @@ _PCI_ADDRESS = re.compile(
     r"(?:(?P<domain>[0-9a-fA-F]{1,8}):)?"
     r"(?P<bus>[0-9a-fA-F]{1,2}):(?P<slot>[01]?[0-9a-fA-F])\.(?P<function>[0-7])"
 )
-_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,12 +45,3 @@ class PciAddress:
     def slot_name(self) -> str:
         """The address without its function: what functions of one card share."""
         return str(self).rpartition(".")[0]
-
-
-def natural_key(text: str) -> tuple[tuple[int, str], ...]:
-    """Order text so that numbers inside it count as numbers (2 before 10)."""
-    return tuple(
-        (int(part), "") if part.isdecimal() else (-1, part)
-        for part in _DIGITS.split(text)
-        if part
-    )

@@ -7,9 +7,9 @@ from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.audit.exceptions import Ignore, ignore_rule, parse_ignores
-from iommu_inspect.model.address import PciAddress
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.target import find_target
 from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.rules.finding import Severity
@@ -129,8 +129,8 @@ def test_devices_limit_an_exception(devices: tuple[str, ...], fits: bool) -> Non
 def test_ids_that_cannot_be_read_fit_no_exception() -> None:
     from dataclasses import replace
 
+    from iommu_inspect.model.device import PciIds
     from iommu_inspect.model.fact import Missing
-    from iommu_inspect.model.machine import PciIds
 
     first, second = MIXED.devices
     nameless = replace(second, ids=PciIds(Missing.ABSENT, Missing.ABSENT))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.expectation import Expectation, parse_expectations
+from iommu_inspect.audit.expectations import parse_expectations
+from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.usage import BadRequestError
 
 

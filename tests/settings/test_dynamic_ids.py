@@ -10,9 +10,9 @@ from builders import device
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Device, PciIds, PciPlacement
 from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
 
 ANY = 0xFFFFFFFF

@@ -13,7 +13,8 @@ from shared import SYSFS
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.audit.summary import Prospect
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import Machine, ReservedRegion
+from iommu_inspect.model.group import ReservedRegion
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.rules.about import Purpose
 
 NOW = group(device("0000:01:00.0", "vfio-pci"))

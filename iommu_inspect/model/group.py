@@ -1,0 +1,75 @@
+"""One IOMMU group: its members, and what the kernel says of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import Fact, Missing, known
+
+__all__ = ["Group", "Held", "NodeAccess", "ReservedRegion"]
+
+
+class Held(enum.Enum):
+    """Who holds a group at this moment.
+
+    A source never shows it: a group that was read is ``FREE`` as far as anybody
+    knows. Hypothetical steps hold groups.
+    """
+
+    FREE = "free"
+    BY_USER = "user"
+    BY_KERNEL_DOMAIN = "kernel-domain"
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedRegion:
+    """One line of ``reserved_regions``: bytes ``start`` to ``end``, inclusive."""
+
+    start: int
+    end: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAccess:
+    """Who may open a device node: permission bits, and owners by number."""
+
+    mode: int
+    user: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One IOMMU group. ``id`` is a name made of digits; ids have gaps.
+
+    ``type`` is that of the *default* domain, not of the current one: it says
+    nothing about who owns the group now. ``whole`` is false where the source does not
+    show all members, or contradicts itself about them. ``node`` is ``/dev/vfio/ID``,
+    which is looked at and never opened.
+    """
+
+    id: str
+    devices: tuple[Device, ...]
+    type: Fact[str] = Missing.ABSENT
+    name: Fact[str] = Missing.ABSENT
+    reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
+    held: Held = Held.FREE
+    whole: bool = True
+    node: Fact[NodeAccess] = Missing.ABSENT
+
+    @property
+    def is_noiommu(self) -> Fact[bool]:
+        """Say whether vfio made this group up in its no-IOMMU mode.
+
+        It names such a group (``vfio_noiommu_group_alloc()``); other groups seldom
+        have a name at all. Mediated devices use the same allocation, so a group
+        whose members are all on the mdev bus is not one.
+        """
+        if not known(self.name):
+            return False if self.name is Missing.ABSENT else self.name
+        return self.name == "vfio-noiommu" and not all(
+            device.bus == "mdev" for device in self.devices
+        )

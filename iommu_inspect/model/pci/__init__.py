@@ -1,0 +1,1 @@
+"""What PCI has numbers for: addresses, registers, classes."""
