@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from fuzz.mutate import mutated
 from fuzz.run import chosen, fuzz
 from iommu_inspect.model.fact import known
-from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 
 __all__ = ["SAMPLES", "check", "make"]
 
-READERS: tuple[Callable[[bytes], Any], ...] = (
-    pci_config.acs,
-    pci_config.buses_below,
-    pci_config.enabled_vfs,
-    pci_config.header_type,
-    pci_config.hotplug_slot,
-    pci_config.identity,
-    pci_config.multifunction,
-    pci_config.pcie_type,
-    pci_config.secondary_bus,
-    pci_config.sriov,
+READERS = (
+    "acs",
+    "buses_below",
+    "enabled_vfs",
+    "header_type",
+    "hotplug_slot",
+    "identity",
+    "multifunction",
+    "pcie_type",
+    "secondary_bus",
+    "sriov",
 )
-_LISTED = (pci_config.acs, pci_config.pcie_type, pci_config.sriov)
+_LISTED = ("acs", "pcie_type", "sriov")
 
 
 def _root_port() -> bytes:
@@ -55,15 +53,17 @@ def make(dice: random.Random) -> bytes:
 
 def check(config: bytes) -> None:
     """Raise if a reader raises, or takes what is cut off for absent."""
-    for read in READERS:
-        read(config)
-    for read in _LISTED:
-        whole = read(config)
-        if whole is None or not known(whole):
-            continue
-        for size in (0, 4, 64, 256, len(config) // 2):
-            if read(config[:size]) is None:
-                raise AssertionError(f"{read.__name__}: none in {size} bytes")
+    found = ConfigSpace(config)
+    for name in READERS:
+        getattr(found, name)
+    for size in (0, 4, 64, 256, len(config) // 2):
+        beginning = ConfigSpace(config[:size])
+        for name in _LISTED:
+            whole = getattr(found, name)
+            if not known(whole) or whole is None:
+                continue
+            if getattr(beginning, name) is None:
+                raise AssertionError(f"{name}: none in {size} bytes")
 
 
 if __name__ == "__main__":

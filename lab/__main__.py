@@ -23,7 +23,6 @@ from lab.campaign import (
 from lab.errors import LabError, Unavailable
 from lab.evidence import Evidence, load_all
 from lab.fixtures import FIXTURES, write_fixtures
-from lab.generate import guest_commands
 from lab.guest import GuestError, boot
 from lab.judge import judge
 from lab.kernels import KERNELS, find_kernel
@@ -231,7 +230,7 @@ def _command(job: Job) -> str:
 
 def _repeat(options: argparse.Namespace) -> int:
     machine, steps = shrink.read_arguments(options)
-    machine = replace(machine, states=((), *map(guest_commands, steps)))
+    machine = replace(machine, states=((), *((step,) for step in steps)))
     options.jobs, options.evidence = 1, evidence_root().parent / "repeated"
     return _go(options, [(machine, find_kernel(options.kernel), None)])
 

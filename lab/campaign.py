@@ -8,14 +8,10 @@ from pathlib import Path
 
 from lab.cache import cache_root
 from lab.errors import LabError
-from lab.generate import (
-    growing_steps,
-    guest_commands,
-    random_machine,
-    random_steps,
-)
 from lab.kernels import KERNELS, Kernel, find_kernel
 from lab.machines import MACHINES, Machine, find_machine
+from lab.random_machines import random_machine
+from lab.random_steps import growing_steps, random_steps
 
 __all__ = [
     "QUICK_KERNELS",
@@ -86,11 +82,9 @@ def random_walk(seed: int, steps: int = 6) -> Machine:
     """
     machine = random_machine(seed)
     taken = random_steps(machine, seed, steps)
-    states = [(), *map(guest_commands, taken)]
     last = growing_steps(machine, taken)
-    if last:
-        states.append(tuple(c for step in last for c in guest_commands(step)))
-    return replace(machine, states=tuple(states))
+    states = ((), *((step,) for step in taken), *((last,) if last else ()))
+    return replace(machine, states=states)
 
 
 def random_pairs(

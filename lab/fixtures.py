@@ -15,7 +15,7 @@ from iommu_inspect.sources.errors import SourceError
 from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.evidence import Evidence, State, load
-from lab.trim import pack, trim
+from tools.trim import pack, trim
 
 __all__ = ["FIXTURES", "Choice", "manifest", "write_fixture", "write_fixtures"]
 

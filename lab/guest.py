@@ -176,7 +176,7 @@ class Guest:
             time.sleep(0.3)
 
     def do(self, text: str, seconds: float = COMMAND_SECONDS) -> Answer:
-        """Take one step of a machine's states, its devices named as the machine does.
+        """Run one command, its devices named as the machine does.
 
         ``plug NAME`` and ``unplug NAME`` are the driver's, all others the guest's.
         In those a device's name stands for its address, ``NAME/N`` for its virtual
@@ -203,12 +203,19 @@ class Guest:
             return self._link(addresses[name], f"virtfn{number}")
         return addresses.get(word, word)
 
+    def is_bound(self, address: str) -> bool:
+        """Say whether the device at ``address`` has a driver now."""
+        return bool(self._readlink(address, "driver"))
+
     def _link(self, address: str, name: str) -> str:
-        path = f"/sys/bus/pci/devices/{address}/{name}"
-        lines = self.command(f"shell readlink {path}").lines
+        lines = self._readlink(address, name)
         if not lines:
             raise LabError(f"{address} has no {name}")
         return lines[0].rpartition("/")[2]
+
+    def _readlink(self, address: str, name: str) -> tuple[str, ...]:
+        path = f"/sys/bus/pci/devices/{address}/{name}"
+        return self.command(f"shell readlink {path}").lines
 
     def addresses(self) -> dict[str, str]:
         """Return where the machine's devices are, by name, as QEMU sees it now."""

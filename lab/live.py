@@ -20,6 +20,7 @@ from lab.guest import Guest, boot
 from lab.host import SECONDS, mount_host, shell, with_host
 from lab.kernels import Image
 from lab.machines import Machine
+from lab.steps import commands
 
 __all__ = ["Difference", "differences", "run_live"]
 
@@ -54,8 +55,8 @@ def run_live(
     """
     with boot(with_host(machine), image, say) as guest:
         mount_host(guest)
-        for number, commands in enumerate(machine.states):
-            for command in commands:
+        for number, moves in enumerate(machine.states):
+            for command in commands(*moves):
                 guest.do(command)
             shell(guest, _AWAKE)
             for reader in READERS:

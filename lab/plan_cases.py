@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.machines.parts import functions, give, unbind
+from lab.steps import Command, Step, Verb, commands
+
 __all__ = ["CASES", "PLAN_KERNELS", "QEMU_KERNELS", "QUICK_CASE", "PlanCase"]
 
 PLAN_KERNELS = ("5.10", "6.12", "7.3")
@@ -17,10 +20,10 @@ class PlanCase:
     """One plan: a machine, what the plan is asked for, and what must come of it.
 
     ``targets`` are the machine's names, or addresses of what QEMU brings along.
-    ``setup`` are commands that come first; what they do stays for the machine's
-    later cases. ``refused`` names the rule where there must be no plan. ``qemu`` says
-    that QEMU is to start in the guest with the printed arguments, ``kernels`` that the
-    case is about these alone.
+    ``setup`` are commands of the guest that come first; what they do stays for the
+    machine's later cases. ``refused`` names the rule where there must be no plan.
+    ``qemu`` says that QEMU is to start in the guest with the printed arguments,
+    ``kernels`` that the case is about these alone.
     """
 
     machine: str
@@ -45,10 +48,12 @@ def _plan(machine: str, *targets: str, qemu: bool = False) -> PlanCase:
     return PlanCase(machine, targets, qemu=qemu)
 
 
-_HALF = ("load vfio_pci", "load vfio_iommu_type1", "give old1 vfio-pci")
-_AMD_SETUP = ("unbind old1", "override old1 none")
+_HALF = commands(
+    Command("load vfio_pci"), Command("load vfio_iommu_type1"), *give("old1")
+)
+_AMD_SETUP = commands(*unbind("old1"), Step(Verb.OVERRIDE, "old1", "none"))
 _AMD_REMAPS = ("5.10", "6.1", "6.12")
-_VFS = ("autoprobe disk 0", "sriov disk 2")
+_VFS = commands(*functions("disk"))
 
 # Cases of one machine stand together: they share a boot.
 CASES = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from lab.kernels import KERNELS
 from lab.plan_trial import Trial, problems
+from lab.report import rank, table
 
 __all__ = ["render_plans"]
 
@@ -27,7 +27,7 @@ before. Where a plan must be refused, the script has to fail and change nothing.
 
 def render_plans(trials: Sequence[Trial], command: str) -> str:
     """Return the page; it depends on the trials and the command only."""
-    ordered = sorted(trials, key=lambda t: (_rank(t.kernel), t.case.machine))
+    ordered = sorted(trials, key=lambda t: (rank(t.kernel), t.case.machine))
     kernels = list(dict.fromkeys(trial.kernel for trial in ordered))
     planned = [trial for trial in ordered if not trial.case.refused]
     refused = [trial for trial in ordered if trial.case.refused]
@@ -44,11 +44,6 @@ def render_plans(trials: Sequence[Trial], command: str) -> str:
         _refusals(refused, kernels),
     ]
     return "\n".join(parts)
-
-
-def _rank(kernel: str) -> int:
-    names = list(KERNELS)
-    return names.index(kernel) if kernel in names else len(names)
 
 
 def _combinations(trials: Iterable[Trial]) -> int:
@@ -91,7 +86,7 @@ def _kernels(trials: Sequence[Trial], kernels: Sequence[str]) -> str:
         *("VFIO accepts after", "undo same", "QEMU started"),
         *("refused", "wrong"),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _accepted(trial: Trial) -> bool:
@@ -113,7 +108,7 @@ def _wrong(trials: Iterable[Trial]) -> Iterator[str]:
     if not rows:
         yield "None.\n"
         return
-    yield _table(("kernel", "machine", "targets", "what"), rows)
+    yield table(("kernel", "machine", "targets", "what"), rows)
 
 
 def _cases(trials: Sequence[Trial], kernels: Sequence[str]) -> str:
@@ -132,7 +127,7 @@ def _cases(trials: Sequence[Trial], kernels: Sequence[str]) -> str:
                 ", ".join(trial.kernel for trial in own if _started([trial])) or "-",
             ]
         )
-    return _table(("machine", "targets", "before", *kernels, "QEMU started"), rows)
+    return table(("machine", "targets", "before", *kernels, "QEMU started"), rows)
 
 
 def _before(trial: Trial) -> str:
@@ -155,13 +150,8 @@ def _refusals(trials: Sequence[Trial], kernels: Sequence[str]) -> str:
         said = (own[k].rules if k in own else ("-",) for k in kernels)
         cells = (", ".join(rules) or "a plan" for rules in said)
         rows.append([f"`{case.machine}`", " ".join(case.targets), *cells])
-    return _table(("machine", "targets", *kernels), rows)
+    return table(("machine", "targets", *kernels), rows)
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"

@@ -11,7 +11,7 @@ from lab.evidence import Evidence
 from lab.judge import Record
 from lab.kernels import KERNELS
 
-__all__ = ["Boot", "boot_of", "render"]
+__all__ = ["Boot", "boot_of", "rank", "render", "table"]
 
 _HEAD = """\
 # Conformance
@@ -101,7 +101,7 @@ def boot_of(evidence: Evidence, records: Iterable[Record]) -> Boot:
 
 def render(boots: Sequence[Boot], command: str) -> str:
     """Return the page; it depends on the boots and the command only."""
-    ordered = sorted(boots, key=lambda b: (_rank(b.kernel), b.seed or 0, b.machine))
+    ordered = sorted(boots, key=lambda b: (rank(b.kernel), b.seed or 0, b.machine))
     kernels = list(dict.fromkeys(boot.kernel for boot in ordered))
     records = [record for boot in ordered for record in boot.records]
     parts = [
@@ -117,8 +117,8 @@ def render(boots: Sequence[Boot], command: str) -> str:
         operations = [name for name in left if pattern.match(name)]
         left = [name for name in left if name not in operations]
         if operations:
-            table = _operation_table(records, operations, kernels)
-            parts += [f"## {title}\n", f"{about}\n", table]
+            counts = _operation_table(records, operations, kernels)
+            parts += [f"## {title}\n", f"{about}\n", counts]
             if title == "Growth":
                 parts.append(_grown(ordered))
     parts += _wrong(records)
@@ -129,12 +129,14 @@ def render(boots: Sequence[Boot], command: str) -> str:
     return "\n".join(parts)
 
 
-def _rank(kernel: str) -> int:
+def rank(kernel: str) -> int:
+    """Return the place of a kernel in the order of all pages."""
     names = list(KERNELS)
     return names.index(kernel) if kernel in names else len(names)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 
@@ -156,7 +158,7 @@ def _kernel_table(boots: Sequence[Boot], kernels: Sequence[str]) -> str:
             ]
         )
     head = ("kernel", "release", "machines", "random machines", "compared")
-    return _table((*head, *_OUTCOMES), rows)
+    return table((*head, *_OUTCOMES), rows)
 
 
 def _outcomes(records: Iterable[Record]) -> Counter[str]:
@@ -183,7 +185,7 @@ def _operation_table(
         [f"`{name}`", *(_cell(cells[name, kernel]) for kernel in kernels)]
         for name in operations
     ]
-    return _table(("", *kernels), rows)
+    return table(("", *kernels), rows)
 
 
 def _grown(boots: Iterable[Boot]) -> str:
@@ -210,7 +212,7 @@ def _wrong(records: Iterable[Record]) -> Iterator[str]:
     if not found:
         yield "None.\n"
         return
-    yield _table(
+    yield table(
         ("kernel", "machine", "state", "operation", "target", "kernel says", "tool"),
         (
             [
@@ -237,11 +239,11 @@ def _unknown(records: Iterable[Record]) -> Iterator[str]:
     if not counts:
         yield "None.\n"
         return
-    yield _table(
+    yield table(
         ("operation", "count", "kernels", "why it cannot tell", "the kernel said"),
         (
             [
-                *(f"`{key[0]}`", count, ", ".join(sorted(kernels[key], key=_rank))),
+                *(f"`{key[0]}`", count, ", ".join(sorted(kernels[key], key=rank))),
                 *(key[1], ", ".join(sorted(expected[key]))),
             ]
             for key, count in sorted(counts.items())
@@ -263,7 +265,7 @@ def _steps(boots: Iterable[Boot]) -> Iterator[str]:
     total = sum(sum(answers.values()) for answers in verbs.values())
     yield "## Steps that were taken\n"
     yield f"{total} commands, with what the kernels answered to them:\n"
-    yield _table(
+    yield table(
         ("step", "taken", "answers"),
         (
             [
@@ -290,7 +292,7 @@ def _random(boots: Iterable[Boot]) -> Iterator[str]:
         "Each seed is one machine and one sequence of steps; "
         "`make lab-random SEED=7 N=1` repeats one.\n"
     )
-    yield _table(
+    yield table(
         ("kernel", "machines", "steps", "seeds"),
         (
             [kernel, len(found), steps[kernel], _ranges(found)]
@@ -322,7 +324,7 @@ def _machines(boots: Iterable[Boot]) -> Iterator[str]:
     if not kernels:
         return
     yield "## Machines\n"
-    yield _table(
+    yield table(
         ("machine", "what it is", "kernels"),
         (
             [f"`{name}`", about[name], ", ".join(dict.fromkeys(kernels[name]))]

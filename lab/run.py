@@ -15,8 +15,8 @@ from lab.guest import Guest, GuestCrash, GuestError, boot
 from lab.judge import Record, judge
 from lab.kernels import Image
 from lab.machines import Machine
-from lab.steps import answer_of, newcomers_with_drivers, whatif_steps
-from lab.truth import ask
+from lab.steps import Command, Move, commands, whatif
+from lab.truth import answer_of, ask
 
 __all__ = ["Job", "run_all", "run_machine"]
 
@@ -48,10 +48,10 @@ def run_machine(job: Job) -> Evidence:
         machine.name, machine.description, image.kernel.name, image.release, job.seed
     )
     with boot(machine, image) as guest:
-        for number, commands in enumerate(machine.states):
+        for number, moves in enumerate(machine.states):
             state = State()
             evidence.states.append(state)
-            if not _take(guest, machine, commands, state):
+            if not _take(guest, moves, state):
                 break
             state.capture = guest.capture()
             if number == 1:
@@ -61,22 +61,20 @@ def run_machine(job: Job) -> Evidence:
     return evidence
 
 
-def _take(
-    guest: Guest, machine: Machine, commands: Iterable[str], state: State
-) -> bool:
-    """Run the commands that lead to a state; say whether the kernel lives."""
-    for command in commands:
-        steps = whatif_steps(machine, command, guest.resolve, guest)
+def _take(guest: Guest, moves: Iterable[Move], state: State) -> bool:
+    """Make the moves that lead to a state; say whether the kernel lives."""
+    for move in moves:
+        texts = commands(move)
+        if isinstance(move, Command):
+            guest.do(move.text)
+            continue
+        steps = whatif(move, guest.machine, guest.resolve, guest.is_bound)
         try:
-            answer = guest.do(command)
+            answers = [guest.do(text) for text in texts]
         except GuestCrash:
-            if not steps:
-                raise
-            state.taken.append(Taken(command, tuple(steps), HOST_CRASH))
+            state.taken.append(Taken(texts[-1], steps, HOST_CRASH))
             return False
-        if steps is not None:
-            steps = newcomers_with_drivers(steps, guest)
-            state.taken.append(Taken(command, tuple(steps), answer_of(command, answer)))
+        state.taken.append(Taken(texts[-1], steps, answer_of(move, answers[-1])))
     return True
 
 

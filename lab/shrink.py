@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lab.errors import LabError
-from lab.generate import ENDPOINTS, Step, parse_step
 from lab.machines import Iommu, Machine, parse_device
+from lab.steps import Step, parse_step
 
 __all__ = [
     "Shrunk",
@@ -82,17 +82,13 @@ def _smaller(machine: Machine, steps: Steps) -> Iterator[tuple[Machine, Steps]]:
     for name in sorted(_names(machine), key=lambda name: -_weight(machine, name)):
         less = without_device(machine, name)
         kept = {device.name for device in (*less.devices, *less.spare)}
-        yield less, tuple(step for step in steps if _target(step) in kept)
-    for plainer in _plainer(machine, {_target(step) for step in steps}):
+        yield less, tuple(step for step in steps if step.card in kept)
+    for plainer in _plainer(machine, {step.card for step in steps}):
         yield plainer, steps
 
 
 def _names(machine: Machine) -> list[str]:
     return [device.name for device in (*machine.devices, *machine.spare)]
-
-
-def _target(step: Step) -> str:
-    return step.device.partition("/")[0]
 
 
 def without_device(machine: Machine, name: str) -> Machine:
@@ -144,7 +140,7 @@ def _plainer(machine: Machine, used: set[str]) -> Iterator[Machine]:
     if machine.kernel_arguments:
         yield replace(machine, kernel_arguments="")
     for device in machine.devices:
-        if device.model in ENDPOINTS and device.model != _PLAIN:
+        if device.is_endpoint and device.model != _PLAIN:
             if device.option("sriov_max_vfs") and device.name in used:
                 continue
             kept = "multifunction=on" if device.option("multifunction") else ""
@@ -203,6 +199,6 @@ def read_arguments(options: argparse.Namespace) -> tuple[Machine, Steps]:
     )
     steps = tuple(parse_step(text) for text in options.step)
     for step in steps:
-        if _target(step) not in _names(machine):
-            raise LabError(f"--step {step}: there is no device '{_target(step)}'")
+        if step.card not in _names(machine):
+            raise LabError(f"--step {step}: there is no device '{step.card}'")
     return machine, steps

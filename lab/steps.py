@@ -1,109 +1,145 @@
-"""The lab's commands as steps of ``whatif``, and the kernel's answers to them."""
+"""The lab's steps: what is done to a device of a machine, as data.
+
+The states of machines, the random walks, what a failure is shrunk to and what is
+repeated are made of them. ``commands`` writes them for the guest, ``whatif`` for the
+tool, ``str`` and ``parse_step`` for a command line.
+"""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from iommu_inspect.kernel.answers import NOT_APPLICABLE
-from lab.guest import Answer, Guest
-from lab.machines import Machine as Hardware
-from lab.truth import result_of
+from lab.errors import LabError
 
-# The module's own answer: it keeps nothing for this device, and called nobody.
-_NOTHING_KEPT = f"-{errno.ENOENT}"
+if TYPE_CHECKING:
+    from lab.machines import Machine
 
-__all__ = ["answer_of", "newcomers_with_drivers", "whatif_steps"]
+__all__ = ["Command", "Move", "Step", "Verb", "commands", "parse_step", "whatif"]
 
 
-def whatif_steps(
-    hardware: Hardware, command: str, resolve: Callable[[str], str], guest: Guest
-) -> list[str] | None:
-    """Write one command of a state as the steps that ``whatif`` takes.
+class Verb(StrEnum):
+    """What is done; the value is how it is written.
 
-    Called before the command runs. ``None`` for what is no step (waiting, looking).
+    ``GIVE`` is what an administrator does: let go, override, bind; ``BIND`` leaves out
+    the first. ``CLAIM`` and ``RELEASE`` are about the group that holds the device,
+    ``HOTPLUG`` about a spare device of the machine.
     """
-    words = command.split(" ")
-    match words:
-        case ["give", name, driver]:
-            device = resolve(name)
-            bound = guest.command(
-                f"shell readlink /sys/bus/pci/devices/{device}/driver"
-            )
-            unbind = [f"unbind={device}"] if bound.lines else []
-            return [*unbind, f"bind={device},{driver}"]
-        case ["bind", name, driver]:
-            return [f"bind={resolve(name)},{driver}"]
-        case ["unbind", name]:
-            return [f"unbind={resolve(name)}"]
-        case ["override", name, driver]:
-            return [f"override={resolve(name)},{driver}"]
-        case ["hold", "claim", group]:
-            return [f"claim={resolve(group)}"]
-        case ["release", "claim", group]:
-            return [f"release={resolve(group)}"]
-        case ["oracle", "attach", name]:
-            return [f"attach={resolve(name)}"]
-        case ["oracle", "drop", name]:
-            return [f"detach={resolve(name)}"]
-        case ["sriov", name, count]:
-            return [f"sriov={resolve(name)},{count}"]
-        case ["plug", name]:
-            port = hardware.device(name).bus
-            return [f"hotplug={resolve(port)}"] if port else None
-        case ["unplug", name]:
-            return [f"unplug={resolve(name)}"]
+
+    GIVE = "give"
+    BIND = "bind"
+    UNBIND = "unbind"
+    OVERRIDE = "override"
+    CLAIM = "claim"
+    RELEASE = "release"
+    ATTACH = "attach"
+    DETACH = "detach"
+    HOTPLUG = "hotplug"
+    UNPLUG = "unplug"
+    SRIOV = "sriov"
+
+    @property
+    def has_word(self) -> bool:
+        """Say whether a word follows the device: a driver, or how many functions."""
+        return self in (Verb.GIVE, Verb.BIND, Verb.OVERRIDE, Verb.SRIOV)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A verb, the device by the machine's name, and a further word where one follows.
+
+    ``NAME/N`` is virtual function N of NAME.
+    """
+
+    verb: Verb
+    device: str
+    word: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb}={self.device}" + (f",{self.word}" if self.word else "")
+
+    @property
+    def card(self) -> str:
+        """The device of the machine's description: a virtual function's is its card."""
+        return self.device.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command for the guest that is no step: nothing is predicted of it."""
+
+    text: str
+
+
+Move = Step | Command
+
+
+def parse_step(text: str) -> Step:
+    """Read what ``str(step)`` wrote."""
+    name, _, rest = text.partition("=")
+    if name not in tuple(Verb) or not rest:
+        raise LabError(f"'{text}' is no step; verbs: {', '.join(Verb)}")
+    verb = Verb(name)
+    words = rest.split(",")
+    if len(words) != 1 + verb.has_word or not all(words):
+        raise LabError(f"'{text}': {verb} takes {1 + verb.has_word} words")
+    return Step(verb, *words)
+
+
+def commands(*moves: Move) -> tuple[str, ...]:
+    """Return the commands of ``Guest.do`` that make ``moves``.
+
+    The last command of a step is the one whose answer counts.
+    """
+    return tuple(command for move in moves for command in _commands(move))
+
+
+def _commands(move: Move) -> tuple[str, ...]:
+    if isinstance(move, Command):
+        return (move.text,)
+    name, word = move.device, move.word
+    match move.verb:
+        case Verb.BIND:
+            return (f"override {name} {word}", f"bind {name} {word}")
+        case Verb.CLAIM:
+            return (f"hold claim group:{name}",)
+        case Verb.RELEASE:
+            return (f"release claim group:{name}",)
+        case Verb.ATTACH:
+            return (f"oracle attach {name}",)
+        case Verb.DETACH:
+            return (f"oracle drop {name}",)
+        case Verb.HOTPLUG:
+            return (f"plug {name}",)
+        case Verb.SRIOV:
+            return (f"autoprobe {name} 0", f"sriov {name} {word}")
+        case verb:
+            return (f"{verb} {name} {word}".rstrip(),)
+
+
+def whatif(
+    step: Step,
+    machine: Machine,
+    resolve: Callable[[str], str],
+    bound: Callable[[str], bool],
+) -> tuple[str, ...]:
+    """Return ``step`` as ``iommu-inspect whatif`` takes it.
+
+    ``resolve`` is ``Guest.resolve``: it gives a name's address, and the number of
+    the group for ``group:NAME``. ``bound`` says whether an address has a driver now.
+    """
+    match step.verb:
+        case Verb.CLAIM | Verb.RELEASE:
+            return (str(Step(step.verb, resolve(f"group:{step.device}"))),)
+        case Verb.HOTPLUG:
+            card = machine.device(step.device)
+            words = (resolve(card.bus or ""), card.class_code, card.driver)
+            return (f"hotplug={','.join(filter(None, words))}",)
+        case Verb.GIVE:
+            address = resolve(step.device)
+            bind = f"bind={address},{step.word}"
+            return (f"unbind={address}", bind) if bound(address) else (bind,)
         case _:
-            return None
-
-
-def newcomers_with_drivers(steps: list[str], guest: Guest) -> list[str]:
-    """Add the driver that bound by itself to a card that was plugged in."""
-    found = []
-    for step in steps:
-        verb, _, port = step.partition("=")
-        driver = _driver_below(port, guest) if verb == "hotplug" else None
-        found.append(f"{step},0200,{driver}" if driver else step)
-    return found
-
-
-def _driver_below(port: str, guest: Guest) -> str | None:
-    pattern = f"/sys/bus/pci/devices/{port}/0000:*/driver"
-    links = guest.command(f"shell ls -d {pattern}").lines
-    links = tuple(line for line in links if line.startswith("/sys"))
-    if not links:
-        return None
-    lines = guest.command(f"shell readlink {links[-1]}").lines
-    return lines[0].rpartition("/")[2] if lines else None
-
-
-def answer_of(command: str, answer: Answer) -> str | None:
-    """Return what the kernel answered to a command, ``None`` if it does not say.
-
-    A claim that is not held says which call refused it.
-    """
-    facts: list[Mapping[str, str]] = list(answer.facts())
-    verb = command.partition(" ")[0]
-    if verb in ("plug", "unplug"):
-        return "0"
-    if verb == "hold":
-        return _held(facts)
-    if verb == "release":
-        return "0" if any(fact.get("done") == "1" for fact in facts) else None
-    for fact in reversed(facts):
-        if fact["kind"] == "drop" and fact.get("ret") == _NOTHING_KEPT:
-            return NOT_APPLICABLE
-        if "ret" in fact:
-            return result_of(fact["ret"])
-    return None
-
-
-def _held(facts: list[Mapping[str, str]]) -> str | None:
-    if any(fact["kind"] == "held" for fact in facts):
-        return "0"
-    for fact in facts:
-        for key in ("open", "set_container", "set_iommu"):
-            value = fact.get(key, "0")
-            if value not in ("0", "na"):
-                return result_of(value)
-    return None
+            return (str(Step(step.verb, resolve(step.device), step.word)),)

@@ -6,15 +6,19 @@ import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from iommu_inspect.kernel.answers import NOT_APPLICABLE
 from lab.errors import LabError
 from lab.guest import Answer, Guest
+from lab.steps import Step, Verb
 
-__all__ = ["Truth", "ask", "result_of", "vfio_answers"]
+__all__ = ["Truth", "answer_of", "ask", "result_of", "vfio_answers"]
 
 _VFIO = {
     "VFIO_GROUP_SET_CONTAINER": "set_container",
     "VFIO_SET_IOMMU": "set_iommu",
 }
+# The module's own answer: it keeps nothing for this device, and called nobody.
+_NOTHING_KEPT = f"-{errno.ENOENT}"
 
 
 def result_of(value: str) -> str:
@@ -104,3 +108,27 @@ def _read_oracle(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:
                     raise LabError(f"members of group {group} answer differently")
             case "claimed" if group is not None and value != "na":
                 truth.claimed[group] = value == "1"
+
+
+def answer_of(step: Step, answer: Answer) -> str | None:
+    """Return what the kernel answered to a step, ``None`` if it does not say.
+
+    A claim that is not held says which call refused it.
+    """
+    facts = answer.facts()
+    match step.verb:
+        case Verb.HOTPLUG | Verb.UNPLUG:
+            return "0"
+        case Verb.CLAIM:
+            if any(fact["kind"] == "held" for fact in facts):
+                return "0"
+            asked = ("open", "set_container", "set_iommu")
+            said = (fact.get(call, "0") for fact in facts for call in asked)
+            return next((result_of(v) for v in said if v not in ("0", "na")), None)
+        case Verb.RELEASE:
+            return "0" if any(fact.get("done") == "1" for fact in facts) else None
+    said = (fact["ret"] for fact in reversed(facts) if "ret" in fact)
+    value = next(said, None)
+    if step.verb is Verb.DETACH and value == _NOTHING_KEPT:
+        return NOT_APPLICABLE
+    return None if value is None else result_of(value)

@@ -21,6 +21,7 @@ from iommu_inspect.model.machine import (
     Source,
     VfioSettings,
 )
+from iommu_inspect.rules.finding import Finding
 
 BEFORE_4_2, BEFORE_5_19, SINCE_5_19, SINCE_6_2, SINCE_6_6 = ERAS
 ALL_ERAS = (*ERAS, PROPOSED)
@@ -33,6 +34,14 @@ def only(era: Era) -> Semantics:
 
 def ownership_of(group: Group, rules: Semantics) -> Ownership:
     return summed(GroupOwnership.of(group, era) for era in rules.eras)
+
+
+def functions(*addresses: str) -> tuple[DeviceId, ...]:
+    return tuple(DeviceId(address, "pci") for address in addresses)
+
+
+def addresses(finding: Finding) -> tuple[str, ...]:
+    return tuple(map(str, finding.devices))
 
 
 def device(
@@ -50,7 +59,7 @@ def device(
         driver=driver,
         group=group,
         ids=PciIds(0x8086, 0x1234, class_code=0x060400 if bridge else 0x020000),
-        pci=PciPlacement(header_type=1 if bridge else 0, multifunction=False),
+        pci=PciPlacement(1 if bridge else 0, False, physfn=None, virtfns=()),
         driver_override=more.pop("driver_override", None),
         **more,
     )

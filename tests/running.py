@@ -11,11 +11,14 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from unittest import mock
 
-from shared import SHARED
+from shared import FIXTURES, SHARED
 
+from iommu_inspect.cli.session import load
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.tree.opening import Text, open_source
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -49,7 +52,7 @@ def call(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``iommu-inspect`` inside this process; a crash is raised, not reported.
 
-    The large captures beside the checkout are unpacked only once for all tests.
+    Fixtures and the captures beside the checkout are read only once for all tests.
     """
     from iommu_inspect.cli import session
     from iommu_inspect.cli.main import main
@@ -62,7 +65,7 @@ def call(
         mock.patch.object(sys, "argv", words),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8")),
         mock.patch.dict(os.environ, environment),
-        mock.patch.object(session, "open_source", _open_once),
+        mock.patch.object(session, "load", _load_once),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -79,14 +82,40 @@ def call(
     return subprocess.CompletedProcess(words, code, *texts)
 
 
-def _open_once(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
-    large = source.startswith(str(SHARED)) and Path(source).is_file()
-    return _opened(source) if large else open_source(source, stdin)
+def read(source: str | Path) -> Machine:
+    """Read a source that nobody changes, once for all tests."""
+    return _read(str(source))
+
+
+@cache
+def _read(source: str) -> Machine:
+    return read_source(_opened(source))
 
 
 @cache
 def _opened(source: str) -> Tree | Text:
     return open_source(source)
+
+
+def _load_once(source: str | None, **options: bool) -> Machine:
+    """Load as the program does; what nobody changes gives the same machine again."""
+    if source is None or not source.startswith((str(FIXTURES), str(SHARED))):
+        return load(source, **options)
+    machine, said = _loaded(source, **options)
+    sys.stderr.write(said)
+    return machine
+
+
+@cache
+def _loaded(source: str, **options: bool) -> tuple[Machine, str]:
+    from iommu_inspect.cli import session
+
+    with (
+        contextlib.redirect_stderr(io.StringIO()) as said,
+        mock.patch.object(session, "open_source", _opened),
+    ):
+        machine = load(source, **options)
+    return machine, said.getvalue()
 
 
 def document(*arguments: str | Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
+from examples import each
 from running import call, document
 from shared import FIXTURES
 
@@ -32,7 +32,7 @@ def test_four_kernels_are_covered_and_the_fixtures_stay_small() -> None:
     assert readers == {True, False}
 
 
-@pytest.mark.parametrize("name", CAPTURES)
+@each("name", CAPTURES)
 def test_list_shows_the_groups_and_drivers_that_the_kernel_has(name: str) -> None:
     wanted = manifest(name)
     shown = document("list", "--from", capture(name))
@@ -43,7 +43,7 @@ def test_list_shows_the_groups_and_drivers_that_the_kernel_has(name: str) -> Non
     assert {d["address"]: d["driver"] for d in devices} == wanted["drivers"]
 
 
-@pytest.mark.parametrize("name", CAPTURES)
+@each("name", CAPTURES)
 def test_ownership_is_what_the_kernel_counts(name: str) -> None:
     wanted = manifest(name)["claimed"]
     shown = document("list", "--from", capture(name))
@@ -53,7 +53,7 @@ def test_ownership_is_what_the_kernel_counts(name: str) -> None:
     assert {group: counted[group] for group in wanted} == wanted
 
 
-@pytest.mark.parametrize("name", CAPTURES)
+@each("name", CAPTURES)
 def test_predict_gives_every_answer_of_the_kernel(name: str) -> None:
     wanted = {(op, target): result for op, target, result in manifest(name)["answers"]}
     shown = document("predict", "--from", capture(name))
@@ -62,7 +62,7 @@ def test_predict_gives_every_answer_of_the_kernel(name: str) -> None:
     assert {key: found.get(key) for key in wanted} == wanted
 
 
-@pytest.mark.parametrize("name", [name for name in CAPTURES if manifest(name)["steps"]])
+@each("name", [name for name in CAPTURES if manifest(name)["steps"]])
 def test_whatif_answers_the_next_steps_as_the_kernel_did(name: str) -> None:
     wanted = manifest(name)["steps"]
     steps = [step for steps, _ in wanted for step in steps]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from running import run
+from running import document
 from shared import KERNELS, SHARED, needs_shared
 
 ERRNO = {0: "0", 1: "-EPERM", 16: "-EBUSY", 22: "-EINVAL"}
@@ -29,14 +28,14 @@ def answers_of(kernel: str) -> list[dict[str, str]]:
 
 def predictions(kernel: str, state: str) -> dict[tuple[str, str], str]:
     tar = captures(kernel) / f"{state}.tar.gz"
-    document = json.loads(run("predict", "--from", tar, "--format", "json").stdout)
-    return {(p["operation"], p["target"]): p["result"] for p in document["predictions"]}
+    shown = document("predict", "--from", tar)
+    return {(p["operation"], p["target"]): p["result"] for p in shown["predictions"]}
 
 
 def groups_of(kernel: str, state: str) -> dict[str, str]:
     tar = captures(kernel) / f"{state}.tar.gz"
-    document = json.loads(run("list", "--from", tar, "--format", "json").stdout)
-    return {d["address"]: g["id"] for g in document["groups"] for d in g["devices"]}
+    shown = document("list", "--from", tar)
+    return {d["address"]: g["id"] for g in shown["groups"] for d in g["devices"]}
 
 
 def expected(
@@ -113,6 +112,6 @@ def test_claims_before_differ_only_where_the_binding_did(kernel: str) -> None:
 @pytest.mark.parametrize("state", ["before", "after"])
 def test_every_group_reports_its_own_kernel(kernel: str, state: str) -> None:
     tar = captures(kernel) / f"{state}.tar.gz"
-    document = json.loads(run("list", "--from", tar, "--format", "json").stdout)
-    assert re.match(re.escape(kernel), document["source"]["kernel"])
-    assert [g["id"] for g in document["groups"]] == [str(n) for n in range(8)]
+    shown = document("list", "--from", tar)
+    assert re.match(re.escape(kernel), shown["source"]["kernel"])
+    assert [g["id"] for g in shown["groups"]] == [str(n) for n in range(8)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -109,12 +109,15 @@ def _without_names(because: str, devices: Iterator[Device]) -> str:
     return because
 
 
-def outcomes() -> Iterator[Outcome]:
+def read(capture: Path) -> Machine:
+    """Read one capture."""
+    return read_source(open_source(str(capture)))
+
+
+def outcomes(read: Callable[[Path], Machine] = read) -> Iterator[Outcome]:
     """Read every capture; those without groups have nothing to compare."""
     for capture in captures():
-        machine = with_groups(
-            read_source(open_source(str(capture))), kernels_groups(capture)
-        )
+        machine = with_groups(read(capture), kernels_groups(capture))
         if machine.groups_known and machine.groups:
             where = SHARED if capture.is_relative_to(SHARED) else ROOT
             yield outcome(str(capture.relative_to(where)), machine)

@@ -33,14 +33,18 @@ class Ignore:
     reason: str
     devices: tuple[str, ...] = ()
 
-    def fits(self, finding: Finding, ids: dict[str, str]) -> bool:
-        """Say whether the decision is about this finding; ``ids`` are by address."""
+    def fits(self, finding: Finding, machine: Machine) -> bool:
+        """Say whether the decision is about this finding of a machine."""
         if finding.rule != self.rule:
             return False
         if not self.devices:
             return True
-        about = finding.devices[0] if finding.devices else ""
-        return about in self.devices or ids.get(about) in self.devices
+        if not finding.devices:
+            return False
+        about = finding.devices[0]
+        device = machine.device(about)
+        pair = device.ids.pair if device else None
+        return str(about) in self.devices or pair in self.devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +61,14 @@ def set_aside(
     """Part findings into those that stay and those that are ignored, in order."""
     if not ignores:
         return list(findings), []
-    ids = _ids(machine)
     kept, ignored = [], []
     for finding in findings:
-        by = next((ignore for ignore in ignores if ignore.fits(finding, ids)), None)
+        by = next((ignore for ignore in ignores if ignore.fits(finding, machine)), None)
         if by is None:
             kept.append(finding)
         else:
             ignored.append(Ignored(finding, by))
     return kept, ignored
-
-
-def _ids(machine: Machine) -> dict[str, str]:
-    """Return the ids by address; a device whose ids are not known is in no list."""
-    return {
-        d.address: f"{d.ids.vendor:04x}:{d.ids.device:04x}"
-        for d in machine.devices
-        if isinstance(d.ids.vendor, int) and isinstance(d.ids.device, int)
-    }
 
 
 def ignore_rule(rule: str) -> Ignore:

@@ -19,9 +19,6 @@ from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings, worst
 __all__ = ["Possible", "Prospect", "summary"]
 
 _RANKS = {rule.id: rank for rank, rule in enumerate(RULES)}
-# Host and ISA bridges, IOMMUs and event collectors: parts of the chipset that nobody
-# hands over, though their headers are not those of bridges.
-_CHIPSET = (0x0600, 0x0601, 0x0806, 0x0807)
 
 
 class Possible(enum.Enum):
@@ -92,7 +89,7 @@ def _targets(machine: Machine) -> Iterable[Target]:
 
 
 def _is_endpoint(device: Device) -> bool:
-    return device.is_bridge is not True and device.base_class not in _CHIPSET
+    return device.is_bridge is not True and not device.is_chipset
 
 
 class _Errors:
@@ -114,7 +111,8 @@ class _Errors:
     def of(self, target: Target) -> list[Finding]:
         if target.group is not None:
             return self._of_host + self._of_group.get(target.group.id, [])
-        return self._of_host + self._of_device.get(target.text, [])
+        about = target.device and self._of_device.get(target.device.id)
+        return self._of_host + (about or [])
 
 
 def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:

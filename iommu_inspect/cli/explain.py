@@ -26,8 +26,8 @@ def explain_rule(
 
     found = RULES if rule is None else tuple(filter(None, [find_rule(rule)]))
     if not found:
-        ids = [known.id for known in RULES]
-        hint = close_matches(str(rule), ids) or "; 'explain' lists them"
+        near = close_matches(str(rule), (known.id for known in RULES))
+        hint = near or "; 'explain' lists them"
         complain(f"there is no rule {rule!r}{hint}")
         raise typer.Exit(Exit.USAGE)
     if output is Format.JSON:

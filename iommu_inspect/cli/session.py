@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from typing import BinaryIO
 
 import typer
 
@@ -28,9 +26,7 @@ def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Ma
     """
     if demo and source is not None:
         raise typer.BadParameter("--demo and --from exclude each other")
-    opened = (
-        open_live() if source is None else open_source(source, _standard_input(source))
-    )
+    opened = open_live() if source is None else open_source(source)
     machine = read_source(opened)
     for note in machine.notes:
         typer.echo(f"iommu-inspect: note: {note}", err=True)
@@ -49,10 +45,6 @@ def rules_of(machine: Machine, semantics: str) -> Semantics:
         UnknownSemanticsError: it names neither a release nor a rule set.
     """
     return applicable(machine.kernel) if semantics == "auto" else named(semantics)
-
-
-def _standard_input(source: str) -> BinaryIO | None:
-    return sys.stdin.buffer if source == "-" else None
 
 
 def _namer(opened: Tree | Text, machine: Machine) -> names.Namer:

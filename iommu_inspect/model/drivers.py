@@ -5,7 +5,13 @@ from __future__ import annotations
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device
 
-__all__ = ["VFIO_DRIVERS", "has_vfio_driver", "looks_like_vfio", "normalised"]
+__all__ = [
+    "VFIO_DRIVERS",
+    "has_vfio_driver",
+    "host_keeps",
+    "looks_like_vfio",
+    "normalised",
+]
 
 # Names as sysfs shows them, with "_" for "-": variant drivers take the module's
 # name, where the build turns "-" into "_".
@@ -54,3 +60,8 @@ def has_vfio_driver(device: Device) -> bool | None:
     if normalised(driver) in VFIO_DRIVERS:
         return True
     return None if looks_like_vfio(driver) else False
+
+
+def host_keeps(device: Device) -> bool:
+    """Say whether a driver of the host is bound for certain."""
+    return device.driver is not None and has_vfio_driver(device) is False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["Fact", "Missing", "known", "map_fact", "value_or"]
+__all__ = ["Fact", "Missing", "complete", "known", "map_fact", "value_or"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -54,3 +54,17 @@ def value_or(fact: Fact[T], default: U) -> T | U:
 def map_fact(fact: Fact[T], function: Callable[[T], Fact[U]]) -> Fact[U]:
     """Apply ``function`` to the fact's value; a missing fact stays as it is."""
     return function(fact) if known(fact) else fact
+
+
+def complete(facts: Iterable[Fact[T]]) -> Fact[tuple[T, ...]]:
+    """Return the values of a list's entries, or why the list is not whole.
+
+    An entry that is absent has gone since the list was read, and belongs to it no more.
+    """
+    found: list[T] = []
+    for fact in facts:
+        if known(fact):
+            found.append(fact)
+        elif fact is not Missing.ABSENT:
+            return fact
+    return tuple(found)

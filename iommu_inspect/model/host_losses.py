@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.fact import Missing, known
+from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Device, Machine
 
@@ -90,9 +90,8 @@ def perhaps_untold(
 
 def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
     given = [device for device in devices if device.is_bridge is not True]
-    functions = {name for device in given for name in device.pci.virtfns}
-    if functions:
-        given += [d for d in machine.devices if d.is_pci and d.address in functions]
+    functions = {each for d in given for each in value_or(d.pci.virtfns, ())}
+    given += filter(None, map(machine.device, functions))
     return frozenset(d.path for d in given if known(d.path))
 
 

@@ -48,4 +48,5 @@ class DeviceId:
     def __lt__(self, other: object) -> bool:
         if not isinstance(other, DeviceId):
             return NotImplemented
-        return (self._key, str(self.bus)) < (other._key, str(other.bus))
+        mine, theirs = ((d._key, d.name, str(d.bus)) for d in (self, other))
+        return mine < theirs

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci_regs import (
@@ -27,6 +27,7 @@ from iommu_inspect.model.settings import Settings
 __all__ = [
     "Acs",
     "Device",
+    "Family",
     "Group",
     "Held",
     "InterruptRemapping",
@@ -82,6 +83,13 @@ class PciIds:
     class_code: Fact[int] = Missing.ABSENT
     revision: Fact[int] = Missing.ABSENT
 
+    @property
+    def pair(self) -> str | None:
+        """Vendor and device, ``10de:1e04``; ``None`` where one of them is not known."""
+        if not known(self.vendor) or not known(self.device):
+            return None
+        return f"{self.vendor:04x}:{self.device:04x}"
+
 
 class Held(enum.Enum):
     """Who holds a group at this moment.
@@ -129,7 +137,8 @@ class PciPlacement:
     ``header_type`` is a ``PciHeaderType``, without the multi-function bit.
     ``pcie_type`` is ``None`` for a function without the PCI Express capability; a type
     this program does not know stays a plain number. ``physfn`` and ``virtfns`` are the
-    addresses the SR-IOV links point to. ``acs`` and ``sriov`` are ``None`` where the
+    addresses the SR-IOV links point to: ``None`` and empty where there are none, and
+    missing where one of them was not seen. ``acs`` and ``sriov`` are ``None`` where the
     function has no such capability; ``hotplug_slot`` says whether the port has a slot
     that takes cards while the host runs.
     """
@@ -137,12 +146,17 @@ class PciPlacement:
     header_type: Fact[int] = Missing.ABSENT
     multifunction: Fact[bool] = Missing.ABSENT
     pcie_type: Fact[int | None] = Missing.ABSENT
-    physfn: str | None = None
-    virtfns: tuple[str, ...] = ()
+    physfn: Fact[DeviceId | None] = Missing.ABSENT
+    virtfns: Fact[tuple[DeviceId, ...]] = Missing.ABSENT
     acs: Fact[Acs | None] = Missing.ABSENT
     sriov: Fact[SrIov | None] = Missing.ABSENT
     hotplug_slot: Fact[bool] = Missing.ABSENT
     secondary_bus: Fact[int] = Missing.ABSENT
+
+    @property
+    def is_virtual(self) -> bool:
+        """Say whether a physical function is shown that it belongs to."""
+        return value_or(self.physfn, None) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +269,17 @@ class Device:
         their headers are not those of bridges.
         """
         return self.base_class in _CHIPSET
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """A physical function and its virtual ones, as the links of either end show them.
+
+    The virtual ones are in the machine's order.
+    """
+
+    physical: Device
+    virtual: tuple[Device, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,3 +447,32 @@ class Machine:
     def device(self, device_id: DeviceId) -> Device | None:
         """Return the device of this identity, ``None`` if there is none."""
         return self._device_by_id.get(device_id)
+
+    @cached_property
+    def _families(self) -> dict[DeviceId, Family]:
+        functions = {d.id: d for d in self.devices if d.is_pci}
+        members: dict[DeviceId, set[DeviceId]] = {}
+        for device in functions.values():
+            if there := functions.keys() & value_or(device.pci.virtfns, ()):
+                members.setdefault(device.id, set()).update(there)
+        for device in functions.values():
+            owner = value_or(device.pci.physfn, None)
+            # The other end's links count where the owner's own could not be seen.
+            if owner in members or (
+                owner in functions and not known(functions[owner].pci.virtfns)
+            ):
+                members.setdefault(owner, set()).add(device.id)
+        rank = {each: rank for rank, each in enumerate(functions)}
+        found: dict[DeviceId, Family] = {}
+        for owner, ids in members.items():
+            virtual = tuple(functions[n] for n in sorted(ids, key=rank.__getitem__))
+            family = Family(functions[owner], virtual)
+            found |= dict.fromkeys((owner, *ids), family)
+        return found
+
+    def family(self, function: Device) -> Family | None:
+        """Return whose physical or virtual function this is, ``None`` if it is neither.
+
+        A physical function none of whose virtual ones is there has no family.
+        """
+        return self._families.get(function.id)

@@ -10,6 +10,13 @@ from __future__ import annotations
 import enum
 
 __all__ = [
+    "PCI_ACS_CR",
+    "PCI_ACS_DT",
+    "PCI_ACS_EC",
+    "PCI_ACS_RR",
+    "PCI_ACS_SV",
+    "PCI_ACS_TB",
+    "PCI_ACS_UF",
     "PCI_BASE_CLASS_BRIDGE",
     "PCI_BASE_CLASS_DISPLAY",
     "PCI_BASE_CLASS_NETWORK",
@@ -21,6 +28,7 @@ __all__ = [
     "PCI_CLASS_BRIDGE_CARDBUS",
     "PCI_CLASS_BRIDGE_HOST",
     "PCI_CLASS_BRIDGE_ISA",
+    "PCI_CLASS_BRIDGE_OTHER",
     "PCI_CLASS_BRIDGE_PCI",
     "PCI_CLASS_BRIDGE_SEMI_TRANSPARENT",
     "PCI_CLASS_DISPLAY_VGA",
@@ -30,6 +38,10 @@ __all__ = [
     "PCI_CLASS_SERIAL_USB",
     "PCI_CLASS_SYSTEM_IOMMU",
     "PCI_CLASS_SYSTEM_RCEC",
+    "PCI_VENDOR_ID_AMD",
+    "PCI_VENDOR_ID_ATI",
+    "PCI_VENDOR_ID_INTEL",
+    "PCI_VENDOR_ID_NVIDIA",
     "PciCapId",
     "PciExpType",
     "PciExtCapId",
@@ -74,6 +86,21 @@ class PciExtCapId(enum.IntEnum):
     SRIOV = 0x10
 
 
+PCI_ACS_SV = 0x01
+"""Source Validation."""
+PCI_ACS_TB = 0x02
+"""Translation Blocking."""
+PCI_ACS_RR = 0x04
+"""P2P Request Redirect."""
+PCI_ACS_CR = 0x08
+"""P2P Completion Redirect."""
+PCI_ACS_UF = 0x10
+"""Upstream Forwarding."""
+PCI_ACS_EC = 0x20
+"""P2P Egress Control."""
+PCI_ACS_DT = 0x40
+"""Direct Translated P2P."""
+
 PCI_BASE_CLASS_NOT_DEFINED = 0x00
 """Not in the kernel by this name: PCI_CLASS_NOT_DEFINED and its like."""
 PCI_BASE_CLASS_STORAGE = 0x01
@@ -93,9 +120,15 @@ PCI_CLASS_BRIDGE_PCI = 0x0604
 PCI_CLASS_BRIDGE_CARDBUS = 0x0607
 PCI_CLASS_BRIDGE_SEMI_TRANSPARENT = 0x0609
 """Not in the kernel's list: a semi-transparent PCI-to-PCI bridge."""
+PCI_CLASS_BRIDGE_OTHER = 0x0680
 PCI_CLASS_SYSTEM_IOMMU = 0x0806
 """Not in the kernel's list: the function by which an IOMMU shows itself on the bus."""
 PCI_CLASS_SYSTEM_RCEC = 0x0807
 PCI_CLASS_SERIAL_USB = 0x0C03
 PCI_CLASS_SERIAL_OTHER = 0x0C80
 """Not in the kernel by this name: a serial bus controller of no other kind."""
+
+PCI_VENDOR_ID_ATI = 0x1002
+PCI_VENDOR_ID_AMD = 0x1022
+PCI_VENDOR_ID_NVIDIA = 0x10DE
+PCI_VENDOR_ID_INTEL = 0x8086

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.modules import built_in, modules_of
@@ -58,7 +58,7 @@ def boot(plan: Plan) -> Boot | None:
     freed = [m for m in plan.moves if m.action is Action.FREE]
     if not to_vfio and not freed:
         return None
-    virtual = [m for m in to_vfio if m.device.pci.physfn is not None]
+    virtual = [m for m in to_vfio if m.device.pci.is_virtual]
     early = [m for m in (*to_vfio, *freed) if m.device.is_pci and m not in virtual]
     method, why = _method(plan.machine, early, freed)
     modprobe: list[str] = []
@@ -99,13 +99,13 @@ def _method(
             "cannot say"
         )
     mine = [move.device for move in early]
-    if any(_pair(device) is None for device in mine):
+    if any(device.ids.pair is None for device in mine):
         return "address", "by address, since the source does not tell the ids"
-    pairs = {_pair(device) for device in mine}
+    pairs = {device.ids.pair for device in mine}
     others = [
         d
         for d in machine.devices
-        if d.is_pci and _pair(d) in pairs and not any(d is m for m in mine)
+        if d.is_pci and d.ids.pair in pairs and not any(d is m for m in mine)
     ]
     if others:
         return "address", (
@@ -115,17 +115,9 @@ def _method(
     return "ids", "by vendor and device id: nothing else on this host has these ids"
 
 
-def _pair(device: Device) -> tuple[int, int] | None:
-    vendor, model = device.ids.vendor, device.ids.device
-    if not known(vendor) or not known(model):
-        return None
-    return vendor, model
-
-
 def _ids(moves: Iterable[Move]) -> str:
-    pairs = [pair for pair in (_pair(move.device) for move in moves) if pair]
-    words = dict.fromkeys(f"{vendor:04x}:{model:04x}" for vendor, model in pairs)
-    return ",".join(words)
+    pairs = (move.device.ids.pair for move in moves)
+    return ",".join(dict.fromkeys(pair for pair in pairs if pair))
 
 
 def _by_ids(moves: Sequence[Move]) -> list[str]:
@@ -147,13 +139,14 @@ def _by_address(moves: Sequence[Move]) -> list[str]:
 
 def _override(move: Move) -> str:
     path = f"/sys/bus/pci/devices/{move.device.address}"
-    pair = _pair(move.device)
+    pair = move.device.ids.pair
     write = f"echo {_kept(move)} > $d/driver_override; "
     if pair is None:
         return f"d={path}; {write}"
+    vendor, _, model = pair.partition(":")
     return (
         f"d={path}; read v < $d/vendor && read p < $d/device && "
-        f"[ $v:$p = {pair[0]:#06x}:{pair[1]:#06x} ] && {write}"
+        f"[ $v:$p = 0x{vendor}:0x{model} ] && {write}"
     )
 
 
@@ -281,8 +274,8 @@ def cure(machine: Machine) -> tuple[str, ...]:
     tables = value_or(machine.firmware_tables, ())
     if "DMAR" not in tables or machine.groups or value_or(machine.iommus, ()):
         return ()
-    line = machine.kernel.command_line
-    words = line.split() if known(line) else []
-    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in words):
+    words = value_or(machine.settings.command_line, ())
+    given = (f"{w.key}={w.value}" for w in words if w.value is not None)
+    if any(word.startswith(("intel_iommu=", "iommu=off")) for word in given):
         return ()
     return ("intel_iommu=on",)

@@ -70,7 +70,7 @@ def driverctl_back(back: Iterable[PlanStep]) -> tuple[str, ...]:
     steps = tuple(back)
     overrides = [step for step in steps if isinstance(step, SetOverride)]
     rebound = {step.device.id for step in steps if isinstance(step, Rebind)}
-    if any(s.driver != "" or s.device.id not in rebound for s in overrides):
+    if any(o.driver != "" or o.device.id not in rebound for o in overrides):
         return ()
     return tuple(
         f"{_driverctl(step.device, save=False)} unset-override "

@@ -155,14 +155,12 @@ def _untold(move: Move) -> Refusal:
 def _virtual_functions(machine: Machine, move: Move) -> Iterator[Refusal]:
     """A physical function's driver takes its virtual functions along when it goes."""
     device = move.device
-    if not device.pci.virtfns:
+    functions = value_or(device.pci.virtfns, ())
+    if not functions:
         return
-    name, count = shown(device.address), len(device.pci.virtfns)
-    used = [
-        d
-        for d in machine.devices
-        if d.address in device.pci.virtfns and d.driver is not None
-    ]
+    name, count = shown(device.address), len(functions)
+    there = filter(None, map(machine.device, functions))
+    used = [d for d in there if d.driver is not None]
     users = f", of which {addresses(used)} have drivers" if used else ""
     path = f"/sys/bus/pci/devices/{device.address}/sriov_numvfs"
     also = (

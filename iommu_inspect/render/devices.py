@@ -48,7 +48,7 @@ def describe(device: Device) -> str:
     code, ids = device.ids.class_code, device.ids
     unnamed = f"class {code >> 8:04x}" if known(code) else "class unknown"
     parts = [class_name(code) or unnamed]
-    if known(ids.vendor) and known(ids.device):
-        parts.append(f"[{ids.vendor:04x}:{ids.device:04x}]")
+    if ids.pair is not None:
+        parts.append(f"[{ids.pair}]")
     parts += [name for name in (device.vendor_name, device.name) if name]
     return " ".join(parts)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.model.fact import Fact, known
+from iommu_inspect.model.fact import Fact, known, map_fact, value_or
 from iommu_inspect.model.machine import Device, Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
@@ -233,12 +233,14 @@ def _device(device: Device) -> dict[str, Any]:
         "power_state": device.power_state,
         "reset_methods": _listed(device.reset_methods),
         "numa_node": device.numa_node,
+        "physfn": map_fact(pci.physfn, lambda owner: owner and str(owner)),
+        "virtfns": _listed(pci.virtfns),
     }
     return {
         "address": device.address,
         **{name: _value(fact) for name, fact in facts.items()},
-        "physfn": pci.physfn,
-        "virtfns": list(pci.virtfns),
+        # It was an array from the first version on, and stays one.
+        "virtfns": value_or(_listed(pci.virtfns), []),
         "vendor_name": device.vendor_name,
         "name": device.name,
         "missing": _missing(facts),
@@ -270,7 +272,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "certainty": finding.certainty.value,
         "group": finding.group,
-        "devices": list(finding.devices),
+        "devices": [str(device) for device in finding.devices],
         "message": finding.message,
         "remedy": finding.remedy,
         "step": finding.step,
@@ -292,5 +294,5 @@ def _hex(number: Fact[int], digits: int) -> Fact[str]:
     return f"{number:0{digits}x}" if known(number) else number
 
 
-def _listed(words: Fact[tuple[str, ...]]) -> Fact[list[str]]:
-    return list(words) if known(words) else words
+def _listed(words: Fact[tuple[object, ...]]) -> Fact[list[str]]:
+    return [str(word) for word in words] if known(words) else words

@@ -67,7 +67,7 @@ def _findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[list[
 
 
 def _about(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
-    return finding.rule, finding.group, finding.devices
+    return finding.rule, finding.group, tuple(map(str, finding.devices))
 
 
 def _severity(finding: Finding | None) -> str:

@@ -42,11 +42,13 @@ def unbind(device: Device) -> str:
     return f"echo {quoted(device.address)} > {file}"
 
 
-def move_to_vfio(device: Device) -> str:
-    """Return the commands that bind a PCI device to vfio-pci, until the next boot."""
-    override = f"/sys/bus/pci/devices/{device.address}/driver_override"
-    lines = ["modprobe vfio-pci", f"echo vfio-pci > {quoted(override)}"]
-    if device.driver is not None and known(device.driver):
-        lines.append(unbind(device))
-    lines.append(f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe")
+def move_to_vfio(*devices: Device) -> str:
+    """Return the commands that bind PCI devices to vfio-pci, until the next boot."""
+    lines = ["modprobe vfio-pci"]
+    for device in devices:
+        override = f"/sys/bus/pci/devices/{device.address}/driver_override"
+        lines.append(f"echo vfio-pci > {quoted(override)}")
+        if device.driver is not None and known(device.driver):
+            lines.append(unbind(device))
+        lines.append(f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe")
     return "\n".join(lines)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Fact, known
-from iommu_inspect.model.machine import Device, IommuUnit, Machine
+from iommu_inspect.model.machine import Device, IommuUnit
 from iommu_inspect.model.text import shown
-from iommu_inspect.rules._scope import wanted_devices
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "address-width"
+ABOUT = About(
+    id="address-width",
+    summary="the IOMMU translates shorter addresses than the processor has",
+    severity=Severity.INFO,
+)
 # Three levels of page tables: the least that a processor of today comes with.
 _SHORT = 39
 
@@ -25,11 +23,10 @@ def _check(case: Case) -> Iterator[Finding]:
     units = case.machine.iommus
     if not known(units):
         return
-    wanted = wanted_devices(case)
     for unit in units:
-        devices = [device for device in wanted if device.iommu == unit.name]
+        devices = [device for device in case.wanted if device.iommu == unit.name]
         if devices and _is_intel(unit):
-            yield from _judge(case.machine, unit, devices)
+            yield from _judge(case, unit, devices)
 
 
 def _is_intel(unit: IommuUnit) -> bool:
@@ -37,32 +34,31 @@ def _is_intel(unit: IommuUnit) -> bool:
     return unit.name.startswith("dmar")
 
 
-def _judge(
-    machine: Machine, unit: IommuUnit, devices: list[Device]
-) -> Iterator[Finding]:
-    width, processor = unit.address_width, machine.cpu_address_bits
+def _judge(case: Case, unit: IommuUnit, devices: list[Device]) -> Iterator[Finding]:
+    width, processor = unit.address_width, case.machine.cpu_address_bits
     if not known(width):
-        yield _finding(
-            devices,
-            Certainty.UNKNOWN,
+        yield case.finding(
+            None,
             f"The source does not tell how wide the addresses are that {unit.name} "
             f"translates, for {addresses(devices)}.",
             "Look at the host itself:\n"
             f"cat /sys/class/iommu/{unit.name}/intel-iommu/cap",
+            others=devices,
+            certainty=Certainty.UNKNOWN,
         )
         return
     if not _is_short(width, processor):
         return
     than = f", the processor {processor}" if known(processor) else ""
-    yield _finding(
-        devices,
-        Certainty.KERNEL,
+    yield case.finding(
+        None,
         f"{shown(unit.name)}, the IOMMU of {addresses(devices)}, translates addresses "
         f"of {width} bits{than}. A guest whose memory or device windows lie at or "
         f"above {_size(width)} cannot map them: VFIO_IOMMU_MAP_DMA fails.",
         "Keep the guest's addresses below that. QEMU: -cpu host,host-phys-bits=on,"
         f"host-phys-bits-limit={width}; libvirt: <maxphysaddr mode='passthrough' "
         f"limit='{width}'/>.",
+        others=devices,
     )
 
 
@@ -76,25 +72,4 @@ def _size(width: int) -> str:
     return f"{1 << width - 40} TiB" if width >= 40 else f"{1 << width - 30} GiB"
 
 
-def _finding(
-    devices: list[Device], certainty: Certainty, message: str, remedy: str
-) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO,
-        certainty=certainty,
-        group=None,
-        devices=tuple(device.address for device in devices),
-        message=message,
-        remedy=remedy,
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="the IOMMU translates shorter addresses than the processor has",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -9,45 +9,41 @@ from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
 from iommu_inspect.kernel.ownership.attach_users import AttachUser, attach_user
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
-from iommu_inspect.rules.about import EVERY_PURPOSE, About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "attach-user"
+ABOUT = About(
+    id="attach-user",
+    summary="a driver that calls iommu_attach_device(), which needs a group of one",
+    severity=Severity.WARNING,
+    references=(SINGLETON, PROPOSED_SINGLE_DRIVER),
+    purposes=EVERY_PURPOSE,
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     for device in group.devices:
         user = attach_user(device)
         if user is not None:
-            yield _finding(case, group, device, user)
+            yield _judge(case, group, device, user)
 
 
-def _finding(case: Case, group: Group, device: Device, user: AttachUser) -> Finding:
+def _judge(case: Case, group: Group, device: Device, user: AttachUser) -> Finding:
     answer = case.inquiry.attach(device)
     proposed = case.proposal.attach(device).result
     unknown = answer.result == UNKNOWN
     works = answer.result == OK
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO if works else Severity.WARNING,
+    return case.finding(
+        device,
+        f"{shown(device.address)} is on {shown(str(device.driver))}: {user.caller} "
+        f"calls iommu_attach_device() for it {user.when}. "
+        f"{_outcome(answer.result, answer.because, user)} "
+        f"{_proposal(answer.result, proposed)}",
+        _remedy(group, works=works, unknown=unknown),
+        others=case.neighbours(device),
+        severity=Severity.INFO if works else None,
         certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
-        group=group.id,
-        devices=(
-            device.address,
-            *(d.address for d in group.devices if d is not device),
-        ),
-        message=(
-            f"{shown(device.address)} is on {shown(str(device.driver))}: {user.caller} "
-            f"calls iommu_attach_device() for it {user.when}. "
-            f"{_outcome(answer.result, answer.because, user)} "
-            f"{_proposal(answer.result, proposed)}"
-        ),
-        remedy=_remedy(group, works=works, unknown=unknown),
-        references=(user.source, str(SINGLETON), str(PROPOSED_SINGLE_DRIVER)),
+        references=(user.source, *ABOUT.references),
     )
 
 
@@ -79,12 +75,4 @@ def _remedy(group: Group, *, works: bool, unknown: bool) -> str:
     return "See what holds the group."
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a driver that calls iommu_attach_device(), which needs a group of one",
-        severity=Severity.ERROR,
-        purposes=EVERY_PURPOSE,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

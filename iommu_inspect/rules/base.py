@@ -1,4 +1,4 @@
-"""What a rule is: what it says of itself, and how it checks."""
+"""What a rule is made of: what it says of itself, and how it checks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules.about import About
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
-__all__ = ["Rule"]
+__all__ = [
+    "About",
+    "Case",
+    "Certainty",
+    "Finding",
+    "Rule",
+    "Severity",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,37 +10,31 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.pci_regs import PCI_BASE_CLASS_DISPLAY, PCI_CLASS_DISPLAY_VGA
 from iommu_inspect.model.text import listed, quoted, shown
-from iommu_inspect.rules._scopes import Scope, scopes
 from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "boot-display"
-_DISPLAY, _VGA = 0x03, 0x0300
+ABOUT = About(
+    id="boot-display",
+    summary="the display that the host booted on is handed over",
+    severity=Severity.WARNING,
+    references=(CONSOLE_DRIVERS_REMOVED,),
+)
 _REMOVED_SINCE = (6, 0)
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    for scope in scopes(case):
-        for device in scope.devices:
-            yield from _of_device(case.machine, scope, device)
-
-
-def _of_device(machine: Machine, scope: Scope, device: Device) -> Iterator[Finding]:
-    base = device.base_class
-    if not known(base) or base >> 8 != _DISPLAY:
-        return
-    names = _framebuffers(machine, device)
-    on_vfio = has_vfio_driver(device) is True
-    if names and (on_vfio or not _vfio_removes_it(machine, device)):
-        yield _held(scope, device, names)
-    elif (device.boot_vga is True or names) and not on_vfio:
-        yield _dark(scope, device)
+    for device in (device for devices in case.together for device in devices):
+        base = device.base_class
+        if not known(base) or base >> 8 != PCI_BASE_CLASS_DISPLAY:
+            continue
+        names = _framebuffers(case.machine, device)
+        on_vfio = has_vfio_driver(device) is True
+        if names and (on_vfio or not _vfio_removes_it(case.machine, device)):
+            yield _held(case, device, names)
+        elif (device.boot_vga is True or names) and not on_vfio:
+            yield _dark(case, device)
 
 
 def _framebuffers(machine: Machine, device: Device) -> tuple[str, ...]:
@@ -60,76 +54,45 @@ def _vfio_removes_it(machine: Machine, device: Device) -> bool:
     """
     release = machine.kernel.release
     version = version_of(release) if known(release) else None
-    return (
-        device.base_class == _VGA and version is not None and version >= _REMOVED_SINCE
-    )
+    is_vga = device.base_class == PCI_CLASS_DISPLAY_VGA
+    return is_vga and version is not None and version >= _REMOVED_SINCE
 
 
-def _held(scope: Scope, device: Device, names: tuple[str, ...]) -> Finding:
-    name = shown(device.address)
-    return Finding(
-        rule=ID,
-        severity=Severity.WARNING,
+def _held(case: Case, device: Device, names: tuple[str, ...]) -> Finding:
+    return case.finding(
+        device,
+        f"Memory of {shown(device.address)} belongs to the framebuffer that the "
+        f"firmware set up ({listed(map(shown, names))}), and {_who(device)} leaves it "
+        "there. The guest fails on that memory, and the kernel's log says \"BAR 0: "
+        "can't reserve\".",
+        "Boot without a driver for firmware's framebuffer, and give the host a "
+        "serial console or ssh. On the kernel command line:\n"
+        "initcall_blacklist=sysfb_init\n"
+        "Look whether it is gone; the line below shows nothing then:\n"
+        "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem",
+        others=case.neighbours(device),
         certainty=Certainty.DERIVED,
-        group=scope.group,
-        devices=_devices(scope, device),
-        message=(
-            f"Memory of {name} belongs to the framebuffer that the firmware set up "
-            f"({listed(map(shown, names))}), and {_who(device)} leaves it there. The "
-            "guest fails on that memory, and the kernel's log says \"BAR 0: can't "
-            'reserve".'
-        ),
-        remedy=(
-            "Boot without a driver for firmware's framebuffer, and give the host a "
-            "serial console or ssh. On the kernel command line:\n"
-            "initcall_blacklist=sysfb_init\n"
-            "Look whether it is gone; the line below shows nothing then:\n"
-            "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem"
-        ),
-        references=(str(CONSOLE_DRIVERS_REMOVED),),
     )
 
 
 def _who(device: Device) -> str:
-    if device.base_class != _VGA:
+    if device.base_class != PCI_CLASS_DISPLAY_VGA:
         return "vfio-pci, which takes it off VGA controllers (class 0300) only,"
     return "vfio-pci before v6.0"
 
 
-def _dark(scope: Scope, device: Device) -> Finding:
-    name = shown(device.address)
-    return Finding(
-        rule=ID,
-        severity=Severity.WARNING,
+def _dark(case: Case, device: Device) -> Finding:
+    return case.finding(
+        device,
+        f"{shown(device.address)}, {bound_to(device)}, is the display that the host "
+        "booted on: its screen goes dark when user space gets it.",
+        "Have another way in (ssh, a serial console), or make another card the "
+        "first one in the firmware's setup. The host's screen is the card that "
+        "says 1:\n"
+        f"cat {quoted(f'/sys/bus/pci/devices/{device.address}/boot_vga')}",
+        others=case.neighbours(device),
         certainty=Certainty.DERIVED,
-        group=scope.group,
-        devices=_devices(scope, device),
-        message=(
-            f"{name}, {bound_to(device)}, is the display that the host booted on: its "
-            "screen goes dark when user space gets it."
-        ),
-        remedy=(
-            "Have another way in (ssh, a serial console), or make another card the "
-            "first one in the firmware's setup. The host's screen is the card that "
-            "says 1:\n"
-            f"cat {quoted(f'/sys/bus/pci/devices/{device.address}/boot_vga')}"
-        ),
-        references=(str(CONSOLE_DRIVERS_REMOVED),),
     )
 
 
-def _devices(scope: Scope, device: Device) -> tuple[str, ...]:
-    return (
-        device.address,
-        *(d.address for d in scope.devices if d is not device),
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="the display that the host booted on is handed over",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -10,14 +10,14 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, unbind
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "bridge-driver"
+ABOUT = About(
+    id="bridge-driver",
+    summary="a bridge is bound to a driver other than pcieport",
+    severity=Severity.ERROR,
+    references=(PCIEPORT_MANAGED, VFIO_VIABLE_REMOVED),
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
@@ -26,10 +26,10 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     for device in case.having(group, Role.KERNEL, Role.UNKNOWN):
         told = known(device.driver)
         if device.is_bridge is True and told and not case.is_target(device):
-            yield _finding(case, group, device)
+            yield _judge(case, group, device)
 
 
-def _finding(case: Case, group: Group, device: Device) -> Finding:
+def _judge(case: Case, group: Group, device: Device) -> Finding:
     certain = case.role(device) is Role.KERNEL
     message = (
         f"The bridge {device.address} is {bound_to(device)}, which does not leave DMA "
@@ -40,33 +40,18 @@ def _finding(case: Case, group: Group, device: Device) -> Finding:
         message += (
             f" Which of the two holds here cannot be told: {case.semantics.basis}."
         )
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
+    return case.finding(
+        device,
+        message,
+        "Unbind it; the bridge goes on forwarding, only what the driver did "
+        "(hot-plug, for shpchp) is gone. Never bind it to vfio-pci:\n"
+        f"{unbind(device)}",
+        others=case.neighbours(device),
         certainty=Certainty.KERNEL if certain else Certainty.UNKNOWN,
-        group=group.id,
-        devices=(
-            device.address,
-            *(d.address for d in group.devices if d is not device),
-        ),
-        message=message,
-        remedy=(
-            "Unbind it; the bridge goes on forwarding, only what the driver did "
-            "(hot-plug, for shpchp) is gone. Never bind it to vfio-pci:\n"
-            f"{unbind(device)}"
-        ),
-        references=(str(PCIEPORT_MANAGED), str(VFIO_VIABLE_REMOVED)),
         step=f"take {shown(device.address)} off its driver"
         if certain
         else "find out which rules the kernel has",
     )
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a bridge is bound to a driver other than pcieport",
-        severity=Severity.ERROR,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

@@ -81,6 +81,38 @@ class Case:
     def _target_ids(self) -> frozenset[DeviceId]:
         return frozenset(device.id for device in self.target_devices)
 
+    def asked_for(self, device: Device) -> bool:
+        """Say whether a device was asked for, by itself or with its group."""
+        if self.is_target(device):
+            return True
+        group = self.machine.group_of(device)
+        return group is not None and group.id in self.whole_groups
+
+    @cached_property
+    def asked(self) -> tuple[Device, ...]:
+        """The devices asked for, by themselves or with their group."""
+        alone = (t.device for t in self.targets if t.group is None)
+        found = [d for g in self.groups for d in g.devices if self.asked_for(d)]
+        found += [device for device in alone if device is not None]
+        return tuple({device.id: device for device in found}.values())
+
+    @cached_property
+    def wanted(self) -> tuple[Device, ...]:
+        """Those asked for that may go: devices named, and endpoints of groups named."""
+        return tuple(
+            d for d in self.asked if self.is_target(d) or d.is_bridge is not True
+        )
+
+    def concerns(self, device: Device) -> bool:
+        """Say whether the device is looked at: asked for, or in a target's group."""
+        group = self.machine.group_of(device)
+        in_group = group is not None and group.id in self._group_ids
+        return not self.targets or in_group or self.is_target(device)
+
+    @cached_property
+    def _group_ids(self) -> frozenset[str]:
+        return frozenset(group.id for group in self.groups)
+
     def role(self, device: Device) -> Role:
         """Classify a device; unknown where the possible kernels differ."""
         return self.inquiry.role(device)
@@ -96,6 +128,16 @@ class Case:
         if self.purpose is not Purpose.DPDK:
             return bool(self.targets)
         return any(t.group is group and not self.without_vfio(t) for t in self.targets)
+
+    @cached_property
+    def together(self) -> tuple[tuple[Device, ...], ...]:
+        """What goes to user space together: whole groups, devices without one.
+
+        Without targets these are the groups that vfio has part of.
+        """
+        groups = [group.devices for group in self.groups if self.handed_over(group)]
+        alone = [target.devices for target in self.targets if target.group is None]
+        return (*groups, *alone)
 
     def without_vfio(self, target: Target) -> bool:
         """Say whether the target is used by other means than VFIO.
@@ -117,6 +159,11 @@ class Case:
     def under(self, about: About) -> Case:
         """Return the case as a rule looks at it."""
         return replace(self, about=about)
+
+    def share_group(self, one: Device, other: Device) -> bool:
+        """Say whether two devices are in one group."""
+        group = self.machine.group_of(one)
+        return group is not None and self.machine.group_of(other) is group
 
     def neighbours(self, device: Device) -> tuple[Device, ...]:
         """Return the other members of the device's group."""
@@ -163,18 +210,17 @@ class Case:
             group, first = self.machine.group_of(subject), (subject,)
         elif subject is not None:
             first = (subject,)
-        devices = (*first, *others)
+        devices = (
+            d.id if isinstance(d, Device) else DeviceId.of_pci(d)
+            for d in (*first, *others)
+        )
         cited = self.about.references if references is None else references
         return Finding(
             rule=self.about.id,
             severity=severity or self.about.severity,
             certainty=certainty,
             group=group.id if group else None,
-            devices=tuple(
-                dict.fromkeys(
-                    d.address if isinstance(d, Device) else str(d) for d in devices
-                )
-            ),
+            devices=tuple(dict.fromkeys(devices)),
             message=message,
             remedy=remedy,
             references=tuple(map(str, cited)),

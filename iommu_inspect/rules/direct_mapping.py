@@ -14,14 +14,14 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Group
 from iommu_inspect.model.text import quoted
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "direct-mapping"
+ABOUT = About(
+    id="direct-mapping",
+    summary="firmware insists on a 1:1 mapping for a device",
+    severity=Severity.ERROR,
+    references=(REQUIRE_DIRECT,),
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
@@ -31,25 +31,26 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         return
     if mapping is DirectMapping.UNKNOWN:
         if handed_over:
-            yield _unknown(group)
+            yield case.finding(
+                group,
+                f"The source does not tell the reserved regions of group {group.id}, "
+                "so a 1:1 mapping that firmware insists on cannot be ruled out.",
+                "Look at them on the host itself:\n"
+                f"cat /sys/kernel/iommu_groups/{quoted(group.id)}/reserved_regions",
+                certainty=Certainty.UNKNOWN,
+                step=f"find out the reserved regions of group {group.id}",
+            )
         return
     refused, certainty = _refused(case)
-    yield Finding(
-        rule=ID,
-        severity=Severity.ERROR if handed_over and refused else Severity.INFO,
+    yield case.finding(
+        group,
+        f"Firmware insists on a 1:1 mapping ({_regions(group)}) for group "
+        f"{group.id} ({addresses(group.devices)}), {_consequence(case)}.",
+        "Look for what makes the firmware share the memory: USB legacy support, "
+        "pre-boot DMA protection, or the management processor's shared memory "
+        "(HPE has a tool for it).",
+        severity=None if handed_over and refused else Severity.INFO,
         certainty=certainty,
-        group=group.id,
-        devices=tuple(device.address for device in group.devices),
-        message=(
-            f"Firmware insists on a 1:1 mapping ({_regions(group)}) for group "
-            f"{group.id} ({addresses(group.devices)}), {_consequence(case)}."
-        ),
-        remedy=(
-            "Look for what makes the firmware share the memory: USB legacy support, "
-            "pre-boot DMA protection, or the management processor's shared memory "
-            "(HPE has a tool for it)."
-        ),
-        references=(str(REQUIRE_DIRECT),),
         step=f"leave {addresses(group.devices)} to the host",
         final=refused,
     )
@@ -87,26 +88,6 @@ def _refused(case: Case) -> tuple[bool, Certainty]:
     return False, Certainty.KERNEL
 
 
-def _unknown(group: Group) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.UNKNOWN,
-        group=group.id,
-        devices=tuple(device.address for device in group.devices),
-        message=(
-            f"The source does not tell the reserved regions of group {group.id}, so a "
-            "1:1 mapping that firmware insists on cannot be ruled out."
-        ),
-        remedy=(
-            "Look at them on the host itself:\n"
-            f"cat /sys/kernel/iommu_groups/{quoted(group.id)}/reserved_regions"
-        ),
-        references=(str(REQUIRE_DIRECT),),
-        step=f"find out the reserved regions of group {group.id}",
-    )
-
-
 def _regions(group: Group) -> str:
     regions = group.reserved_regions
     if not known(regions):
@@ -115,11 +96,4 @@ def _regions(group: Group) -> str:
     return ", ".join(f"{region.start:#x} to {region.end:#x}" for region in direct)
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="firmware insists on a 1:1 mapping for a device",
-        severity=Severity.ERROR,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

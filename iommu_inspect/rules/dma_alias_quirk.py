@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
-from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "dma-alias-quirk"
+ABOUT = About(
+    id="dma-alias-quirk",
+    summary="a device sends requests under the id of another function",
+    severity=Severity.INFO,
+    references=("drivers/pci/quirks.c: quirk_dma_func1_alias() and others",),
+)
 _MANY = 6
 
 
@@ -24,37 +23,27 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
         return
     aliases = alias_devfns(device)
     if aliases is None:
-        yield from _untold(case, device)
+        yield case.finding(
+            device,
+            f"The source does not tell vendor and device of {shown(device.address)}, "
+            "so whether it sends requests under another id is not known."
+            if device.ids.pair is None
+            else f"{shown(device.address)} is a Switchtec NTB: under which ids it "
+            "sends requests only the hardware can tell.",
+            "Look for DMA faults in dmesg once it is in use.",
+            certainty=Certainty.UNKNOWN,
+        )
         return
     others = sorted(aliases - {devfn(device)})
     if not others:
         return
-    yield _finding(
-        case,
+    yield case.finding(
         device,
-        Certainty.KERNEL,
         f"{shown(device.address)} is one of the devices that send requests under "
         f"another id than their own: {_ids(others)} of its bus. The kernel "
         "knows it, maps these ids as well, and groups what has them with it.",
         "Nothing, unless dmesg shows DMA faults of such an id: then that function is "
         "not mapped. A kernel option cannot mend it; another card can.",
-    )
-
-
-def _untold(case: Case, device: Device) -> Iterator[Finding]:
-    ids_missing = not known(device.ids.vendor) or not known(device.ids.device)
-    yield _finding(
-        case,
-        device,
-        Certainty.UNKNOWN,
-        (
-            f"The source does not tell vendor and device of {shown(device.address)}, "
-            "so whether it sends requests under another id is not known."
-            if ids_missing
-            else f"{shown(device.address)} is a Switchtec NTB: under which ids it "
-            "sends requests only the hardware can tell."
-        ),
-        "Look for DMA faults in dmesg once it is in use.",
     )
 
 
@@ -64,27 +53,4 @@ def _ids(others: list[int]) -> str:
     return listed(f"{number >> 3:02x}.{number & 7}" for number in others)
 
 
-def _finding(
-    case: Case, device: Device, certainty: Certainty, message: str, remedy: str
-) -> Finding:
-    group = case.machine.group_of(device)
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO,
-        certainty=certainty,
-        group=None if group is None else group.id,
-        devices=(device.address,),
-        message=message,
-        remedy=remedy,
-        references=("drivers/pci/quirks.c: quirk_dma_func1_alias() and others",),
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a device sends requests under the id of another function",
-        severity=Severity.ERROR,
-    ),
-    check_device=_check,
-)
+RULE = Rule(ABOUT, check_device=_check)

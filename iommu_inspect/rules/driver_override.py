@@ -9,22 +9,19 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, unbind
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "driver-override"
+ABOUT = About(
+    id="driver-override",
+    summary="driver_override names another driver than the one bound",
+    severity=Severity.WARNING,
+)
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    wanted = {g.id for g in case.groups}
     for device in case.machine.devices:
-        in_scope = device.group in wanted or case.is_target(device) or not case.targets
-        if in_scope and _is_pending(device):
-            yield _finding(device)
+        if _is_pending(device) and case.concerns(device):
+            yield _judge(case, device)
 
 
 def _is_pending(device: Device) -> bool:
@@ -37,20 +34,14 @@ def _is_pending(device: Device) -> bool:
     return normalised(driver) != normalised(override)
 
 
-def _finding(device: Device) -> Finding:
+def _judge(case: Case, device: Device) -> Finding:
     override = str(device.driver_override)
-    return Finding(
-        rule=ID,
-        severity=Severity.WARNING,
-        certainty=Certainty.KERNEL,
-        group=device.group if isinstance(device.group, str) else None,
-        devices=(device.address,),
-        message=(
-            f"driver_override of {shown(device.address)} says {shown(override)}, but "
-            f"the device is {bound_to(device)}: the override waits for the next probe, "
-            "or there is no such driver."
-        ),
-        remedy=_remedy(device, override),
+    return case.finding(
+        device,
+        f"driver_override of {shown(device.address)} says {shown(override)}, but "
+        f"the device is {bound_to(device)}: the override waits for the next probe, "
+        "or there is no such driver.",
+        _remedy(device, override),
     )
 
 
@@ -71,11 +62,4 @@ def _remedy(device: Device, override: str) -> str:
     )
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="driver_override names another driver than the one bound",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

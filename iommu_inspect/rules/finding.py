@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from iommu_inspect.model.identity import DeviceId
+
 __all__ = ["Certainty", "Finding", "Severity"]
 
 
@@ -44,7 +46,7 @@ class Finding:
     severity: Severity
     certainty: Certainty
     group: str | None
-    devices: tuple[str, ...]
+    devices: tuple[DeviceId, ...]
     message: str
     remedy: str
     references: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.host_losses import (
     FATAL,
@@ -13,18 +13,18 @@ from iommu_inspect.model.host_losses import (
     perhaps_lost,
     perhaps_untold,
 )
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
-from iommu_inspect.rules._scopes import Scope, scopes
 from iommu_inspect.rules._words import leave_to_the_host
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "host-loss"
+ABOUT = About(
+    id="host-loss",
+    summary="the host would lose a file system, swap or network that it lives on",
+    severity=Severity.ERROR,
+    joint=True,
+)
 _MOST = 3
 _NOT_SHOWN = {
     UseKind.FILE_SYSTEM: "what is mounted",
@@ -39,65 +39,64 @@ _LOOK = {
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    wanted = scopes(case)
     losses = [
         loss
-        for loss in host_losses(case.machine, (d for s in wanted for d in s.devices))
+        for loss in host_losses(case.machine, (d for t in case.together for d in t))
         # What boot-display says.
         if loss.use.kind is not UseKind.FRAMEBUFFER
     ]
-    for scope in wanted:
-        yield from _of_scope(scope, losses)
-        yield from _untold(case, scope)
+    for devices in case.together:
+        yield from _of_devices(case, devices, losses)
+        for device in devices:
+            yield from _untold(case, device)
 
 
-def _of_scope(scope: Scope, losses: Iterable[Loss]) -> Iterator[Finding]:
+def _of_devices(
+    case: Case, devices: tuple[Device, ...], losses: Iterable[Loss]
+) -> Iterator[Finding]:
     carried: dict[Device, list[Loss]] = {}
     for loss in losses:
-        device = _first_below(scope, loss)
+        device = _first_below(devices, loss)
         if device is not None:
             carried.setdefault(device, []).append(loss)
     for device, found in carried.items():
         fatal = [loss for loss in found if loss.whole and loss.use.kind in FATAL]
         minor = [loss for loss in found if loss not in fatal]
         if fatal:
-            yield _error(scope, device, [loss.use for loss in fatal])
+            yield _error(case, device, [loss.use for loss in fatal])
         if minor:
-            yield _warning(scope, device, minor)
+            yield _warning(case, device, minor)
 
 
-def _first_below(scope: Scope, loss: Loss) -> Device | None:
-    """Return the scope's device that a use is on or, behind VMD, below."""
-    for device in scope.devices:
+def _first_below(devices: tuple[Device, ...], loss: Loss) -> Device | None:
+    """Return the device that a use is on or, behind VMD, below."""
+    for device in devices:
         if device.is_bridge is True:
             continue
         for path in loss.paths:
             if path == device.path or path.startswith(f"{device.path}/"):
                 return device
-            if path.rpartition("/")[2] in device.pci.virtfns:
+            lost = DeviceId(path.rpartition("/")[2], "pci")
+            if lost in value_or(device.pci.virtfns, ()):
                 return device
     return None
 
 
-def _error(scope: Scope, device: Device, uses: list[HostUse]) -> Finding:
-    name = shown(device.address)
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
+def _error(case: Case, device: Device, uses: list[HostUse]) -> Finding:
+    neighbours = case.neighbours(device)
+    return case.finding(
+        device,
+        f"The host lives on {shown(device.address)}: {_described(uses)}. When its "
+        "driver lets go of it, the host loses that.",
+        _remedy(device, uses, alone=not neighbours),
+        others=neighbours,
         certainty=Certainty.DERIVED,
-        group=scope.group,
-        devices=_devices(scope, device),
-        message=(
-            f"The host lives on {name}: {_described(uses)}. When its driver lets go of "
-            "it, the host loses that."
-        ),
-        remedy=_remedy(scope, device, uses),
         step=leave_to_the_host(device),
         final=True,
     )
 
 
-def _warning(scope: Scope, device: Device, losses: list[Loss]) -> Finding:
+def _warning(case: Case, device: Device, losses: list[Loss]) -> Finding:
     parts = [loss.use for loss in losses if not loss.whole]
     ends = [loss.use for loss in losses if loss.whole]
     name = shown(device.address)
@@ -112,20 +111,22 @@ def _warning(scope: Scope, device: Device, losses: list[Loss]) -> Finding:
             f"{name} is one of several that carry {_described(parts)}: without it, "
             "that goes on with one less."
         )
-    return Finding(
-        rule=ID,
+    return case.finding(
+        device,
+        " ".join(sentences),
+        "Make sure that the host can do without it.",
+        others=case.neighbours(device),
         severity=Severity.WARNING,
         certainty=Certainty.DERIVED,
-        group=scope.group,
-        devices=_devices(scope, device),
-        message=" ".join(sentences),
-        remedy="Make sure that the host can do without it.",
     )
 
 
-def _remedy(scope: Scope, device: Device, uses: list[HostUse]) -> str:
+def _remedy(device: Device, uses: list[HostUse], *, alone: bool) -> str:
     lines = ["Leave it to the host and hand over another device."]
-    points = [point for use in uses for point in use.what if _is_mount(use)]
+    mounts = [use for use in uses if use.kind is UseKind.FILE_SYSTEM]
+    points = [point for use in mounts for point in use.what]
+    # What is mounted below another goes first.
+    points.sort(key=lambda point: point.count("/"), reverse=True)
     if "/" not in points:
         moves = [
             *(f"umount {quoted(point)}" for point in points if point[:1] == "/"),
@@ -142,7 +143,7 @@ def _remedy(scope: Scope, device: Device, uses: list[HostUse]) -> str:
                 "Or give the host another way out first, and look that it has one:",
                 "ip route show default",
             ]
-    if device.is_pci and len(scope.devices) > 1:
+    if device.is_pci and not alone:
         lines += [
             "If only its neighbour is wanted, see why they share a group:",
             f"iommu-inspect why {quoted(device.address)}",
@@ -150,58 +151,35 @@ def _remedy(scope: Scope, device: Device, uses: list[HostUse]) -> str:
     return "\n".join(lines)
 
 
-def _untold(case: Case, scope: Scope) -> Iterator[Finding]:
-    """Say what cannot be told of devices that a driver of the host has."""
-    for device in scope.devices:
-        hidden = perhaps_lost(case.machine, device)
-        kinds = perhaps_untold(case.machine, device)
-        if hidden:
-            yield _hidden(scope, device, hidden)
-        elif kinds:
-            yield _not_shown(scope, device, kinds)
-
-
-def _hidden(scope: Scope, device: Device, uses: tuple[HostUse, ...]) -> Finding:
+def _untold(case: Case, device: Device) -> Iterator[Finding]:
+    """Say what cannot be told of a device that a driver of the host has."""
     name = shown(device.address)
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.UNKNOWN,
-        group=scope.group,
-        devices=_devices(scope, device),
-        message=(
-            f"The host has {_described(uses)}, and which device that is on cannot be "
-            f"told: it may be {name}."
-        ),
-        remedy="\n".join(["Look on the host itself:", *_looks(uses)]),
-        step=f"find out whether the host lives on {name}",
-    )
-
-
-def _not_shown(
-    scope: Scope, device: Device, untold: tuple[tuple[UseKind, Missing], ...]
-) -> Finding:
-    name = shown(device.address)
-    # Most captures hold no such files; who is refused them has reason to look.
-    is_capture = all(why is Missing.ABSENT for _, why in untold)
-    kinds = [kind for kind, _ in untold]
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO if is_capture else Severity.WARNING,
-        certainty=Certainty.UNKNOWN,
-        group=scope.group,
-        devices=_devices(scope, device),
-        message=(
-            f"The source does not show {listed(_NOT_SHOWN[kind] for kind in kinds)}: "
-            f"whether the host lives on {name} cannot be told."
-        ),
-        remedy="\n".join(
-            [
-                "Before its driver lets go of it, look on the host itself:",
-                *(_LOOK[kind] for kind in kinds),
-            ]
-        ),
-    )
+    hidden = perhaps_lost(case.machine, device)
+    untold = perhaps_untold(case.machine, device)
+    if hidden:
+        yield case.finding(
+            device,
+            f"The host has {_described(hidden)}, and which device that is on cannot be "
+            f"told: it may be {name}.",
+            "\n".join(["Look on the host itself:", *_looks(hidden)]),
+            others=case.neighbours(device),
+            certainty=Certainty.UNKNOWN,
+            step=f"find out whether the host lives on {name}",
+        )
+    elif untold:
+        # Most captures hold no such files; who is refused them has reason to look.
+        is_capture = all(why is Missing.ABSENT for _, why in untold)
+        looks = (_LOOK[kind] for kind, _ in untold)
+        yield case.finding(
+            device,
+            f"The source does not show {listed(_NOT_SHOWN[kind] for kind, _ in untold)}"
+            f": whether the host lives on {name} cannot be told.",
+            "Before its driver lets go of it, look on the host itself:\n"
+            + "\n".join(looks),
+            others=case.neighbours(device),
+            severity=Severity.INFO if is_capture else Severity.WARNING,
+            certainty=Certainty.UNKNOWN,
+        )
 
 
 def _looks(uses: Iterable[HostUse]) -> list[str]:
@@ -212,11 +190,6 @@ def _looks(uses: Iterable[HostUse]) -> list[str]:
         elif use.kind in _LOOK:
             commands.append(_LOOK[use.kind])
     return list(dict.fromkeys(commands))
-
-
-def _devices(scope: Scope, device: Device) -> tuple[str, ...]:
-    others = (d.address for d in scope.devices if d is not device)
-    return (device.address, *others)
 
 
 def _described(uses: Iterable[HostUse]) -> str:
@@ -250,16 +223,4 @@ def _some(names: list[str]) -> str:
     return listed(words)
 
 
-def _is_mount(use: HostUse) -> bool:
-    return use.kind is UseKind.FILE_SYSTEM
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="the host would lose a file system, swap or network that it lives on",
-        severity=Severity.ERROR,
-        joint=True,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -11,16 +11,16 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, id_settings, named_by
 
-__all__ = ["RULE"]
-
-ID = "ids-take-others"
+ABOUT = About(
+    id="ids-take-others",
+    summary="vfio-pci.ids also names a device that was not asked for",
+    severity=Severity.WARNING,
+    joint=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _judge(
     on_host = [n for n in others if case.role(n.device) is Role.KERNEL]
     if not case.targets and not on_host:
         return
-    yield _finding(case, setting, entry, wanted, others)
+    yield _conflict(case, setting, entry, wanted, others)
 
 
 def _is_wanted(case: Case, device: Device, module: str) -> bool:
@@ -89,15 +89,12 @@ def _is_wanted(case: Case, device: Device, module: str) -> bool:
     Without targets those are meant that the driver has taken already.
     """
     if case.targets:
-        group = case.machine.group_of(device)
-        return case.is_target(device) or any(
-            t.device is None and t.group is group for t in case.targets
-        )
+        return case.asked_for(device)
     driver = device.driver
     return isinstance(driver, str) and normalised(driver) == module
 
 
-def _finding(
+def _conflict(
     case: Case,
     setting: IdSetting,
     entry: DynamicId,
@@ -109,7 +106,7 @@ def _finding(
     it = "it" if len(others) == 1 else "them"
     driver = ID_DRIVERS[setting.module]
     taken = all(has_vfio_driver(d) for d in wanted)
-    severity = Severity.WARNING
+    severity: Severity | None = None
     if in_use:
         future = f"At the next boot {driver} may take {it} from the host too."
         if case.targets and not taken and all(n.sure for n in in_use):
@@ -121,22 +118,15 @@ def _finding(
     else:
         future = f"{driver} takes {it} as well when it is loaded."
     sure = all(n.sure for n in others)
-    first = wanted[0]
-    return Finding(
-        rule=ID,
+    return case.finding(
+        wanted[0],
+        f"The id {shown(entry.text)} {setting.where} names {addresses(wanted)}, but "
+        f"{'also' if sure else 'perhaps also'} {states}: ids cannot tell two alike "
+        f"devices apart. {future}",
+        _remedy(setting, entry, wanted),
+        others=(*wanted, *(n.device for n in others)),
         severity=severity,
         certainty=Certainty.DERIVED if sure else Certainty.UNKNOWN,
-        group=first.group if isinstance(first.group, str) else None,
-        devices=(
-            *(d.address for d in wanted),
-            *(n.device.address for n in others),
-        ),
-        message=(
-            f"The id {shown(entry.text)} {setting.where} names "
-            f"{addresses(wanted)}, but {'also' if sure else 'perhaps also'} {states}: "
-            f"ids cannot tell two alike devices apart. {future}"
-        ),
-        remedy=_remedy(setting, entry, wanted),
         step=f"choose {addresses(wanted)} by address, not by id",
     )
 
@@ -152,12 +142,4 @@ def _remedy(setting: IdSetting, entry: DynamicId, wanted: list[Device]) -> str:
     )
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="vfio-pci.ids also names a device that was not asked for",
-        severity=Severity.ERROR,
-        joint=True,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -10,15 +10,14 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.ids import IdSetting, id_settings, named_by
 
-__all__ = ["RULE"]
-
-ID = "ids-without-effect"
+ABOUT = About(
+    id="ids-without-effect",
+    summary="vfio-pci.ids names a device that another driver has",
+    severity=Severity.WARNING,
+)
 _MODULE = "vfio_pci"
 _REBUILD = (
     "Rebuild the initramfs, which has a copy of modprobe.d of its own "
@@ -28,7 +27,8 @@ _REBUILD = (
 
 def _check(case: Case) -> Iterator[Finding]:
     settings = id_settings(case.machine.settings, _MODULE)
-    for device in _candidates(case) if settings else ():
+    candidates = case.asked if case.targets else case.machine.devices
+    for device in candidates if settings else ():
         setting = next((s for s in settings if _counts(settings, s, device)), None)
         if setting is None or has_vfio_driver(device) is not False:
             continue  # it is where it should be, or mixed-ownership says "cannot tell"
@@ -36,15 +36,7 @@ def _check(case: Case) -> Iterator[Finding]:
             continue  # the override decides, not the ids: driver-override, or nothing
         if _has_twin_on_vfio(case, setting, device):
             continue  # ids-take-others speaks of those
-        yield _finding(case, setting, device)
-
-
-def _candidates(case: Case) -> tuple[Device, ...]:
-    if not case.targets:
-        return tuple(case.machine.devices)
-    whole = [t.group for t in case.targets if t.device is None and t.group]
-    members = tuple(d for group in whole for d in group.devices)
-    return case.target_devices + tuple(d for d in members if not case.is_target(d))
+        yield _judge(case, setting, device)
 
 
 def _counts(
@@ -72,22 +64,18 @@ def _has_twin_on_vfio(case: Case, setting: IdSetting, device: Device) -> bool:
     )
 
 
-def _finding(case: Case, setting: IdSetting, device: Device) -> Finding:
+def _judge(case: Case, setting: IdSetting, device: Device) -> Finding:
     entry = next(entry for entry, named in named_by(setting, device) if named)
     why, remedy = _cause(case.machine, setting, device)
     quiet = device.driver is None and not case.targets
     told = known(case.machine.settings.module(_MODULE))
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO if quiet else Severity.WARNING,
+    return case.finding(
+        device,
+        f"vfio-pci's ids {setting.where} name {shown(device.address)} "
+        f"({shown(entry.text)}), but the device is {bound_to(device)}: {why}",
+        remedy,
+        severity=Severity.INFO if quiet else None,
         certainty=Certainty.DERIVED if told else Certainty.UNKNOWN,
-        group=device.group if isinstance(device.group, str) else None,
-        devices=(device.address,),
-        message=(
-            f"vfio-pci's ids {setting.where} name {shown(device.address)} "
-            f"({shown(entry.text)}), but the device is {bound_to(device)}: {why}"
-        ),
-        remedy=remedy,
     )
 
 
@@ -191,11 +179,4 @@ def _modprobe(machine: Machine) -> ModprobeConfig:
     return value_or(machine.settings.modprobe, ModprobeConfig())
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="vfio-pci.ids names a device that another driver has",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

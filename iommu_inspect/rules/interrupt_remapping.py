@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import InterruptRemapping
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "interrupt-remapping"
+ABOUT = About(
+    id="interrupt-remapping",
+    summary="interrupts are not remapped, or VFIO is told not to mind",
+    severity=Severity.ERROR,
+    joint=True,
+)
 
 
 def _check(case: Case) -> Iterator[Finding]:
@@ -29,24 +29,25 @@ def _check(case: Case) -> Iterator[Finding]:
     needed = any(case.handed_over(group) for group in groups)
     if not known(machine.interrupt_remapping):
         if needed:
-            yield _unknown()
+            yield case.finding(
+                None,
+                "The source does not tell whether interrupts are remapped, so whether "
+                "VFIO_SET_IOMMU works cannot be told.",
+                "Look for names that begin with IR- (x86) or ITS- (arm64):\n"
+                "grep -H . /sys/kernel/irq/*/chip_name",
+                certainty=Certainty.UNKNOWN,
+                step="find out whether interrupts are remapped",
+            )
         return
-    yield Finding(
-        rule=ID,
-        severity=Severity.ERROR if needed else Severity.WARNING,
-        certainty=Certainty.KERNEL,
-        group=None,
-        devices=(),
-        message=(
-            "Interrupts are not remapped: no chip under /sys/kernel/irq shows it. "
-            "VFIO_SET_IOMMU returns -EPERM for every group."
-        ),
-        remedy=(
-            "Turn interrupt remapping on in the firmware's set-up, and take "
-            "intremap=off and nointremap off the kernel command line. Or, where the "
-            "guests are trusted:\n"
-            "echo Y > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
-        ),
+    yield case.finding(
+        None,
+        "Interrupts are not remapped: no chip under /sys/kernel/irq shows it. "
+        "VFIO_SET_IOMMU returns -EPERM for every group.",
+        "Turn interrupt remapping on in the firmware's set-up, and take "
+        "intremap=off and nointremap off the kernel command line. Or, where the "
+        "guests are trusted:\n"
+        "echo Y > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+        severity=None if needed else Severity.WARNING,
         step="turn interrupt remapping on",
     )
 
@@ -67,42 +68,12 @@ def _unsafe(case: Case) -> Finding:
     )
     if remapped:
         message += ", if interrupt remapping should ever be off; it is on here"
-    return Finding(
-        rule=ID,
+    return case.finding(
+        None,
+        f"{message}.",
+        "\n".join(["Turn it off where interrupts are remapped:", *commands]),
         severity=Severity.INFO if remapped else Severity.WARNING,
-        certainty=Certainty.KERNEL,
-        group=None,
-        devices=(),
-        message=f"{message}.",
-        remedy="\n".join(["Turn it off where interrupts are remapped:", *commands]),
     )
 
 
-def _unknown() -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.UNKNOWN,
-        group=None,
-        devices=(),
-        message=(
-            "The source does not tell whether interrupts are remapped, so whether "
-            "VFIO_SET_IOMMU works cannot be told."
-        ),
-        remedy=(
-            "Look for names that begin with IR- (x86) or ITS- (arm64):\n"
-            "grep -H . /sys/kernel/irq/*/chip_name"
-        ),
-        step="find out whether interrupts are remapped",
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="interrupts are not remapped, or VFIO is told not to mind",
-        severity=Severity.ERROR,
-        joint=True,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -11,28 +11,37 @@ from iommu_inspect.kernel.citations import (
 )
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "mixed-ownership"
+ABOUT = About(
+    id="mixed-ownership",
+    summary="a driver of the host holds a device of a group that user space is to have",
+    severity=Severity.ERROR,
+    references=(DMA_OWNER_BUSES,),
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     if not group.whole:
-        yield _not_whole(group)
+        yield case.finding(
+            group,
+            f"The source does not show all members of group {group.id}, or says two "
+            "things about them: what it does not show may keep user space out.",
+            "Look at the group on the host itself:\n"
+            f"ls -l /sys/kernel/iommu_groups/{quoted(group.id)}/devices",
+            certainty=Certainty.UNKNOWN,
+            step=f"find out who is in group {group.id}",
+        )
     if not case.handed_over(group):
         if _may_be_mixed(case, group):
             for device in _perhaps_on_vfio(group):
-                yield _cannot_tell(group, device)
+                yield _cannot_tell(case, group, device)
         return
     # Of a group that nothing of is on vfio yet, not-on-vfio says what to move.
     whole = not case.having(group, Role.VFIO) and not case.targets_in(group)
@@ -41,7 +50,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
             yield _blocked(case, group, device)
     for device in case.having(group, Role.UNKNOWN):
         if device.is_bridge is not True or not known(device.driver):
-            yield _cannot_tell(group, device)
+            yield _cannot_tell(case, group, device)
 
 
 def _may_be_mixed(case: Case, group: Group) -> bool:
@@ -55,26 +64,6 @@ def _perhaps_on_vfio(group: Group) -> tuple[Device, ...]:
         d
         for d in group.devices
         if has_vfio_driver(d) is None and d.is_bridge is not True
-    )
-
-
-def _not_whole(group: Group) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.UNKNOWN,
-        group=group.id,
-        devices=tuple(d.address for d in group.devices),
-        message=(
-            f"The source does not show all members of group {group.id}, or says two "
-            "things about them: what it does not show may keep user space out."
-        ),
-        remedy=(
-            "Look at the group on the host itself:\n"
-            f"ls -l /sys/kernel/iommu_groups/{quoted(group.id)}/devices"
-        ),
-        references=(str(DMA_OWNER_BUSES),),
-        step=f"find out who is in group {group.id}",
     )
 
 
@@ -97,15 +86,14 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
         )
     # No commands to copy for a device that the host lives on.
     stays = is_fatal(case.machine, device)
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.KERNEL,
-        group=group.id,
-        devices=(device.address, *_others(group, device)),
-        message=message,
-        remedy="See host-loss first." if stays else _remedy(device),
-        references=_references(case),
+    return case.finding(
+        device,
+        message,
+        "See host-loss first." if stays else _remedy(device),
+        others=case.neighbours(device),
+        references=(VFIO_VIABLE_REMOVED, DMA_OWNER_BUSES)
+        if case.may_crash
+        else (DMA_OWNER_BUSES, CLAIM_BY_VFIO),
         step=leave_to_the_host(device)
         if stays
         else f"take {shown(device.address)} off its driver",
@@ -114,60 +102,28 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
 
 
 def _remedy(device: Device) -> str:
-    if not device.is_pci:
-        return (
-            f"Take {shown(device.address)} off its driver, if the host can do without "
-            f"it:\n{unbind(device)}"
-        )
-    return (
+    remedy = (
         f"Take {shown(device.address)} off its driver, if the host can do without "
-        f"it:\n{unbind(device)}\n"
-        "Or hand it over as well:\n"
-        f"{move_to_vfio(device)}"
+        f"it:\n{unbind(device)}"
     )
+    if not device.is_pci:
+        return remedy
+    return f"{remedy}\nOr hand it over as well:\n{move_to_vfio(device)}"
 
 
-def _cannot_tell(group: Group, device: Device) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
+def _cannot_tell(case: Case, group: Group, device: Device) -> Finding:
+    name = shown(device.address)
+    bus = value_or(device.bus, "pci")
+    return case.finding(
+        device,
+        f"{name} is {bound_to(device)}, and whether that keeps user space out of group "
+        f"{group.id} cannot be told.",
+        "Look at the driver on the host itself:\n"
+        f"readlink {quoted(f'/sys/bus/{bus}/devices/{device.address}/driver')}",
+        others=case.neighbours(device),
         certainty=Certainty.UNKNOWN,
-        group=group.id,
-        devices=(device.address, *_others(group, device)),
-        message=(
-            f"{shown(device.address)} is {bound_to(device)}, and whether that keeps "
-            f"user space out of group {group.id} cannot be told."
-        ),
-        remedy=(
-            "Look at the driver on the host itself:\n"
-            f"readlink {quoted(_driver_link(device))}"
-        ),
-        references=(str(DMA_OWNER_BUSES),),
-        step=f"find out which driver {shown(device.address)} has",
+        step=f"find out which driver {name} has",
     )
 
 
-def _driver_link(device: Device) -> str:
-    bus = device.bus if known(device.bus) else "pci"
-    return f"/sys/bus/{bus}/devices/{device.address}/driver"
-
-
-def _others(group: Group, device: Device) -> tuple[str, ...]:
-    return tuple(d.address for d in group.devices if d is not device)
-
-
-def _references(case: Case) -> tuple[str, ...]:
-    if case.may_crash:
-        return (str(VFIO_VIABLE_REMOVED), str(DMA_OWNER_BUSES))
-    return (str(DMA_OWNER_BUSES), str(CLAIM_BY_VFIO))
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a driver of the host holds a device of a group that user space is to "
-        "have",
-        severity=Severity.ERROR,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

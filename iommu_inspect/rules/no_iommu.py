@@ -8,14 +8,15 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import quoted, shown
-from iommu_inspect.rules.about import EVERY_PURPOSE, About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE, Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "no-iommu"
+ABOUT = About(
+    id="no-iommu",
+    summary="no IOMMU covers the host or the device",
+    severity=Severity.ERROR,
+    purposes=EVERY_PURPOSE,
+)
 
 
 def _check_machine(case: Case) -> Iterator[Finding]:
@@ -27,14 +28,12 @@ def _check_machine(case: Case) -> Iterator[Finding]:
     unsafe = case.purpose is Purpose.DPDK and not unknown
     if unsafe:
         message = f"{message} {_DPDK}"
-    yield Finding(
-        rule=ID,
-        severity=Severity.WARNING if unsafe else Severity.ERROR,
+    yield case.finding(
+        None,
+        message,
+        remedy,
+        severity=Severity.WARNING if unsafe else None,
         certainty=certainty,
-        group=None,
-        devices=(),
-        message=message,
-        remedy=remedy,
         step="capture the groups too" if unknown else "turn the IOMMU on",
     )
 
@@ -44,26 +43,26 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     if not machine.groups or machine.group_of(device) is not None:
         return
     if not known(device.group):
-        yield _untold_group(device)
+        link = quoted(f"/sys/bus/pci/devices/{device.address}/iommu_group")
+        yield case.finding(
+            device,
+            f"The source does not tell the group of {shown(device.address)}.",
+            f"Look at the host itself:\nreadlink {link}",
+            certainty=Certainty.UNKNOWN,
+            step=f"find out the group of {shown(device.address)}",
+        )
         return
     # A vfio driver binds to a device without a group only in no-IOMMU mode, and then
     # makes one up; without it there is nothing to open.
     unsafe = case.purpose is Purpose.DPDK and has_vfio_driver(device) is False
-    yield Finding(
-        rule=ID,
-        severity=Severity.WARNING if unsafe else Severity.ERROR,
-        certainty=Certainty.KERNEL,
-        group=None,
-        devices=(device.address,),
-        message=(
-            f"{device.address} has no IOMMU group although other devices of this host "
-            "have one: no IOMMU unit covers it, and "
-            f"{_DPDK_DEVICE if unsafe else 'VFIO cannot take it.'}"
-        ),
-        remedy=(
-            "Use a device that an IOMMU covers; what covers what is in the firmware's "
-            "tables (DMAR, IVRS, IORT) or the device tree's iommu-map."
-        ),
+    yield case.finding(
+        device,
+        f"{device.address} has no IOMMU group although other devices of this host "
+        "have one: no IOMMU unit covers it, and "
+        f"{_DPDK_DEVICE if unsafe else 'VFIO cannot take it.'}",
+        "Use a device that an IOMMU covers; what covers what is in the firmware's "
+        "tables (DMAR, IVRS, IORT) or the device tree's iommu-map.",
+        severity=Severity.WARNING if unsafe else None,
         step="choose a device that an IOMMU covers",
         final=not unsafe,
     )
@@ -73,33 +72,17 @@ _DPDK = (
     "DPDK can do without, through vfio's no-IOMMU mode or uio_pci_generic: the device, "
     "and whoever programs it, then reaches all memory."
 )
+_SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
 _DPDK_DEVICE = (
     "DPDK can have it only through vfio's no-IOMMU mode or uio_pci_generic: it then "
     "reaches all memory."
 )
 
 
-def _untold_group(device: Device) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.UNKNOWN,
-        group=None,
-        devices=(device.address,),
-        message=f"The source does not tell the group of {shown(device.address)}.",
-        remedy=(
-            "Look at the host itself:\n"
-            f"readlink {quoted(f'/sys/bus/pci/devices/{device.address}/iommu_group')}"
-        ),
-        step=f"find out the group of {shown(device.address)}",
-    )
-
-
 def _turn_on(machine: Machine) -> str:
     """Say what to do where the firmware has done its part."""
-    command_line = value_or(machine.kernel.command_line, "")
-    words = command_line.split()
-    off = [w for w in words if w in ("iommu=off", "intel_iommu=off", "amd_iommu=off")]
+    words = value_or(machine.settings.command_line, ())
+    off = [w.text for w in words if w.key in _SWITCHES and w.value == "off"]
     if off:
         return f"Take {' and '.join(off)} off the kernel command line."
     tables = value_or(machine.firmware_tables, ())
@@ -108,7 +91,7 @@ def _turn_on(machine: Machine) -> str:
             "Look for errors of AMD-Vi or the SMMU in dmesg, and for a kernel without "
             "the driver (CONFIG_AMD_IOMMU, CONFIG_ARM_SMMU_V3); both need no parameter."
         )
-    if any(word.startswith("intel_iommu=on") for word in words):
+    if any(w.key == "intel_iommu" and (w.value or "").startswith("on") for w in words):
         return (
             "The kernel command line asks for it already: look for DMAR errors in "
             "dmesg, and for a kernel without the driver (CONFIG_INTEL_IOMMU)."
@@ -165,13 +148,4 @@ def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
     )
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="no IOMMU covers the host or the device",
-        severity=Severity.ERROR,
-        purposes=EVERY_PURPOSE,
-    ),
-    check_machine=_check_machine,
-    check_device=_check_device,
-)
+RULE = Rule(ABOUT, check_machine=_check_machine, check_device=_check_device)

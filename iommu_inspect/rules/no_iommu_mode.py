@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "no-iommu-mode"
+ABOUT = About(
+    id="no-iommu-mode",
+    summary="a no-IOMMU group poses as isolation",
+    severity=Severity.ERROR,
+)
+_TURN_OFF = "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 
 def _check_group(case: Case, group: Group) -> Iterator[Finding]:
@@ -21,73 +22,40 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         return
     allowed = case.machine.vfio.enable_unsafe_noiommu_mode is True
     if case.purpose is Purpose.DPDK and allowed:
-        yield _for_dpdk(group)
+        # DPDK has a use for the mode; what it gives up has to be said all the same.
+        yield case.finding(
+            group,
+            f"{_named(group)}. DPDK can use it, with CAP_SYS_RAWIO; nothing isolates "
+            "the device, and whoever programs it can read and write all memory.",
+            "Nothing to do where the program is trusted with the whole machine; else "
+            "turn the IOMMU on.",
+            severity=Severity.WARNING,
+        )
         return
-    yield Finding(
-        rule=ID,
-        severity=Severity.ERROR,
-        certainty=Certainty.KERNEL,
-        group=group.id,
-        devices=tuple(device.address for device in group.devices),
-        message=(
-            f"Group {group.id} ({addresses(group.devices)}) is one of vfio's no-IOMMU "
-            "groups: nothing isolates the device, it can read and write all memory, "
-            "and VFIO_SET_IOMMU refuses every type but VFIO_NOIOMMU_IOMMU."
-        ),
-        remedy=(
-            "Turn the IOMMU on and enable_unsafe_noiommu_mode off:\n"
-            "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-        ),
+    yield case.finding(
+        group,
+        f"{_named(group)}: nothing isolates the device, it can read and write all "
+        "memory, and VFIO_SET_IOMMU refuses every type but VFIO_NOIOMMU_IOMMU.",
+        f"Turn the IOMMU on and enable_unsafe_noiommu_mode off:\n{_TURN_OFF}",
         step="turn the IOMMU on",
     )
 
 
-def _for_dpdk(group: Group) -> Finding:
-    """DPDK has a use for the mode; what it gives up has to be said all the same."""
-    return Finding(
-        rule=ID,
-        severity=Severity.WARNING,
-        certainty=Certainty.KERNEL,
-        group=group.id,
-        devices=tuple(device.address for device in group.devices),
-        message=(
-            f"Group {group.id} ({addresses(group.devices)}) is one of vfio's no-IOMMU "
-            "groups. DPDK can use it, with CAP_SYS_RAWIO; nothing isolates the device, "
-            "and whoever programs it can read and write all memory."
-        ),
-        remedy=(
-            "Nothing to do where the program is trusted with the whole machine; else "
-            "turn the IOMMU on."
-        ),
-    )
+def _named(group: Group) -> str:
+    members = addresses(group.devices)
+    return f"Group {group.id} ({members}) is one of vfio's no-IOMMU groups"
 
 
 def _check_machine(case: Case) -> Iterator[Finding]:
     if case.machine.vfio.enable_unsafe_noiommu_mode is not True:
         return
-    yield Finding(
-        rule=ID,
+    yield case.finding(
+        None,
+        "vfio's no-IOMMU mode is allowed: a device that no IOMMU covers can be "
+        "handed to user space without any isolation, in a group that vfio makes up.",
+        f"Turn it off, unless that is wanted:\n{_TURN_OFF}",
         severity=Severity.WARNING,
-        certainty=Certainty.KERNEL,
-        group=None,
-        devices=(),
-        message=(
-            "vfio's no-IOMMU mode is allowed: a device that no IOMMU covers can be "
-            "handed to user space without any isolation, in a group that vfio makes up."
-        ),
-        remedy=(
-            "Turn it off, unless that is wanted:\n"
-            "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-        ),
     )
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a no-IOMMU group poses as isolation",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check_machine,
-    check_group=_check_group,
-)
+RULE = Rule(ABOUT, check_machine=_check_machine, check_group=_check_group)

@@ -6,23 +6,21 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import listed
-from iommu_inspect.rules._scope import wanted_devices
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "numa-distance"
+ABOUT = About(
+    id="numa-distance",
+    summary="devices that go together hang on different NUMA nodes",
+    severity=Severity.INFO,
+)
 
 
 def _check(case: Case) -> Iterator[Finding]:
     by_node: dict[int, list[str]] = {}
     devices = [
         (device, device.numa_node)
-        for device in wanted_devices(case)
+        for device in case.wanted
         if device.numa_node is not None and known(device.numa_node)
     ]
     for device, node in devices:
@@ -30,29 +28,15 @@ def _check(case: Case) -> Iterator[Finding]:
     if len(by_node) < 2:
         return
     places = (f"{listed(by_node[n])} on node {n}" for n in sorted(by_node))
-    yield Finding(
-        rule=ID,
-        severity=Severity.INFO,
-        certainty=Certainty.KERNEL,
-        group=None,
-        devices=tuple(device.address for device, _ in devices),
-        message=(
-            f"The devices hang on different NUMA nodes: {'; '.join(places)}. One guest "
-            "with all of them reaches some through the other processor."
-        ),
-        remedy=(
-            "Nothing if they go to different guests. For one guest, give it a virtual "
-            "node for each, or pin its memory and processors to the node of the device "
-            "that matters."
-        ),
+    yield case.finding(
+        None,
+        f"The devices hang on different NUMA nodes: {'; '.join(places)}. One guest "
+        "with all of them reaches some through the other processor.",
+        "Nothing if they go to different guests. For one guest, give it a virtual "
+        "node for each, or pin its memory and processors to the node of the device "
+        "that matters.",
+        others=(device for device, _ in devices),
     )
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="devices that go together hang on different NUMA nodes",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import CLAIM_BY_VFIO
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.model.machine import Device, Group
+from iommu_inspect.model.machine import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "partial-group"
+ABOUT = About(
+    id="partial-group",
+    summary="only a part of a group is handed over",
+    severity=Severity.WARNING,
+    references=(CLAIM_BY_VFIO,),
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
@@ -25,52 +25,25 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     asked = case.targets_in(group)
     forgotten = [d for d in on_vfio if asked and d not in asked]
     if forgotten:
-        yield _finding(
-            group,
-            Severity.WARNING,
-            (*asked, *forgotten),
+        yield case.finding(
+            asked[0],
             f"{addresses(forgotten)} in group {group.id} is on a vfio driver too and "
             f"cannot go to another guest than {addresses(asked)}: the group has one "
             "owner.",
             "Give all of them to the same guest, or none of the others to any.",
+            others=(*asked, *forgotten),
         )
     idle = [d for d in case.having(group, Role.NONE) if d.is_bridge is not True]
     if idle:
-        yield _finding(
-            group,
-            Severity.INFO,
-            (*on_vfio, *idle),
+        yield case.finding(
+            on_vfio[0],
             f"{addresses(idle)} in group {group.id} has no driver and goes along with "
             f"{addresses(on_vfio)}: as long as user space has the group, the kernel "
             "lets no driver of the host bind to it.",
             "Nothing to do, unless the host is to use it.",
+            others=(*on_vfio, *idle),
+            severity=Severity.INFO,
         )
 
 
-def _finding(
-    group: Group,
-    severity: Severity,
-    devices: tuple[Device, ...],
-    message: str,
-    remedy: str,
-) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=severity,
-        certainty=Certainty.KERNEL,
-        group=group.id,
-        devices=tuple(device.address for device in devices),
-        message=message,
-        remedy=remedy,
-        references=(str(CLAIM_BY_VFIO),),
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="only a part of a group is handed over",
-        severity=Severity.ERROR,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

@@ -8,14 +8,16 @@ from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE, About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "proposed-single-driver"
+ABOUT = About(
+    id="proposed-single-driver",
+    summary="what the never merged single-driver rule would change",
+    severity=Severity.INFO,
+    references=(SINGLETON, PROPOSED_SINGLE_DRIVER),
+    purposes=EVERY_PURPOSE,
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
@@ -30,15 +32,11 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
         d for d in group.devices if d.driver is not None and results[d.address] == OK
     ]
     users = [d for d in bound if d.is_bridge is not True]
-    yield Finding(
-        rule=ID,
-        severity=Severity.INFO,
+    yield case.finding(
+        group,
+        _message(group, users),
+        "Nothing to do: no kernel has this rule.",
         certainty=Certainty.DERIVED,
-        group=group.id,
-        devices=tuple(device.address for device in group.devices),
-        message=_message(group, users),
-        remedy="Nothing to do: no kernel has this rule.",
-        references=(str(SINGLETON), str(PROPOSED_SINGLE_DRIVER)),
     )
 
 
@@ -54,12 +52,4 @@ def _message(group: Group, users: list[Device]) -> str:
     return f"{proposal}would change nothing for the drivers bound in group {group.id}."
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="what the never merged single-driver rule would change",
-        severity=Severity.ERROR,
-        purposes=EVERY_PURPOSE,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

@@ -11,16 +11,14 @@ from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
-from iommu_inspect.rules._scope import asked_for
 from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "reset-scope"
+ABOUT = About(
+    id="reset-scope",
+    summary="a device cannot be reset, or not without others",
+    severity=Severity.WARNING,
+)
 # Methods that reset this function and nothing else, and that users rely on. "pm" is
 # left out: QEMU takes it only where nothing else works, since many devices keep
 # their state through it.
@@ -47,16 +45,14 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
     methods = _methods(case.machine, device)
     name = shown(device.address)
     if not known(methods):
-        yield _finding(
-            case,
+        yield case.finding(
             device,
-            (),
-            Severity.INFO,
-            Certainty.UNKNOWN,
             f"The source does not tell how {name} can be reset (the kernel shows it "
             "since v5.15).",
             "Look at the host itself, with a kernel that shows it:\n"
             f"cat /sys/bus/pci/devices/{device.address}/reset_method",
+            severity=Severity.INFO,
+            certainty=Certainty.UNKNOWN,
         )
         return
     if _OWN & set(methods):
@@ -82,7 +78,7 @@ def _methods(machine: Machine, device: Device) -> Fact[tuple[str, ...]]:
 
 def _bus(machine: Machine, device: Device) -> _Bus:
     topology = Topology(machine)
-    if topology.parent(device) is None or device.pci.physfn is not None:
+    if topology.parent(device) is None or device.pci.is_virtual:
         return _Bus(resettable=False, others=())
     beside = topology.siblings(device)
     return _Bus(True, tuple(d for b in beside for d in topology.subtree(b) if d.is_pci))
@@ -91,23 +87,16 @@ def _bus(machine: Machine, device: Device) -> _Bus:
 def _alone(case: Case, device: Device, methods: tuple[str, ...]) -> Finding:
     name = shown(device.address)
     if "pm" in methods:
-        return _finding(
-            case,
+        return case.finding(
             device,
-            (),
-            Severity.INFO,
-            Certainty.KERNEL,
             f"{name} can be reset only by power management (pm), through which many "
             "devices keep their state.",
             "If a second start of the guest fails, the device needs a reboot of the "
             "host between owners.",
+            severity=Severity.INFO,
         )
-    return _finding(
-        case,
+    return case.finding(
         device,
-        (),
-        Severity.WARNING,
-        Certainty.KERNEL,
         f"The kernel has no way to reset {name}: the next owner, the host among "
         "them, gets it in the state in which the last one left it.",
         "Reboot the host between owners. For some AMD graphics cards the module "
@@ -125,18 +114,17 @@ def _with_others(
         return
     by_pm = "pm" in methods
     told = all(has_vfio_driver(d) is not None for d in stopping)
-    yield _finding(
-        case,
+    yield case.finding(
         device,
-        (*stopping, *apart),
-        Severity.INFO if by_pm or not told else Severity.WARNING,
-        Certainty.KERNEL if told else Certainty.UNKNOWN,
         f"{shown(device.address)} has no reset of its own"
         f"{' but that of power management (pm)' if by_pm else ''}: VFIO resets the "
         f"whole bus, {_named(case, (*stopping, *apart))} with it. The kernel refuses "
         "that with -EINVAL unless all of them are "
         f"{'on vfio and ' if stopping else ''}held by the same owner.",
         _remedy(stopping),
+        others=(*stopping, *apart),
+        severity=Severity.INFO if by_pm or not told else None,
+        certainty=Certainty.KERNEL if told else Certainty.UNKNOWN,
         references=("drivers/vfio/pci/vfio_pci_core.c: vfio_pci_dev_set_hot_reset()",),
     )
 
@@ -145,7 +133,7 @@ def _stops(case: Case, device: Device, other: Device) -> bool:
     """Say whether a function of the bus that is not on vfio makes VFIO refuse."""
     if has_vfio_driver(other) is True:
         return False
-    if not _same_group(case, device, other):
+    if not case.share_group(device, other):
         return True
     if other.driver is not None and other.is_bridge is not True:
         return False  # mixed-ownership says that this one has to go first
@@ -155,12 +143,7 @@ def _stops(case: Case, device: Device, other: Device) -> bool:
 
 
 def _held_apart(case: Case, device: Device, other: Device) -> bool:
-    return not _same_group(case, device, other) and not asked_for(case, other)
-
-
-def _same_group(case: Case, device: Device, other: Device) -> bool:
-    group = case.machine.group_of(device)
-    return group is not None and case.machine.group_of(other) is group
+    return not case.share_group(device, other) and not case.asked_for(other)
 
 
 def _named(case: Case, others: tuple[Device, ...]) -> str:
@@ -186,34 +169,4 @@ def _remedy(stopping: list[Device]) -> str:
     return "Give all of them to the same owner."
 
 
-def _finding(
-    case: Case,
-    device: Device,
-    others: tuple[Device, ...],
-    severity: Severity,
-    certainty: Certainty,
-    message: str,
-    remedy: str,
-    references: tuple[str, ...] = (),
-) -> Finding:
-    group = case.machine.group_of(device)
-    return Finding(
-        rule=ID,
-        severity=severity,
-        certainty=certainty,
-        group=None if group is None else group.id,
-        devices=(device.address, *(other.address for other in others)),
-        message=message,
-        remedy=remedy,
-        references=references,
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a device cannot be reset, or not without others",
-        severity=Severity.ERROR,
-    ),
-    check_device=_check,
-)
+RULE = Rule(ABOUT, check_device=_check)

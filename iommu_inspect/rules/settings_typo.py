@@ -10,30 +10,36 @@ from iommu_inspect.model.machine import Device, Machine
 from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.dynamic_ids import matches
 from iommu_inspect.settings.lint import Oddity, lint
 
-__all__ = ["RULE"]
-
-ID = "settings-typo"
+ABOUT = About(
+    id="settings-typo",
+    summary="a setting for passthrough is misspelt or has no effect",
+    severity=Severity.WARNING,
+)
 
 
 def _check(case: Case) -> Iterator[Finding]:
     machine = case.machine
     for oddity in lint(machine.settings, _maker(machine)):
-        yield _finding(case, oddity)
+        yield _judge(case, oddity)
     unread = value_or(machine.settings.modprobe, ModprobeConfig()).unread
     if unread and case.targets:
-        yield _unread(unread)
+        yield case.finding(
+            None,
+            f"{listed(map(shown, unread))} could not be read: what it says about "
+            "vfio-pci is not known.",
+            f"Look yourself:\ngrep -n vfio {' '.join(map(quoted, unread))}",
+            severity=Severity.INFO,
+            certainty=Certainty.UNKNOWN,
+        )
 
 
-def _finding(case: Case, oddity: Oddity) -> Finding:
+def _judge(case: Case, oddity: Oddity) -> Finding:
     missed = _missed(case, oddity)
-    in_scope = [d for d in missed if not case.targets or _is_asked(case, d)]
+    in_scope = [d for d in missed if not case.targets or case.asked_for(d)]
     severity, effect = Severity.INFO, ""
     if in_scope:
         severity = Severity.ERROR if case.targets else Severity.WARNING
@@ -42,15 +48,13 @@ def _finding(case: Case, oddity: Oddity) -> Finding:
     elif oddity.about_iommu and _is_off(case.machine):
         severity = Severity.WARNING
         effect = " No device of this host has an IOMMU group."
-    first = in_scope[0] if in_scope else None
-    return Finding(
-        rule=ID,
+    return case.finding(
+        in_scope[0] if in_scope else None,
+        f"{shown(oddity.text)} {oddity.where}: {oddity.why}.{effect}",
+        oddity.fix,
+        others=in_scope,
         severity=severity,
         certainty=Certainty.DERIVED,
-        group=first.group if first and isinstance(first.group, str) else None,
-        devices=tuple(d.address for d in in_scope),
-        message=(f"{shown(oddity.text)} {oddity.where}: {oddity.why}.{effect}"),
-        remedy=oddity.fix,
         step=f"mend the ids for {addresses(in_scope)}" if in_scope else "",
     )
 
@@ -69,14 +73,6 @@ def _missed(case: Case, oddity: Oddity) -> list[Device]:
     ]
 
 
-def _is_asked(case: Case, device: Device) -> bool:
-    group = case.machine.group_of(device)
-    return case.is_target(device) or any(
-        t.device is None and t.group is not None and t.group is group
-        for t in case.targets
-    )
-
-
 def _is_off(machine: Machine) -> bool:
     return machine.groups_known and not machine.groups
 
@@ -92,24 +88,4 @@ def _maker(machine: Machine) -> str | None:
     return "intel" if intel else "amd"
 
 
-def _unread(files: tuple[str, ...]) -> Finding:
-    names = listed(shown(file) for file in files)
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO,
-        certainty=Certainty.UNKNOWN,
-        group=None,
-        devices=(),
-        message=f"{names} could not be read: what it says about vfio-pci is not known.",
-        remedy=f"Look yourself:\ngrep -n vfio {' '.join(map(quoted, files))}",
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a setting for passthrough is misspelt or has no effect",
-        severity=Severity.ERROR,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import SINGLETON
+from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE, About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE, Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "singleton-assumption"
+ABOUT = About(
+    id="singleton-assumption",
+    summary="a group has more than one device",
+    severity=Severity.INFO,
+    references=(SINGLETON,),
+    purposes=EVERY_PURPOSE,
+)
 
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
@@ -32,18 +35,13 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     else:
         message += "M"
     message += "anagers that take one device per group refuse it."
-    yield Finding(
-        rule=ID,
+    yield case.finding(
+        subject,
+        message,
+        _remedy(group, subject),
+        others=case.neighbours(subject),
         severity=severity,
         certainty=certainty,
-        group=group.id,
-        devices=(
-            subject.address,
-            *(d.address for d in group.devices if d is not subject),
-        ),
-        message=message,
-        remedy=_remedy(group, subject),
-        references=(str(SINGLETON),),
         step="choose a device that is alone in its group",
         final=True,
     )
@@ -129,16 +127,8 @@ def _same_card(one: Device, other: Device) -> bool:
     first, second = one.pci_address, other.pci_address
     if first is None or second is None:
         return False
-    same_pf = {one.pci.physfn or one.address} & {other.pci.physfn or other.address}
-    return first.slot_name == second.slot_name or bool(same_pf)
+    cards = {value_or(d.pci.physfn, None) or d.id for d in (one, other)}
+    return first.slot_name == second.slot_name or len(cards) == 1
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a group has more than one device",
-        severity=Severity.ERROR,
-        purposes=EVERY_PURPOSE,
-    ),
-    check_group=_check,
-)
+RULE = Rule(ABOUT, check_group=_check)

@@ -10,14 +10,16 @@ from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.rules.about import EVERY_PURPOSE, About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import EVERY_PURPOSE
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "singleton-can-grow"
+ABOUT = About(
+    id="singleton-can-grow",
+    summary="a group of one that a new device would join",
+    severity=Severity.INFO,
+    references=(SINGLETON, DMA_OWNER_BUSES),
+    purposes=EVERY_PURPOSE,
+)
 _MOST_WAYS = 3
 
 
@@ -29,7 +31,7 @@ def _check(case: Case) -> Iterator[Finding]:
     for group in singletons:
         grows = growth(grouping, group)
         if grows.can_grow is not CanGrow.NO:
-            yield _finding(case, group, grows)
+            yield _judge(case, group, grows)
 
 
 def _matters(case: Case, group: Group) -> bool:
@@ -39,23 +41,18 @@ def _matters(case: Case, group: Group) -> bool:
     return case.handed_over(group) or attach_user(group.devices[0]) is not None
 
 
-def _finding(case: Case, group: Group, grows: Growth) -> Finding:
+def _judge(case: Case, group: Group, grows: Growth) -> Finding:
     device = group.devices[0]
     certain = grows.can_grow is CanGrow.YES
     harmed = certain and attach_user(device) is not None
-    return Finding(
-        rule=ID,
+    return case.finding(
+        group,
+        f"{_ways(group, device, grows)} {_consequences(case)}",
+        "Add nothing there while the device is in use. A group that cannot grow "
+        "needs a port that isolates it (iommu-inspect why shows the path); the "
+        "kernel itself has no such thing as a group that stays as it is.",
         severity=Severity.WARNING if harmed else Severity.INFO,
         certainty=Certainty.DERIVED if certain else Certainty.UNKNOWN,
-        group=group.id,
-        devices=(device.address,),
-        message=f"{_ways(group, device, grows)} {_consequences(case)}",
-        remedy=(
-            "Add nothing there while the device is in use. A group that cannot grow "
-            "needs a port that isolates it (iommu-inspect why shows the path); the "
-            "kernel itself has no such thing as a group that stays as it is."
-        ),
-        references=(str(SINGLETON), str(DMA_OWNER_BUSES)),
     )
 
 
@@ -100,12 +97,4 @@ def _consequences(case: Case) -> str:
     return "; ".join(parts) + "."
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a group of one that a new device would join",
-        severity=Severity.ERROR,
-        purposes=EVERY_PURPOSE,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.drivers import has_vfio_driver, host_keeps, normalised
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.kernel_release import version_of
-from iommu_inspect.model.machine import Device, Machine
+from iommu_inspect.model.machine import Device, Family
 from iommu_inspect.model.text import quoted, shown
-from iommu_inspect.rules._scope import asked_for, host_keeps
 from iommu_inspect.rules._words import addresses, bound_to
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "sriov-mix"
+ABOUT = About(
+    id="sriov-mix",
+    summary="a physical function and its virtual ones have different owners",
+    severity=Severity.WARNING,
+    joint=True,
+)
 # "vfio/pci: Introduce VF token"; before, vfio-pci let no
 # virtual functions be made.
 _VF_TOKEN = (5, 7)
@@ -26,91 +25,74 @@ _TOKEN_SOURCE = "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_validate_vf_token() 
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    physical = [device for device in case.machine.devices if device.pci.virtfns]
-    if not physical:
-        return
-    by_address = {device.address: device for device in case.machine.devices}
-    for pf in physical:
-        vfs = _virtual_functions(case.machine, by_address, pf)
-        if vfs:
-            yield from _judge(case, pf, vfs)
+    # Only the families of what was asked for: a summary asks group by group.
+    physical = (d for d in case.machine.devices if value_or(d.pci.virtfns, ()))
+    families: dict[Family, list[Device]] = {}
+    for device in case.asked if case.targets else physical:
+        family = case.machine.family(device)
+        if family is not None:
+            families.setdefault(family, []).append(device)
+    for family, members in families.items():
+        wanted = [device for device in members if device is not family.physical]
+        yield from _judge(case, family, wanted)
 
 
-def _virtual_functions(
-    machine: Machine, by_address: dict[str, Device], pf: Device
-) -> list[Device]:
-    """Return the virtual functions that either end's links show."""
-    found = {name for name in pf.pci.virtfns if name in by_address}
-    if not found:
-        return []
-    found |= {d.address for d in machine.devices if d.pci.physfn == pf.address}
-    return [d for d in machine.devices if d.address in found]
-
-
-def _judge(case: Case, pf: Device, vfs: list[Device]) -> Iterator[Finding]:
-    wanted = [vf for vf in vfs if asked_for(case, vf)]
-    pf_wanted = asked_for(case, pf)
-    if case.targets and not wanted and not pf_wanted:
-        return
+def _judge(case: Case, family: Family, wanted: list[Device]) -> Iterator[Finding]:
+    pf, vfs = family.physical, family.virtual
     on_vfio = has_vfio_driver(pf)
-    if pf_wanted and on_vfio is False:
+    if on_vfio is False and case.asked_for(pf):
         yield _pf_refused(case, pf, vfs)
     if on_vfio:
         yield from _pf_on_vfio(case, pf, wanted if case.targets else vfs, vfs)
-    yield from _one_group(case, pf, vfs, wanted)
+    yield from _one_group(case, family, wanted)
 
 
-def _pf_refused(case: Case, pf: Device, vfs: list[Device]) -> Finding:
+def _pf_refused(case: Case, pf: Device, vfs: Sequence[Device]) -> Finding:
     name = shown(pf.address)
     file = quoted(f"/sys/bus/pci/devices/{pf.address}/sriov_numvfs")
-    return _finding(
-        case,
+    return case.finding(
         pf,
-        vfs,
-        Severity.WARNING,
         f"{name} has {_counted(vfs)}: vfio-pci does not take a physical function that "
         "has any (-EBUSY, 'Cannot bind to PF with SR-IOV enabled').",
         f"Hand over the virtual functions, or take them away first:\necho 0 > {file}",
-        ("drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_register_device()",),
+        others=vfs,
+        references=(
+            "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_register_device()",
+        ),
     )
 
 
 def _pf_on_vfio(
-    case: Case, pf: Device, concerned: list[Device], vfs: list[Device]
+    case: Case, pf: Device, concerned: Sequence[Device], vfs: Sequence[Device]
 ) -> Iterator[Finding]:
     kept = [vf for vf in vfs if host_keeps(vf)]
     if kept:
-        yield _finding(
-            case,
+        yield case.finding(
             pf,
-            kept,
-            Severity.WARNING,
             f"{shown(pf.address)} is {bound_to(pf)} while the host uses "
             f"{_counted(kept)} of it: whoever opens it can read and stop what passes "
             "through them.",
             "Take the virtual functions off the host's drivers, or give the physical "
             "function back to the host.",
+            others=kept,
         )
-    open_by_token = [vf for vf in concerned if vf not in kept]
+    open_by_token = [vf for vf in concerned if not host_keeps(vf)]
     version = version_of(value_or(case.machine.kernel.release, ""))
     if not open_by_token or not _is_vfio_pci(pf):
         return
     if version is not None and version < _VF_TOKEN:
         return
     first = open_by_token[0] if case.targets else pf
-    others = [pf, *open_by_token[1:]] if case.targets else open_by_token
-    yield _finding(
-        case,
+    yield case.finding(
         first,
-        others,
-        Severity.WARNING,
         f"{shown(pf.address)}, the physical function of {_counted(open_by_token)}, is "
         "on vfio-pci: a virtual function opens only for who knows the VF token that "
         "the physical function's user set (-EACCES, 'VF token required to access "
         "device').",
         "Give both the same token (QEMU: -device vfio-pci,...,vf-token=UUID; DPDK: "
         "--vfio-vf-token=UUID), or leave the physical function with the host.",
-        (_TOKEN_SOURCE,),
+        others=(pf, *open_by_token),
+        references=(_TOKEN_SOURCE,),
     )
 
 
@@ -118,30 +100,26 @@ def _is_vfio_pci(pf: Device) -> bool:
     return isinstance(pf.driver, str) and normalised(pf.driver) == "vfio_pci"
 
 
-def _one_group(
-    case: Case, pf: Device, vfs: list[Device], wanted: list[Device]
-) -> Iterator[Finding]:
+def _one_group(case: Case, family: Family, wanted: list[Device]) -> Iterator[Finding]:
+    pf = family.physical
     group = case.machine.group_of(pf)
-    if group is None:
+    inside = [d for d in case.neighbours(pf) if case.machine.family(d) is family]
+    if group is None or not inside:
         return
-    inside = [vf for vf in vfs if case.machine.group_of(vf) is group]
-    if not inside:
-        return
-    matters = wanted or asked_for(case, pf) or case.handed_over(group)
-    first = next((vf for vf in wanted if vf in inside), pf)
-    yield _finding(
-        case,
+    matters = wanted or case.asked_for(pf) or case.handed_over(group)
+    first = next((vf for vf in wanted if case.share_group(pf, vf)), pf)
+    yield case.finding(
         first,
-        [d for d in (pf, *inside) if d is not first],
-        Severity.WARNING if matters else Severity.INFO,
         f"{addresses([pf])} and {_counted(inside)} of it are in one group "
         f"({group.id}): they can only go together, to one owner.",
         "Use a slot below a port with ACS, or a card whose functions have it; "
         f"iommu-inspect why {quoted(first.address)} says what is missing.",
+        others=(pf, *inside),
+        severity=None if matters else Severity.INFO,
     )
 
 
-def _counted(vfs: list[Device]) -> str:
+def _counted(vfs: Sequence[Device]) -> str:
     if len(vfs) == 1:
         return f"1 virtual function ({addresses(vfs)})"
     if len(vfs) <= 4:
@@ -149,34 +127,4 @@ def _counted(vfs: list[Device]) -> str:
     return f"{len(vfs)} virtual functions ({addresses(vfs[:1])} and others)"
 
 
-def _finding(
-    case: Case,
-    first: Device,
-    others: list[Device],
-    severity: Severity,
-    message: str,
-    remedy: str,
-    references: tuple[str, ...] = (),
-) -> Finding:
-    group = case.machine.group_of(first)
-    return Finding(
-        rule=ID,
-        severity=severity,
-        certainty=Certainty.KERNEL,
-        group=None if group is None else group.id,
-        devices=(first.address, *(other.address for other in others)),
-        message=message,
-        remedy=remedy,
-        references=references,
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="a physical function and its virtual ones have different owners",
-        severity=Severity.ERROR,
-        joint=True,
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -9,35 +9,33 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Device, Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, move_to_vfio
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "uio-driver"
+ABOUT = About(
+    id="uio-driver",
+    summary="DPDK has a device by UIO, without isolation",
+    severity=Severity.ERROR,
+    purposes=frozenset({Purpose.DPDK}),
+)
 
 
 def _check(case: Case) -> Iterator[Finding]:
     for target in case.targets:
         for device in target.devices if case.without_vfio(target) else ():
             if is_on_uio(device):
-                yield _finding(case, device)
+                yield _judge(case, device)
 
 
-def _finding(case: Case, device: Device) -> Finding:
+def _judge(case: Case, device: Device) -> Finding:
     reaches = reaches_memory(case.machine, device)
     group = case.machine.group_of(device)
-    certainty = Certainty.DERIVED if reaches is not None else Certainty.UNKNOWN
-    return Finding(
-        rule=ID,
+    return case.finding(
+        device,
+        f"{shown(device.address)} is {bound_to(device)}{_told(reaches, group)}",
+        _remedy(device, group, reaches=reaches),
         severity=Severity.WARNING if reaches else Severity.ERROR,
-        certainty=certainty,
-        group=group.id if group else None,
-        devices=(device.address,),
-        message=f"{shown(device.address)} is {bound_to(device)}{_told(reaches, group)}",
-        remedy=_remedy(device, group, reaches=reaches),
+        certainty=Certainty.UNKNOWN if reaches is None else Certainty.DERIVED,
         step=f"bind {shown(device.address)} to vfio-pci"
         if reaches is False
         else f"find out whether an IOMMU translates for {shown(device.address)}",
@@ -70,12 +68,4 @@ def _remedy(device: Device, group: Group | None, *, reaches: bool | None) -> str
     return f"Use VFIO, which isolates the device{other}:\n{move_to_vfio(device)}"
 
 
-RULE = Rule(
-    About(
-        id=ID,
-        summary="DPDK has a device by UIO, without isolation",
-        severity=Severity.ERROR,
-        purposes=frozenset({Purpose.DPDK}),
-    ),
-    check_machine=_check,
-)
+RULE = Rule(ABOUT, check_machine=_check)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Group
-from iommu_inspect.rules.about import About
-from iommu_inspect.rules.base import Rule
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
-__all__ = ["RULE"]
-
-ID = "vfio-access"
+ABOUT = About(
+    id="vfio-access",
+    summary="an ordinary user cannot open the group or lock a guest's memory",
+    severity=Severity.INFO,
+    joint=True,
+)
 # Below what the smallest guests have. systemd's default is 8 MiB.
 _LEAST = 1 << 30
 
@@ -27,18 +27,17 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     if node is Missing.ABSENT:  # a capture has no nodes
         return
     if not known(node):
-        yield _finding(
+        yield case.finding(
             group,
-            Certainty.UNKNOWN,
             f"Who may open {path} cannot be told ({node.value}).",
             f"Look as root:\nls -l {path}",
+            certainty=Certainty.UNKNOWN,
         )
         return
     if node.user or node.mode & 0o066:
         return
-    yield _finding(
+    yield case.finding(
         group,
-        Certainty.KERNEL,
         f"{path} belongs to root alone (mode {node.mode:04o}): any other user gets "
         "'Permission denied'. libvirt changes that itself for its guests.",
         "For a user of your own, a udev rule (in /etc/udev/rules.d/), then bind the "
@@ -53,9 +52,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         return
     if limit >= _LEAST or not any(case.having(g, Role.VFIO) for g in case.groups):
         return
-    yield _finding(
+    yield case.finding(
         None,
-        Certainty.KERNEL,
         f"This login may lock {_size(limit)} of memory, and VFIO locks all of a "
         "guest's: without CAP_IPC_LOCK, VFIO_IOMMU_MAP_DMA fails with -ENOMEM "
         "('Cannot allocate memory'). libvirt raises the limit of its guests itself.",
@@ -69,27 +67,4 @@ def _size(limit: int) -> str:
     return f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
 
 
-def _finding(
-    group: Group | None, certainty: Certainty, message: str, remedy: str
-) -> Finding:
-    return Finding(
-        rule=ID,
-        severity=Severity.INFO,
-        certainty=certainty,
-        group=None if group is None else group.id,
-        devices=() if group is None else tuple(d.address for d in group.devices),
-        message=message,
-        remedy=remedy,
-    )
-
-
-RULE = Rule(
-    About(
-        id=ID,
-        summary="an ordinary user cannot open the group or lock a guest's memory",
-        severity=Severity.ERROR,
-        joint=True,
-    ),
-    check_machine=_check_machine,
-    check_group=_check_group,
-)
+RULE = Rule(ABOUT, check_machine=_check_machine, check_group=_check_group)

@@ -42,13 +42,12 @@ def _others_word(word: Word, maker: str, words: tuple[Word, ...]) -> Oddity:
             "so by itself:\nintel_iommu=on"
         )
     mine, others = ("AMD", "Intel") if maker == "amd" else ("Intel", "AMD")
-    return Oddity(
-        where=COMMAND_LINE,
-        text=word.text,
-        why=f"that is for IOMMUs of {others}, and this host has one of {mine}",
-        fix=fix,
-        about_iommu=True,
-    )
+    why = f"that is for IOMMUs of {others}, and this host has one of {mine}"
+    return _oddity(word, why, fix)
+
+
+def _oddity(word: Word, why: str, fix: str) -> Oddity:
+    return Oddity(COMMAND_LINE, word.text, why, fix, about_iommu=True)
 
 
 def _unknown_option(word: Word, unknown: tuple[str, ...]) -> Oddity:
@@ -61,10 +60,5 @@ def _unknown_option(word: Word, unknown: tuple[str, ...]) -> Oddity:
         fix = "Take it out; VT-d is turned on with this:\nintel_iommu=on"
     else:
         fix = f"Take it out, or look it up under {word.key}= in kernel-parameters.txt."
-    return Oddity(
-        where=COMMAND_LINE,
-        text=word.text,
-        why=f"the kernel does not know {names} there and passes over it",
-        fix=fix,
-        about_iommu=True,
-    )
+    why = f"the kernel does not know {names} there and passes over it"
+    return _oddity(word, why, fix)

@@ -112,20 +112,27 @@ def _parse(
 ) -> tuple[Mapping[str, str], Mapping[tuple[str, str], str]]:
     r"""Read the vendors asked for and their devices: ``vvvv  Name``, ``\tdddd  Name``.
 
-    The list of classes at the end of the file begins with ``C ``.
+    Comments and empty lines are anywhere, and end nothing. Lines with two tabs are
+    subsystems. The list of classes at the end of the file begins with ``C ``.
     """
     vendors: dict[str, str] = {}
     devices: dict[tuple[str, str], str] = {}
     vendor = ""
-    for line in text.splitlines():
+    for line in text.split("\n"):
+        if line[:1] in ("", "#", "\r"):
+            continue
         if line[:2] == "C ":
             break
-        if line[:1] == "\t":
-            if vendor and line[1:2] != "\t":
-                devices[(vendor, line[1:5])] = line[7:]
-        elif line[:4] in wanted and line[4:6] == "  ":
+        if line[0] == "\t":
+            if vendor and line[1:2] != "\t" and line[5:6].isspace():
+                devices[(vendor, line[1:5])] = _name(line[5:])
+        elif line[:4] in wanted and line[4:5].isspace():
             vendor = line[:4]
-            vendors[vendor] = line[6:]
+            vendors[vendor] = _name(line[4:])
         else:
             vendor = ""
     return vendors, devices
+
+
+def _name(text: str) -> str:
+    return " ".join(text.split())

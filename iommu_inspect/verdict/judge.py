@@ -106,4 +106,4 @@ def _concerns(finding: Finding, target: Target) -> bool:
 
 
 def _is_about(finding: Finding, device: Device) -> bool:
-    return finding.devices[0] == device.address
+    return finding.devices[0] == device.id

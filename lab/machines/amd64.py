@@ -19,9 +19,12 @@ from lab.machines.parts import (
     SWITCH,
     disk,
     down,
+    functions,
     give,
+    plug,
     sriov_disk,
     unbind,
+    unplug,
     up,
 )
 
@@ -30,7 +33,7 @@ __all__ = ["AMD64"]
 # In most machines: an endpoint alone, one of two behind a bridge, then its neighbour.
 _HAND_OVER = (BOOTED, give("nic", "old1"), give("old2"))
 _RECENT = frozenset({"6.12", "7.3"})
-_VFS = ("autoprobe disk 0", "sriov disk 2")
+_VFS = functions("disk")
 
 
 _PORTS = (
@@ -105,7 +108,7 @@ _PORTS = (
         states=(
             BOOTED,
             give("nic", "disk", "usb"),
-            ("plug card",),
+            plug("card"),
         ),
     ),
     Machine(
@@ -268,7 +271,7 @@ _VIRTUAL_FUNCTIONS = (
             BOOTED,
             _VFS,
             give("disk/0", "nic"),
-            (*give("disk/0", driver="pci-stub"), "sriov disk 0"),
+            (*give("disk/0", driver="pci-stub"), *functions("disk", 0)),
         ),
     ),
     Machine(
@@ -327,9 +330,9 @@ _SLOTS = (
         spare=(Device("e1000e", "card1", "bare"), Device("e1000e", "card2", "clean")),
         states=(
             BOOTED,
-            ("plug card1", "plug card2"),
+            plug("card1", "card2"),
             give("card1", "card2"),
-            ("unplug card2",),
+            unplug("card2"),
         ),
     ),
     Machine(
@@ -337,7 +340,7 @@ _SLOTS = (
         "an empty slot below a switch, a card below its other port",
         SWITCH[:5],
         spare=(Device("nec-usb-xhci", "card", "down2"),),
-        states=(BOOTED, give("nic"), ("plug card",), give("card")),
+        states=(BOOTED, give("nic"), plug("card"), give("card")),
     ),
     Machine(
         "empty-slot-neighbour",
@@ -348,7 +351,7 @@ _SLOTS = (
             Device("e1000e", "nic", "rp1"),
         ),
         spare=(disk("card", "rp2"),),
-        states=(BOOTED, give("nic"), ("plug card",), ("unplug card",)),
+        states=(BOOTED, give("nic"), plug("card"), unplug("card")),
     ),
     Machine(
         "empty-slots-only",
@@ -360,7 +363,7 @@ _SLOTS = (
             down("down1", 11, "up", "0.0"),
         ),
         spare=(Device("e1000e", "card1", "rp1"), Device("e1000e", "card2", "down1")),
-        states=(BOOTED, ("plug card1", "plug card2"), give("card2")),
+        states=(BOOTED, plug("card1", "card2"), give("card2")),
     ),
 )
 
@@ -476,7 +479,7 @@ _TRANSLATORS = (
         SPARES,
         Iommu.AMD,
         spare=(Device("e1000e", "card1", "bare"), Device("e1000e", "card2", "clean")),
-        states=(BOOTED, ("plug card1", "plug card2"), give("card1", "card2")),
+        states=(BOOTED, plug("card1", "card2"), give("card1", "card2")),
     ),
 )
 

@@ -14,9 +14,12 @@ from lab.machines.parts import (
     SPARES,
     SRIOV,
     SWITCH,
+    functions,
     give,
+    plug,
     unbind,
 )
+from lab.steps import Move
 
 __all__ = ["ARM64"]
 
@@ -27,7 +30,7 @@ def _arm(
     name: str,
     description: str,
     devices: tuple[Device, ...],
-    states: tuple[tuple[str, ...], ...],
+    states: tuple[tuple[Move, ...], ...],
     *,
     iommu: Iommu = Iommu.SMMUV3,
     kernel_arguments: str = "",
@@ -99,14 +102,14 @@ ARM64 = (
         "arm-empty-slot",
         "arm64: empty slots with and without ACS, to plug a card into",
         SPARES,
-        (BOOTED, ("plug card1", "plug card2"), give("card1", "card2")),
+        (BOOTED, plug("card1", "card2"), give("card1", "card2")),
         spare=(Device("e1000e", "card1", "bare"), Device("e1000e", "card2", "clean")),
     ),
     _arm(
         "arm-sriov",
         "arm64: an NVMe drive with virtual functions",
         SRIOV,
-        (BOOTED, ("autoprobe disk 0", "sriov disk 2"), give("disk/0", "nic")),
+        (BOOTED, functions("disk"), give("disk/0", "nic")),
     ),
     _arm(
         "arm-identity",

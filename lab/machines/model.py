@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from lab import acpi
 from lab.errors import LabError
+from lab.steps import Move
 
 
 class Iommu(Enum):
@@ -32,7 +33,29 @@ class Iommu(Enum):
 ROOT_BUS = "pcie.0"
 NOT_PCI = frozenset({"nvme-subsys"})
 
-__all__ = ["NOT_PCI", "ROOT_BUS", "Device", "Iommu", "Machine", "parse_device", "port"]
+# The models that a driver could use: class, and the driver that binds by itself.
+ENDPOINTS = {
+    "e1000e": ("0200", "e1000e"),
+    "e1000": ("0200", "e1000"),
+    "nec-usb-xhci": ("0c03", "xhci_hcd"),
+    "qemu-xhci": ("0c03", "xhci_hcd"),
+    "nvme": ("0108", "nvme"),
+    "ich9-intel-hda": ("0403", "snd_hda_intel"),
+    "AC97": ("0401", ""),
+    "rtl8139": ("0200", ""),
+    "virtio-scsi-pci": ("0100", "virtio-pci"),
+}
+
+__all__ = [
+    "ENDPOINTS",
+    "NOT_PCI",
+    "ROOT_BUS",
+    "Device",
+    "Iommu",
+    "Machine",
+    "parse_device",
+    "port",
+]
 
 _AMD = (Iommu.AMD, Iommu.AMD_NO_REMAP)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -51,6 +74,21 @@ class Device:
     bus: str | None = None
     slot: str | None = None
     options: str = ""
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Say whether a driver could use it."""
+        return self.model in ENDPOINTS
+
+    @property
+    def class_code(self) -> str:
+        """Base class and subclass, empty for what is no endpoint."""
+        return ENDPOINTS.get(self.model, ("", ""))[0]
+
+    @property
+    def driver(self) -> str:
+        """The driver that binds by itself, empty if none does."""
+        return ENDPOINTS.get(self.model, ("", ""))[1]
 
     @property
     def _place(self) -> str | None:
@@ -125,8 +163,8 @@ class Machine:
     some kernel series; empty means all of its architecture.  ``reserved`` are
     regions that the firmware wants mapped one to one (intel-iommu only).
 
-    ``states`` are the commands (``Guest.do``) that lead from each state to the next,
-    with devices by name; the first state is the machine as it booted.
+    ``states`` are the moves that lead from each state to the next; the first state is
+    the machine as it booted.
     """
 
     name: str
@@ -142,7 +180,12 @@ class Machine:
     gic_version: int = 3
     qemu_arguments: tuple[str, ...] = ()
     reserved: tuple[acpi.Reserved, ...] = ()
-    states: tuple[tuple[str, ...], ...] = ((),)
+    states: tuple[tuple[Move, ...], ...] = ((),)
+
+    @property
+    def endpoints(self) -> tuple[Device, ...]:
+        """The devices, as booted, that a driver could use."""
+        return tuple(device for device in self.devices if device.is_endpoint)
 
     def device(self, name: str) -> Device:
         """Return the device called ``name``, a spare one too."""

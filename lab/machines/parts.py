@@ -1,8 +1,9 @@
-"""Parts that several machines share: trees of devices, and commands for states."""
+"""Parts that several machines share: trees of devices, and steps for states."""
 
 from __future__ import annotations
 
 from lab.machines.model import Device, port
+from lab.steps import Step, Verb
 
 __all__ = [
     "BOOTED",
@@ -18,24 +19,42 @@ __all__ = [
     "VIRTUAL",
     "disk",
     "down",
+    "functions",
     "give",
+    "plug",
     "sriov_disk",
     "unbind",
+    "unplug",
     "up",
 ]
 
-BOOTED: tuple[str, ...] = ()
+BOOTED: tuple[Step, ...] = ()
 VIRTUAL = 2
 
 
-def give(*names: str, driver: str = "vfio-pci") -> tuple[str, ...]:
-    """Return the commands that hand the devices ``names`` to ``driver``."""
-    return tuple(f"give {name} {driver}" for name in names)
+def give(*names: str, driver: str = "vfio-pci") -> tuple[Step, ...]:
+    """Return the steps that hand the devices ``names`` to ``driver``."""
+    return tuple(Step(Verb.GIVE, name, driver) for name in names)
 
 
-def unbind(*names: str) -> tuple[str, ...]:
-    """Return the commands that take the devices ``names`` from their drivers."""
-    return tuple(f"unbind {name}" for name in names)
+def unbind(*names: str) -> tuple[Step, ...]:
+    """Return the steps that take the devices ``names`` from their drivers."""
+    return tuple(Step(Verb.UNBIND, name) for name in names)
+
+
+def plug(*names: str) -> tuple[Step, ...]:
+    """Return the steps that plug the spare devices ``names`` in."""
+    return tuple(Step(Verb.HOTPLUG, name) for name in names)
+
+
+def unplug(*names: str) -> tuple[Step, ...]:
+    """Return the steps that take the devices ``names`` out."""
+    return tuple(Step(Verb.UNPLUG, name) for name in names)
+
+
+def functions(name: str, count: int = VIRTUAL) -> tuple[Step, ...]:
+    """Return the step that gives the drive ``name`` so many virtual functions."""
+    return (Step(Verb.SRIOV, name, str(count)),)
 
 
 def up(name: str, bus: str) -> Device:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from examples import each
 from running import document
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
@@ -33,8 +34,8 @@ def validate(command: str, *words: str | Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("tree", TREES, ids=lambda path: path.name)
+@each("command", COMMANDS)
+@each("tree", TREES)
 def test_documents_about_fixtures_are_valid(tree: Path, command: str) -> None:
     found = validate(command, "--from", tree)
     assert found["source"]["kind"] == "tree"

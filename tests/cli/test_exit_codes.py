@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from examples import each
 from running import call, document, run
 from shared import SHARED, SYSFS, needs_shared
 
@@ -18,8 +19,8 @@ HALF, BARE = SYSFS / "half-a-group", SYSFS / "bare-capture"
 COMMANDS = ("list", "audit", "predict")
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
+@each(
+    "words, code",
     [
         (("list", "--from", HALF), 0),
         (("list", "--from", BARE), 0),
@@ -56,11 +57,6 @@ COMMANDS = ("list", "audit", "predict")
         (("explain", "no-such-rule"), 2),
         (("frobnicate",), 2),
     ],
-    ids=lambda value: (
-        " ".join(v if isinstance(v, str) else v.name for v in value)
-        if isinstance(value, tuple)
-        else None
-    ),
 )
 def test_exit_code(words: tuple[str | Path, ...], code: int) -> None:
     done = call(*words)
@@ -128,8 +124,8 @@ def test_a_source_without_a_trace_of_groups_cannot_tell(command: str) -> None:
 NO_SOURCES = ["missing", "empty-folder", "empty-file", "noise", "text", "socket"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("kind", NO_SOURCES)
+@each("command", COMMANDS)
+@each("kind", NO_SOURCES)
 def test_what_is_no_source_is_one_line_and_exit_4(command: str, kind: str) -> None:
     with tempfile.TemporaryDirectory() as folder:  # short: a socket's path must be
         source = Path(folder) / kind
@@ -237,6 +233,20 @@ def test_without_standard_output_only_the_exit_code_is_left() -> None:
         text=True,
     )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_closed_standard_input_is_one_line_that_says_what_to_do() -> None:
+    script = (
+        'for command; do "$0" -m iommu_inspect $command --from - <&-; echo $?; done'
+    )
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable, *COMMANDS], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["4"] * len(COMMANDS)
+    assert done.stderr.splitlines() == [
+        "iommu-inspect: cannot read standard input: it is closed; pipe the capture "
+        "into this command, or name its file in place of -"
+    ] * len(COMMANDS)
 
 
 def test_a_full_disk_is_one_line_and_not_success() -> None:

@@ -11,6 +11,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from examples import each
 from running import call, document, run
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
@@ -54,7 +55,7 @@ def assert_all_outputs_fit(source: Path) -> None:
         assert_fits(call("audit", f"group:{group['id']}", "--from", source).stdout)
 
 
-@pytest.mark.parametrize("source", TREES, ids=name)
+@each("source", TREES)
 def test_output_on_a_fixture_fits_80_columns(source: Path) -> None:
     assert_all_outputs_fit(source)
 
@@ -65,7 +66,7 @@ def test_output_on_a_real_kernel_fits_80_columns(source: Path) -> None:
     assert_all_outputs_fit(source)
 
 
-@pytest.mark.parametrize("rule", ["", *(rule.id for rule in RULES)])
+@each("rule", ["", *(rule.id for rule in RULES)])
 def test_explain_fits_80_columns(rule: str) -> None:
     text = call("explain", *([rule] if rule else [])).stdout
     for line in text.splitlines():
@@ -149,8 +150,8 @@ HOSTILE_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("output", ["table", "json"])
-@pytest.mark.parametrize("words", HOSTILE_COMMANDS, ids=" ".join)
+@each("output", ["table", "json"])
+@each("words", HOSTILE_COMMANDS)
 def test_no_control_character_of_a_source_is_printed(
     words: list[str], output: str
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from examples import each
 from running import call, document, run
 from shared import FIXTURES, SYSFS
 
@@ -27,8 +28,8 @@ def validated(*words: str | Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
+@each(
+    "words, code",
     [
         (("03:01.0", "--from", str(DEMO)), 0),
         (("group:7", "--from", str(DEMO)), 0),
@@ -45,9 +46,8 @@ def validated(*words: str | Path) -> dict[str, Any]:
         (("00:19.0", "--from", SYSFS / "bare-capture"), 3),
         (("00:19.0", "--from", SYSFS / "no-such-source"), 4),
     ],
-    ids=str,
 )
-@pytest.mark.parametrize("output", ["table", "shell", "json", "libvirt", "qemu"])
+@each("output", ["table", "shell", "json", "libvirt", "qemu"])
 def test_exit_code(words: tuple[str | Path, ...], code: int, output: str) -> None:
     more = () if "--format" in words else ("--format", output)
     done = call("plan", *words, *more)

@@ -16,6 +16,7 @@ from builders import (
     only,
     ownership_of,
 )
+from examples import each
 
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
@@ -26,9 +27,9 @@ NIC = "0000:01:00.0"
 BRIDGE = "0000:00:01.0"
 
 
-@pytest.mark.parametrize("era", ALL_ERAS, ids=lambda era: era.name)
-@pytest.mark.parametrize(
-    ("driver", "expected"),
+@each("era", ALL_ERAS)
+@each(
+    "driver, expected",
     [
         (None, Role.NONE),
         ("vfio-pci", Role.VFIO),

@@ -55,6 +55,8 @@ def port(address: str, acs: Acs | Missing | None, group_id: str) -> Device:
         1,
         False,
         PciExpType.ROOT_PORT,
+        physfn=None,
+        virtfns=(),
         acs=acs,
         sriov=None,
         hotplug_slot=True,
@@ -75,6 +77,8 @@ def below(above: Device, function: int, driver: str | None, group_id: str) -> De
         0,
         False,
         PciExpType.ENDPOINT,
+        physfn=None,
+        virtfns=(),
         acs=None,
         sriov=SrIov(4, 0x80, 2) if function == 0 else None,
     )

@@ -12,6 +12,7 @@ from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.kernel.grouping.sharing import Sharing, sharing
 from iommu_inspect.model.machine import Acs, Device, Group, Machine
 from iommu_inspect.model.target import find_target
+from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 
@@ -53,6 +54,11 @@ def split(machine: Machine) -> Machine:
     return replace(machine, groups=tuple(groups))
 
 
+def with_line(machine: Machine, line: str) -> Machine:
+    words = parse_command_line(line)
+    return replace(machine, settings=replace(machine.settings, command_line=words))
+
+
 def explained(machine: Machine, address: str) -> Sharing:
     device = find_target(machine, address).device
     assert device is not None
@@ -83,15 +89,21 @@ def test_acs_switched_on_after_boot() -> None:
 
 def test_an_override_of_the_command_line_comes_first() -> None:
     machine = split(booted("switch-no-acs"))
-    line = "quiet pcie_acs_override=downstream,multifunction"
-    overridden = replace(machine, kernel=replace(machine.kernel, command_line=line))
-    found = explained(overridden, "03:00.0")
-    assert found.recomputed.agrees is False
-    assert "pcie_acs_override=downstream,multifunction" in found.suspects[0]
+    for word in (
+        "pcie_acs_override=downstream,multifunction",
+        "pcie-acs-override=downstream",
+    ):
+        found = explained(with_line(machine, f"quiet {word}"), "03:00.0")
+        assert found.recomputed.agrees is False
+        assert word in found.suspects[0]
 
 
 def test_without_the_word_no_override_is_suspected() -> None:
-    found = explained(split(booted("switch-no-acs")), "03:00.0")
+    machine = split(booted("switch-no-acs"))
+    found = explained(machine, "03:00.0")
+    assert found == explained(
+        with_line(machine, "quiet -- pcie_acs_override=downstream"), "03:00.0"
+    )
     assert found.recomputed.agrees is False
     assert "quirk" in found.suspects[0]
     assert "override" not in " ".join(found.suspects)
@@ -100,7 +112,6 @@ def test_without_the_word_no_override_is_suspected() -> None:
 
 def test_an_override_explains_no_group_that_is_too_large() -> None:
     machine = changed(booted("arm64-arm-ports"), controls(ALL))
-    line = "pcie_acs_override=downstream"
-    overridden = replace(machine, kernel=replace(machine.kernel, command_line=line))
+    overridden = with_line(machine, "pcie_acs_override=downstream")
     found = explained(overridden, "01:00.0")
     assert "pcie_acs_override" not in " ".join(found.suspects)

@@ -12,6 +12,7 @@ from iommu_inspect.kernel.grouping.acs_off import why_off
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import find_target
+from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 
@@ -22,7 +23,8 @@ def booted(name: str) -> Machine:
 
 
 def with_line(machine: Machine, line: str) -> Machine:
-    return replace(machine, kernel=replace(machine.kernel, command_line=line))
+    words = parse_command_line(line)
+    return replace(machine, settings=replace(machine.settings, command_line=words))
 
 
 def off(machine: Machine, address: str = "00:01.0") -> str | None:
@@ -52,6 +54,7 @@ def test_the_command_line_that_took_acs_away_is_named(name: str, word: str) -> N
         "pci=disable_acs_redir=pci:zz:1",
         "pci=noacs",
         "pci=config_acs=11111@pci:1b36:000c",
+        "quiet -- pci=disable_acs_redir=pci:1b36:000c",
     ],
 )
 def test_a_command_line_that_names_other_devices_is_no_reason(line: str) -> None:
@@ -64,6 +67,7 @@ def test_a_command_line_that_names_other_devices_is_no_reason(line: str) -> None
         "pci=noats,disable_acs_redir=0000:00:02.0;0000:00:01.0",
         "pci=disable_acs_redir=00:01.0",
         "pci=config_acs=10xx0@pci:0:0",
+        '"pci=disable_acs_redir=pci:0:0"',
     ],
 )
 def test_every_form_of_naming_a_device_is_understood(line: str) -> None:

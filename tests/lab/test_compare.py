@@ -21,8 +21,8 @@ from lab.fixtures import manifest, write_fixture
 from lab.growth import compare_growth
 from lab.guest import Answer
 from lab.judge import judge
-from lab.steps import answer_of
-from lab.truth import Truth, result_of
+from lab.steps import Step, Verb
+from lab.truth import Truth, answer_of, result_of
 
 CAPTURE = (FIXTURES / "kernels" / "6.12-empty-slot-2.tar.gz").read_bytes()
 
@@ -119,15 +119,15 @@ def test_user_who_sees_less_must_still_get_the_same() -> None:
 def test_claim_is_answered_by_the_call_that_refused(
     lines: list[str], answer: str
 ) -> None:
-    assert answer_of("hold claim group:nic", Answer(0, tuple(lines))) == answer
+    assert answer_of(Step(Verb.CLAIM, "nic"), Answer(0, tuple(lines))) == answer
 
 
 def test_detach_of_nothing_calls_no_kernel() -> None:
     """An attach was refused: the module then keeps no domain that it could detach."""
     told = Answer(0, ("TRUTH drop dev=0000:01:00.0 ret=-2",))
-    assert answer_of("oracle drop nic", told) == "n/a"
+    assert answer_of(Step(Verb.DETACH, "nic"), told) == "n/a"
     held = Answer(0, ("TRUTH drop dev=0000:01:00.0 ret=0",))
-    assert answer_of("oracle drop nic", held) == "0"
+    assert answer_of(Step(Verb.DETACH, "nic"), held) == "0"
 
 
 def evidence() -> Evidence:

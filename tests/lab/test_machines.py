@@ -6,36 +6,27 @@ import itertools
 import re
 
 import pytest
+from examples import each
 
 from lab.errors import LabError
-from lab.generate import DRIVERS
 from lab.machines import MACHINES, Device, Iommu, Machine, find_machine, parse_device
-from lab.machines.model import NOT_PCI, ROOT_BUS
+from lab.machines.model import ENDPOINTS, NOT_PCI, ROOT_BUS
+from lab.steps import Step, Verb
 
 AMD64 = [machine for machine in MACHINES.values() if machine.architecture == "amd64"]
 ARM64 = [machine for machine in MACHINES.values() if machine.architecture == "arm64"]
-# Commands of a state, and how many words follow each.
-COMMANDS = {
-    "give": 2,
-    "unbind": 1,
-    "plug": 1,
-    "unplug": 1,
-    "autoprobe": 2,
-    "sriov": 2,
-}
 # Slots that the board, the lab's file share and the virtio-iommu take.
 TAKEN = {"0", "1d", "1e", "1f"}
 
-each_machine = pytest.mark.parametrize(
-    "machine", MACHINES.values(), ids=lambda machine: machine.name
-)
+each_machine = each("machine", MACHINES.values())
 
 
 def check_well_formed(machine: Machine) -> None:
     names = [device.name for device in (*machine.devices, *machine.spare)]
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in names)
     assert len(set(names)) == len(names)
-    assert not set(names) & {*DRIVERS.values(), *COMMANDS, "drive"}
+    drivers = {driver for _, driver in ENDPOINTS.values()}
+    assert not set(names) & {*drivers, *Verb, "drive"}
     above, places, chassis = set[str](), set[tuple[object, str]](), list[str]()
     for device in machine.devices:
         assert device.bus is None or device.bus in above
@@ -98,16 +89,16 @@ def test_states_name_devices_of_the_machine(machine: Machine) -> None:
     assert machine.states[0] == ()
     present = {device.name for device in machine.devices}
     spare = {device.name for device in machine.spare}
-    for command in (command for state in machine.states for command in state):
-        verb, name, *words = command.split(" ")
-        assert len(words) + 1 == COMMANDS[verb]
-        if verb == "plug":
-            assert name in spare
-            present.add(name)
+    for step in (move for state in machine.states for move in state):
+        assert isinstance(step, Step)
+        assert bool(step.word) == step.verb.has_word
+        if step.verb is Verb.HOTPLUG:
+            assert step.device in spare
+            present.add(step.device)
         else:
-            assert name.partition("/")[0] in present
-        if "/" in name:
-            assert machine.device(name.partition("/")[0]).option("sriov_max_vfs")
+            assert step.card in present
+        if "/" in step.device:
+            assert machine.device(step.card).option("sriov_max_vfs")
 
 
 def test_every_iommu_is_used() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from examples import each
 
 from lab.__main__ import main
 from lab.machines import MACHINES
@@ -118,7 +119,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("text", BAD)
+@each("text", BAD)
 def test_what_went_wrong_is_said(text: str) -> None:
     assert text in found(BAD[text])
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import SINCE_6_6, device, group, machine, only
+from builders import SINCE_6_6, device, functions, group, machine, only
 
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     Device,
-    Kernel,
     Machine,
     PciIds,
     PciPlacement,
@@ -105,7 +104,7 @@ def test_what_must_stay_without_a_driver_cannot_be_said_by_ids() -> None:
 def test_a_virtual_function_is_not_there_at_boot() -> None:
     vf = replace(
         device("0000:01:10.0", "ixgbevf"),
-        pci=PciPlacement(header_type=0, physfn="0000:01:00.0"),
+        pci=PciPlacement(header_type=0, physfn=functions("0000:01:00.0")[0]),
     )
     found = boot_of(machine(group(vf)), "01:10.0")
     assert found.modprobe == ()
@@ -214,6 +213,10 @@ def test_the_words_are_shown_for_every_boot_loader() -> None:
         ("quiet", ("DMAR",), ("intel_iommu=on",)),
         ("quiet intel_iommu=on", ("DMAR",), ()),
         ("quiet intel_iommu=off", ("DMAR",), ()),
+        ("quiet intel-iommu=off", ("DMAR",), ()),
+        ("quiet iommu=off", ("DMAR",), ()),
+        ("quiet intel_iommu", ("DMAR",), ("intel_iommu=on",)),
+        ("quiet -- intel_iommu=off", ("DMAR",), ("intel_iommu=on",)),
         ("quiet", ("IVRS",), ()),
         ("quiet", (), ()),
     ],
@@ -222,7 +225,7 @@ def test_only_vt_d_waits_to_be_asked(
     line: str, tables: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     host = machine(
-        kernel=Kernel(release="6.12.1", command_line=line),
+        settings=Settings(command_line=parse_command_line(line)),
         firmware_tables=tables,
         iommus=(),
     )

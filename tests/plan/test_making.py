@@ -8,7 +8,16 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from builders import BEFORE_5_19, SINCE_5_19, SINCE_6_6, device, group, machine, only
+from builders import (
+    BEFORE_5_19,
+    SINCE_5_19,
+    SINCE_6_6,
+    device,
+    functions,
+    group,
+    machine,
+    only,
+)
 from shared import FIXTURES, SHARED, SYSFS
 
 from iommu_inspect.kernel.eras import Semantics, applicable
@@ -254,12 +263,14 @@ def test_what_cannot_be_handed_over_is_refused(member: Device, rule: str) -> Non
 
 def physical(driver: str = "ixgbe", *, vfs: tuple[str, ...]) -> Device:
     found = device("0000:01:00.0", driver)
-    return replace(found, pci=PciPlacement(header_type=0, virtfns=vfs))
+    return replace(found, pci=PciPlacement(header_type=0, virtfns=functions(*vfs)))
 
 
 def virtual(group_id: str) -> Device:
     found = device("0000:01:10.0", "ixgbevf", group=group_id)
-    return replace(found, pci=PciPlacement(header_type=0, physfn="0000:01:00.0"))
+    return replace(
+        found, pci=PciPlacement(header_type=0, physfn=functions("0000:01:00.0")[0])
+    )
 
 
 def test_a_physical_function_with_virtual_ones_is_refused_the_virtual_one_is_not() -> (

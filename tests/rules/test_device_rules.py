@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import UNKNOWN_KERNEL, device, group, machine
+from builders import UNKNOWN_KERNEL, addresses, device, functions, group, machine
 
 from iommu_inspect.audit.auditing import audit
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import (
     Device,
@@ -19,8 +21,17 @@ from iommu_inspect.model.machine import (
     NodeAccess,
     PciIds,
 )
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.pci_regs import (
+    PCI_CLASS_BRIDGE_ISA,
+    PCI_CLASS_SYSTEM_IOMMU,
+    PCI_CLASS_SYSTEM_RCEC,
+)
+from iommu_inspect.model.settings import Settings
+from iommu_inspect.model.target import Target, find_target
+from iommu_inspect.rules import sriov_mix
+from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding
+from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.tree.directory import DirTree
 
 PORT = "sys/devices/pci0000:00/0000:00:01.0"
@@ -61,7 +72,7 @@ def test_an_unbound_neighbour_of_the_group_stops_a_hot_reset_since_5_15() -> Non
     second = below("0000:01:00.1", None)
     (warned,) = found("reset-scope", card(first, second), "01:00.0")
     assert warned.severity.value == "warning"
-    assert warned.devices == ("0000:01:00.0", "0000:01:00.1")
+    assert addresses(warned) == ("0000:01:00.0", "0000:01:00.1")
     old = card(first, second, release="5.10.1")
     assert not found("reset-scope", old, "01:00.0")
 
@@ -199,7 +210,7 @@ def test_sleep_and_loss_are_told_apart(status: Any, severity: str) -> None:
 def test_before_5_7_there_is_no_token() -> None:
     pf = device("0000:01:00.0", "vfio-pci", group="1")
     pf = dataclasses.replace(
-        pf, pci=dataclasses.replace(pf.pci, virtfns=("0000:01:10.0",))
+        pf, pci=dataclasses.replace(pf.pci, virtfns=functions("0000:01:10.0"))
     )
     vf = device("0000:01:10.0", "vfio-pci", group="2")
     for release, count in (("5.4.1", 0), ("5.7.0", 1)):
@@ -232,3 +243,96 @@ def test_a_node_is_looked_at_and_anything_else_is_not_one(tmp_path: Path) -> Non
     tree = DirTree(str(tmp_path), "a test")
     assert tree.node("dev/vfio/1") is Missing.ABSENT
     assert tree.node("dev/vfio/2") is Missing.ABSENT
+
+
+def booted(line: str, **more: Any) -> Machine:
+    return machine(
+        kernel=Kernel(release="6.12.1", command_line=line),
+        settings=Settings(command_line=parse_command_line(line)),
+        **more,
+    )
+
+
+def test_what_makes_isolation_up_is_read_as_the_kernel_reads_it() -> None:
+    for line, counts in {
+        "quiet pcie_acs_override=downstream": 1,
+        "pcie-acs-override=downstream,multifunction quiet": 1,
+        "pci=nommconf,disable_acs_redir=pci:0:0": 1,
+        "pci=config_acs=xx1@pci:0:0 pcie_acs-override=id:1:1": 2,
+        "quiet -- pcie_acs_override=downstream": 0,
+        "quiet -- pci=disable_acs_redir=pci:0:0": 0,
+        'x="a pcie_acs_override=downstream"': 0,
+        "pcie_acs_override": 0,
+        "xpcie_acs_override=downstream": 0,
+    }.items():
+        assert len(found("acs-override", booted(line))) == counts, line
+
+
+def test_a_word_in_quotes_puts_no_line_of_its_own_into_a_message() -> None:
+    (told,) = found("acs-override", booted('pcie_acs_override="a\nrm -rf"'))
+    assert "\n" not in told.message
+
+
+def test_what_turns_the_iommu_off_is_read_as_the_kernel_reads_it() -> None:
+    for line, words in {
+        "intel_iommu=off": "Take intel_iommu=off off",
+        "intel-iommu=off": "Take intel-iommu=off off",
+        "quiet intel-iommu=on,sm_on": "asks for it already",
+        "quiet": "Boot with intel_iommu=on",
+        "quiet -- intel_iommu=off": "Boot with intel_iommu=on",
+        "quiet -- intel_iommu=on": "Boot with intel_iommu=on",
+    }.items():
+        (told,) = found("no-iommu", booted(line, iommus=()))
+        assert words in told.remedy, line
+
+
+def test_the_iommus_own_function_is_not_offered_to_vfio() -> None:
+    for kind in (PCI_CLASS_BRIDGE_ISA, PCI_CLASS_SYSTEM_IOMMU, PCI_CLASS_SYSTEM_RCEC):
+        plain = device("0000:00:00.2", None)
+        unit = dataclasses.replace(plain, ids=PciIds(0x1022, 1, class_code=kind << 8))
+        (told,) = found("not-on-vfio", machine(group(unit)), "00:00.2")
+        assert "part of the chipset" in told.message
+        assert told.final
+        assert "vfio-pci" not in told.remedy + told.step
+
+
+def one_card(driver: str, count: int) -> Machine:
+    """A physical function and the virtual ones that the host has, each in a group."""
+    pf = device("0000:01:00.0", driver, group="0")
+    vfs = [
+        device(f"0000:{n >> 8:02x}:{n >> 3 & 31:02x}.{n & 7}", "igbvf", group=str(n))
+        for n in range(0x200, 0x200 + count)
+    ]
+    names = tuple(vf.id for vf in vfs)
+    pf = dataclasses.replace(pf, pci=dataclasses.replace(pf.pci, virtfns=names))
+    placement = dataclasses.replace(pf.pci, virtfns=(), physfn=pf.id)
+    vfs = [dataclasses.replace(vf, pci=placement) for vf in vfs]
+    return machine(group(pf, id="0"), *(group(vf, id=str(vf.group)) for vf in vfs))
+
+
+def calls_to_judge(functions: int) -> int:
+    """Count the calls that it takes to judge a card's groups, one at a time."""
+    host = one_card("igb", functions)
+    case = Case(Inquiry(host, UNKNOWN_KERNEL))
+    counted = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += event == "call"
+
+    sys.setprofile(count)
+    try:
+        for each in host.groups:  # as the summary of a host asks
+            target = Target(f"group:{each.id}", None, each)
+            asked = dataclasses.replace(case, targets=(target,))
+            told = list(sriov_mix.RULE.run(asked))
+            assert len(told) == (each.id == "0")  # vfio-pci would refuse this one
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def test_twice_the_functions_of_a_card_are_judged_with_twice_the_calls() -> None:
+    whole = Case(Inquiry(one_card("vfio-pci", 2064), UNKNOWN_KERNEL))
+    assert [len(kept.devices) for kept in sriov_mix.RULE.run(whole)] == [2065]
+    assert calls_to_judge(800) < 2.5 * calls_to_judge(400)

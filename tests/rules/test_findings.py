@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from examples import each
 from running import document
 from shared import SYSFS
 
@@ -544,7 +545,7 @@ def findings(tree: str, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each("case", CASES)
 def test_a_rule_finds_what_it_should_and_nothing_more(case: Expected) -> None:
     found = [
         (f["severity"], f["certainty"], f["group"] or "", *f["devices"])
@@ -576,7 +577,7 @@ def test_the_layer_that_is_missing_is_named(layer: str, words: str) -> None:
     assert words in found["message"]
 
 
-@pytest.mark.parametrize("tree", sorted(p.name for p in SYSFS.iterdir() if p.is_dir()))
+@each("tree", sorted(p.name for p in SYSFS.iterdir() if p.is_dir()))
 def test_an_unbound_member_is_never_a_problem(tree: str) -> None:
     """But for a driver_override that waits: there somebody wanted a driver."""
     unbound = {

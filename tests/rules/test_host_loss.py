@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import SINCE_6_6, device, group, machine, only
+from builders import SINCE_6_6, addresses, device, functions, group, machine, only
 from running import call
 from shared import SYSFS
 
@@ -55,7 +55,7 @@ def test_a_member_that_was_not_asked_for_is_lost_with_its_group() -> None:
     card, disk = device(A, "vfio-pci"), device(B, "nvme")
     host = machine(group(card, disk), host=told(root_on(path(B))))
     (found,) = of_rule(judged(host, card))
-    assert (found.severity, found.devices) == (Severity.ERROR, (B, A))
+    assert (found.severity, addresses(found)) == (Severity.ERROR, (B, A))
     assert of_rule(judged(host)) == [found]  # no targets: the group is part on vfio
 
 
@@ -77,7 +77,7 @@ def test_drives_behind_a_vmd_controller_go_with_it() -> None:
     drive = f"sys/devices/{A}/pci10000:e0/10000:e0:06.0/10000:e1:00.0"
     host = machine(group(vmd), host=told(root_on((drive,))))
     (found,) = of_rule(judged(host, vmd))
-    assert (found.severity, found.devices) == (Severity.ERROR, (A,))
+    assert (found.severity, addresses(found)) == (Severity.ERROR, (A,))
 
 
 def test_virtual_functions_go_with_the_physical_one() -> None:
@@ -87,12 +87,12 @@ def test_virtual_functions_go_with_the_physical_one() -> None:
         driver="igb",
         group="1",
         ids=PciIds(0x8086, 1, class_code=0x020000),
-        pci=PciPlacement(header_type=0, virtfns=(B,)),
+        pci=PciPlacement(header_type=0, virtfns=functions(B)),
     )
     vf = device(B, "igbvf", group="2")
     use = HostUse(UseKind.DEFAULT_ROUTE, ("eth1",), (path(B),))
     host = machine(group(pf), group(vf, id="2"), host=told(use))
-    assert [f.devices[0] for f in of_rule(judged(host, pf))] == [A]
+    assert [addresses(f)[0] for f in of_rule(judged(host, pf))] == [A]
 
 
 def test_a_loss_blocks_where_the_kernel_would_not() -> None:
@@ -209,3 +209,14 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     after = call("audit", "00:06.0", "--from", tree).stdout
     assert "host-loss" not in after
     assert "bind 0000:00:06.0 to vfio-pci" in after
+
+
+def test_what_is_mounted_below_another_is_unmounted_first() -> None:
+    uses = (
+        HostUse(UseKind.FILE_SYSTEM, ("/srv", "/srv/a b/c"), (path(A),), "sda1"),
+        HostUse(UseKind.FILE_SYSTEM, ("/srv/a b",), (path(A),), "sda2"),
+    )
+    disk = device(A, "ahci")
+    (found,) = of_rule(judged(machine(group(disk), host=told(*uses)), disk))
+    commands = [x for x in found.remedy.split("\n") if x.startswith("umount")]
+    assert commands == ["umount '/srv/a b/c'", "umount '/srv/a b'", "umount /srv"]

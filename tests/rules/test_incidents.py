@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 import pytest
-from builders import UNKNOWN_KERNEL, device, group, machine
+from builders import UNKNOWN_KERNEL, addresses, device, group, machine
 from shared import SHARED, needs_shared
 
 from iommu_inspect.audit.auditing import Audit, audit
@@ -157,7 +157,7 @@ def test_those_who_block_are_named_and_nobody_else(incident_id: str) -> None:
         for f in judge(incident_id).findings
         if f.rule == "mixed-ownership" and f.certainty.value == "kernel"
     ]
-    assert {f.devices[0] for f in errors} == EXPECTED[incident_id][1]
+    assert {addresses(f)[0] for f in errors} == EXPECTED[incident_id][1]
 
 
 @needs_shared
@@ -167,7 +167,7 @@ def test_pcieport_is_in_no_error(incident_id: str) -> None:
         if finding.severity is Severity.ERROR:
             assert "pcieport" not in finding.message
             assert "pcieport" not in finding.remedy
-            about = finding.devices[:1]
+            about = addresses(finding)[:1]
             ports = {
                 d.address
                 for d in host(incidents()[incident_id]).devices
@@ -211,4 +211,4 @@ def test_a_group_with_two_devices_on_vfio_is_warned_not_to_be_split() -> None:
         f for f in judge("gh-nuc-kata-10622").findings if f.rule == "partial-group"
     ]
     assert [f.severity for f in found] == [Severity.WARNING]
-    assert found[0].devices == ("0000:01:00.1", "0000:01:00.0")
+    assert addresses(found[0]) == ("0000:01:00.1", "0000:01:00.0")

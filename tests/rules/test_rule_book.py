@@ -7,8 +7,8 @@ import itertools
 import re
 from pathlib import Path
 
-import pytest
 from builders import ALL_ERAS, BEFORE_5_19, device, group, machine, only
+from examples import each
 from running import call, document
 from shared import SYSFS
 
@@ -38,7 +38,7 @@ STEMS = sorted(
 IDS = [rule.id for rule in RULES]
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@each("stem", STEMS)
 def test_every_module_with_a_rule_is_registered(stem: str) -> None:
     module = importlib.import_module(f"iommu_inspect.rules.{stem}")
     assert module.RULE in RULES
@@ -49,7 +49,7 @@ def test_the_registry_holds_each_module_once() -> None:
     assert sorted(IDS) == [stem.replace("_", "-") for stem in STEMS]
 
 
-@pytest.mark.parametrize("rule_id", IDS)
+@each("rule_id", IDS)
 def test_ids_are_kebab_case_and_find_their_rule(rule_id: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z][a-z0-9]*)*", rule_id)
     found = find_rule(rule_id)
@@ -59,7 +59,7 @@ def test_ids_are_kebab_case_and_find_their_rule(rule_id: str) -> None:
     assert not found.about.summary.endswith(".")
 
 
-@pytest.mark.parametrize("rule", RULES, ids=IDS)
+@each("rule", RULES)
 def test_every_page_has_its_headings_in_order_and_something_below_each(
     rule: Rule,
 ) -> None:
@@ -72,7 +72,7 @@ def test_every_page_has_its_headings_in_order_and_something_below_each(
         assert any(line.strip() for line in section), heading
 
 
-@pytest.mark.parametrize("rule", RULES, ids=IDS)
+@each("rule", RULES)
 def test_pages_name_only_rules_that_exist(rule: Rule) -> None:
     named = re.findall(
         r"(?:error|warning|info): ([a-z0-9-]+)$", page(rule), re.MULTILINE
@@ -122,7 +122,7 @@ def test_every_rule_that_an_answer_names_is_registered() -> None:
     assert named <= set(IDS)
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in SYSFS.iterdir() if p.is_dir()))
+@each("name", sorted(p.name for p in SYSFS.iterdir() if p.is_dir()))
 def test_findings_and_answers_on_fixtures_name_registered_rules(name: str) -> None:
     for command, key in (("audit", "findings"), ("predict", "predictions")):
         found = document(command, "--from", SYSFS / name)[key]

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from examples import each
 from hypothesis import given
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
@@ -30,8 +31,8 @@ def lost(odd: tuple[Oddity, ...]) -> list[str]:
     return [entry.text for oddity in odd for entry in oddity.lost]
 
 
-@pytest.mark.parametrize(
-    ("text", "meant"),
+@each(
+    "text, meant",
     [
         ("vfio-pci-ids=10de:1e04", ["10de:1e04"]),
         ("vfio_pci_ids=10de:1e04,10de:10f7", ["10de:1e04", "10de:10f7"]),
@@ -79,7 +80,7 @@ def test_a_modprobe_d_that_loses_ids(text: str, meant: list[str]) -> None:
     assert lost(odd) == meant
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "quiet intel_iommu=on iommu=pt",

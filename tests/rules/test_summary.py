@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from builders import BEFORE_5_19, SINCE_6_6, device, group, machine, only
+from examples import each
 from running import document
 from shared import SYSFS
 
@@ -111,7 +112,7 @@ def trees() -> Iterator[str]:
 
 @pytest.mark.parametrize("purpose", [p.value for p in Purpose])
 @pytest.mark.parametrize("strict", [(), ("--strict",)], ids=["", "strict"])
-@pytest.mark.parametrize("tree", list(trees()))
+@each("tree", list(trees()))
 def test_the_summary_says_what_an_audit_of_each_group_says(
     tree: str, purpose: str, strict: tuple[str, ...]
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import functions
 from hypothesis import given
 from hypothesis import strategies as st
 from running import call
@@ -21,7 +22,7 @@ from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Acs, Device, Machine, SrIov
 from iommu_inspect.model.pci_regs import PciExpType
 from iommu_inspect.model.topology import Topology
-from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
 
 ACS_ON = (
@@ -95,14 +96,25 @@ def test_what_root_sees_becomes_facts() -> None:
     assert (card.ids.class_code, card.ids.revision) == (0x020000, 2)
     assert card.pci.acs is None
     assert card.pci.sriov == SrIov(4, 1, 1, 0x1011)
-    assert card.pci.virtfns == ("0000:01:00.1",)
+    assert card.pci.virtfns == functions("0000:01:00.1")
     assert card.name == "Acme Ethernet"
     virtual = device(machine, "01:00.1")
-    assert virtual.pci.physfn == "0000:01:00.0"
+    assert virtual.pci.physfn == card.id
     assert virtual.driver is None
+    assert virtual.pci.virtfns == ()
     host = device(machine, "00:00.0")
+    assert host.pci.virtfns == ()
     assert host.pci.pcie_type is None
     assert host.ids.subsystem_vendor == 0x1AF4
+
+
+def test_virtual_functions_that_words_do_not_show_are_not_told() -> None:
+    lone = device(read("01:00.0 Ethernet controller: Acme Ethernet\n"), "01:00.0")
+    assert (lone.pci.virtfns, lone.pci.physfn) == (Missing.ABSENT, Missing.ABSENT)
+    text = HOST.replace("Number of VFs: 2", "Number of VFs: 0")
+    assert device(read(text), "01:00.0").pci.virtfns == ()
+    ids = read("01:00.0 Ethernet controller: Acme\n00: 36 1b 10 00 00 00 00 00\n")
+    assert device(ids, "01:00.0").pci.physfn is None
 
 
 def test_isolation_is_recomputed_from_words() -> None:
@@ -267,7 +279,7 @@ def test_bytes_count_more_than_words() -> None:
         f"	Kernel driver in use: pcieport\n{dump(config)}",
     )
     port = device(read(text), "00:01.0")
-    assert port.pci.acs == pci_config.acs(config)
+    assert port.pci.acs == ConfigSpace(config).acs
     assert port.pci.multifunction is True
 
 

@@ -191,7 +191,11 @@ def test_no_command_line_breaks_the_parser_and_no_word_is_empty(text: str) -> No
         assert (word.value is None) == ("=" not in word.text[1:])
 
 
-@given(st.lists(st.from_regex(r"[a-z]+(-[a-z]+)*=[0-9a-f:,.]*", fullmatch=True)))
+@given(
+    st.lists(
+        st.from_regex(r"[a-z]+(-[a-z]+)*=[0-9a-f:,.]*", fullmatch=True), max_size=4
+    )
+)
 def test_plain_words_come_back_as_they_went_in(words: list[str]) -> None:
     assert [w.text for w in parse_words("  ".join(words))] == words
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import document
+from builders import functions
+from examples import each
+from running import document, read
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
 from iommu_inspect.audit.auditing import audit
@@ -43,11 +45,6 @@ ALL_FIXTURES = sorted(path.name for path in SYSFS.iterdir() if path.is_dir())
 @cache
 def fixture(name: str) -> Machine:
     return read_machine(open_path(str(SYSFS / name)))
-
-
-@cache
-def real(source: Path) -> Machine:
-    return read_machine(open_path(str(source)))
 
 
 def capture(state: str) -> Path:
@@ -158,7 +155,7 @@ def real_trees() -> list[Path]:
 @needs_shared
 @pytest.mark.parametrize("source", real_trees(), ids=lambda path: path.name[:24])
 def test_every_real_tree_can_be_listed_and_audited(source: Path) -> None:
-    machine = real(source)
+    machine = read(source)
     rules = applicable(machine.kernel)
     assert list(machine.devices)
     groups = map(Inquiry(machine, rules).owned, machine.groups)
@@ -183,13 +180,13 @@ def test_every_pci_function_of_a_real_tree_is_listed(source: Path) -> None:
     pattern = r"sys/bus/pci/devices/([0-9a-f:.]+)/?$"
     wanted = set(re.findall(pattern, names, re.MULTILINE))
     assert wanted
-    assert set(by_address(real(source))) == wanted
+    assert set(by_address(read(source))) == wanted
 
 
 @needs_shared
 def test_a_capture_without_a_trace_of_groups_cannot_tell_them() -> None:
     source = next((SHARED / "hwloc").glob("40intel64*"))
-    machine = real(source)
+    machine = read(source)
     assert not machine.groups_known
     assert all(device.group is Missing.ABSENT for device in machine.devices)
 
@@ -425,7 +422,7 @@ TRUTH: dict[str, tuple[Groups, Members]] = {
 }
 
 
-@pytest.mark.parametrize("name", TRUTH)
+@each("name", TRUTH)
 def test_groups_of_a_hand_made_tree_are_those_it_was_made_with(name: str) -> None:
     groups, ungrouped = listed(SYSFS / name)
     assert (groups, ungrouped) == TRUTH[name]
@@ -474,8 +471,10 @@ def test_no_driver_bound_and_drivers_not_captured_are_two_things() -> None:
 def test_functions_that_share_a_card_know_each_other() -> None:
     devices = by_address(fixture("sriov-one-group"))
     virtual = ("0000:3b:01.0", "0000:3b:01.1")
-    assert devices["0000:3b:00.0"].pci.virtfns == virtual
-    assert [devices[address].pci.physfn for address in virtual] == ["0000:3b:00.0"] * 2
+    assert devices["0000:3b:00.0"].pci.virtfns == functions(*virtual)
+    assert {devices[address].pci.physfn for address in virtual} == {
+        *functions("0000:3b:00.0")
+    }
     assert devices["0000:3b:00.0"].vfio_devices == ("vfio0",)
     assert devices["0000:3b:01.0"].vfio_devices == ()
 
@@ -561,7 +560,7 @@ def unlabelled(machine: Machine) -> Machine:
     return replace(machine, source=replace(machine.source, name=""))
 
 
-@pytest.mark.parametrize("name", ALL_FIXTURES)
+@each("name", ALL_FIXTURES)
 def test_a_directory_and_its_tar_are_the_same_machine(
     name: str, tmp_path: Path
 ) -> None:

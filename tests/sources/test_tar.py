@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from examples import each
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree import tar as tar_module
+from iommu_inspect.sources.tree import tar_members
 from iommu_inspect.sources.tree.opening import open_path
 from iommu_inspect.sources.tree.tree import MAX_FILE, Tree
 
@@ -82,7 +84,9 @@ def limits() -> Iterator[Callable[..., None]]:
 
     def lower(**values: int) -> None:
         for name, value in values.items():
-            patch.setattr(tar_module, name, value)
+            for module in (tar_module, tar_members):
+                if hasattr(module, name):
+                    patch.setattr(module, name, value)
 
     yield lower
     patch.undo()
@@ -209,8 +213,8 @@ def test_what_follows_the_end_does_not_matter() -> None:
     assert open_path("-", io.BytesIO(packed + b"anything")).exists("sys/x")
 
 
-@pytest.mark.parametrize(
-    ("raw", "message"),
+@each(
+    "raw, message",
     [
         (b"", "it is empty"),
         (gzip.compress(b""), "it is empty"),
@@ -434,7 +438,10 @@ print(used, int(status["VmHWM"].split()[0]) >> 10)
 
 
 def run_python(script: str, *arguments: str) -> list[str]:
-    paths = [str(Path(tar_module.__file__).parents[2]), str(Path(__file__).parent)]
+    paths = [
+        str(Path(tar_module.__file__).parents[2]),
+        *map(str, Path(__file__).parents[:2]),
+    ]
     script = f"import sys; sys.path[:0] = {paths!r}\n{script}"
     command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from examples import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,8 +136,8 @@ def host(
     return open_as(request.param, tmp_path_factory.mktemp("host"), HOST)
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
+@each(
+    "path, text",
     [
         ("proc/cmdline", "intel_iommu=on quiet"),
         (f"{DEVICE}/vendor", "0x8086"),
@@ -180,8 +181,8 @@ def test_data_is_the_bytes_as_they_are(host: Tree) -> None:
     assert host.data(f"{BY_BUS}/padded") == b"0x8086\n" + bytes(4089)
 
 
-@pytest.mark.parametrize(
-    ("path", "target"),
+@each(
+    "path, target",
     [
         (BY_BUS, DEVICE),
         (f"{BY_BUS}/driver", "sys/bus/pci/drivers/vfio-pci"),
@@ -204,8 +205,8 @@ def test_target_is_where_a_link_leads_even_if_nothing_is_there(
     assert host.target(path) == target
 
 
-@pytest.mark.parametrize(
-    ("path", "resolved"),
+@each(
+    "path, resolved",
     [
         ("", ""),
         (f"{BY_BUS}/driver", "sys/bus/pci/drivers/vfio-pci"),
@@ -223,8 +224,8 @@ def test_resolve_leads_to_what_exists(
     assert host.exists(path) is isinstance(resolved, str)
 
 
-@pytest.mark.parametrize(
-    ("path", "names"),
+@each(
+    "path, names",
     [
         ("sys/bus/pci", ("devices", "drivers")),
         (f"{DEVICE}/absolute", ("devices", "drivers")),
@@ -256,7 +257,7 @@ def test_nothing_is_noted_where_nothing_was_ignored(opened: Opener) -> None:
     assert host.notes == ()
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         *(f"{BY_BUS}/{n}" for n in sorted(tree_module.NEVER_OPENED)),

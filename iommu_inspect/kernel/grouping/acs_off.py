@@ -10,13 +10,11 @@ import re
 
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Machine
 
 __all__ = ["controls_off", "made_up_isolation", "why_off"]
 
-_MADE_UP = re.compile(r"(?:^|\s)(pcie_acs_override=\S+)")
-_PCI_OPTION = re.compile(r"(?:^|\s)pci=(\S+)")
 # v7.2 and v7.3 turn ACS on when they configure DMA; what is between was not read.
 _FIRST_UNREAD_MAJOR = 7
 _TURNS_OFF = re.compile(r"(?:^|,)((?:disable_acs_redir|config_acs)=)([^\s]*)")
@@ -35,9 +33,9 @@ def made_up_isolation(machine: Machine) -> str | None:
 
     It works only in kernels with the ACS override patch, which was never merged.
     """
-    line = machine.kernel.command_line
-    found = _MADE_UP.search(line) if known(line) else None
-    return found[1] if found else None
+    words = value_or(machine.settings.command_line, ())
+    made_up = (w.text for w in words if w.key == "pcie_acs_override" and w.value)
+    return next(made_up, None)
 
 
 def why_off(machine: Machine, device: Device) -> str | None:
@@ -61,11 +59,8 @@ def why_off(machine: Machine, device: Device) -> str | None:
 
 def _turned_off(machine: Machine, device: Device) -> str | None:
     """Return the option of ``pci=`` that changes the controls of this function."""
-    line = machine.kernel.command_line
-    if not known(line):
-        return None
-    for options in _PCI_OPTION.findall(line):
-        found = _TURNS_OFF.search(options)
+    for word in value_or(machine.settings.command_line, ()):
+        found = _TURNS_OFF.search(word.value or "") if word.key == "pci" else None
         if found is None:
             continue
         for part in re.split("[;,]", found[2]):

@@ -11,16 +11,24 @@ import enum
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Acs, Device
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci_regs import (
+    PCI_ACS_CR,
+    PCI_ACS_EC,
+    PCI_ACS_RR,
+    PCI_ACS_SV,
+    PCI_ACS_UF,
+    PCI_VENDOR_ID_AMD,
+    PCI_VENDOR_ID_ATI,
+    PCI_VENDOR_ID_INTEL,
+    PciExpType,
+)
 
 __all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required"]
 
-# Source Validation, P2P Request Redirect, P2P Completion Redirect, Upstream Forwarding.
-REQUIRED_ACS = 0x01 | 0x04 | 0x08 | 0x10
-_EGRESS_CONTROL = 0x20
+# REQ_ACS_FLAGS of drivers/iommu/iommu.c.
+REQUIRED_ACS = PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF
 
-_INTEL, _AMD, _ATI, _CAVIUM = 0x8086, 0x1022, 0x1002, 0x177D
-_ANNAPURNA, _ZHAOXIN, _WANGXUN = 0x1C36, 0x1D17, 0x8088
+_CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN = 0x177D, 0x1C36, 0x1D17, 0x8088
 
 
 class Quirk(enum.Enum):
@@ -152,7 +160,7 @@ _ISOLATED: dict[int, frozenset[int]] = {
             0xE00C,
         }
     ),
-    0x8086: frozenset(
+    PCI_VENDOR_ID_INTEL: frozenset(
         {
             0x105E,
             0x105F,
@@ -207,8 +215,8 @@ _ISOLATED: dict[int, frozenset[int]] = {
 }
 # South bridge functions of AMD, isolated where an IVRS table describes an IOMMU.
 _AMD_SOUTH_BRIDGE = {
-    _ATI: frozenset({0x4383, 0x4384, 0x4385, 0x4399, 0x439C, 0x439D}),
-    _AMD: frozenset({0x7809, 0x780F}),
+    PCI_VENDOR_ID_ATI: frozenset({0x4383, 0x4384, 0x4385, 0x4399, 0x439C, 0x439D}),
+    PCI_VENDOR_ID_AMD: frozenset({0x7809, 0x780F}),
 }
 
 
@@ -244,7 +252,7 @@ def has_required(acs: Acs) -> bool:
 
 
 def _satisfied(capability: int, control: int) -> bool:
-    wanted = REQUIRED_ACS & (capability | _EGRESS_CONTROL)
+    wanted = REQUIRED_ACS & (capability | PCI_ACS_EC)
     return control & wanted == wanted
 
 
@@ -265,13 +273,13 @@ def acs_quirk(
         return Quirk.ISOLATED
     if product in _AMD_SOUTH_BRIDGE.get(vendor, ()):
         return _amd_south_bridge(device, on_root_bus, has_ivrs)
-    if vendor not in (_INTEL, _CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN):
+    if vendor not in (PCI_VENDOR_ID_INTEL, _CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN):
         return Quirk.NONE
     if vendor == _WANGXUN:
         return _either(product in _WANGXUN_NICS)
     if not known(kind):
         return Quirk.UNKNOWN
-    if vendor == _INTEL:
+    if vendor == PCI_VENDOR_ID_INTEL:
         return _intel(device, product, kind)
     if vendor == _ZHAOXIN:
         if kind not in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):

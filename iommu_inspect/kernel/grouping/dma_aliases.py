@@ -10,7 +10,11 @@ import enum
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Device
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci_regs import (
+    PCI_CLASS_BRIDGE_OTHER,
+    PCI_VENDOR_ID_INTEL,
+    PciExpType,
+)
 
 __all__ = ["BridgeAlias", "alias_devfns", "bridge_alias", "devfn"]
 
@@ -26,9 +30,9 @@ _FUNCTION_1 = frozenset(
     | {(0x1103, 0x0642), (0x1103, 0x0645), (0x197B, 0x2392)}
 )
 _ADAPTEC, _ADAPTEC_SUBSYSTEMS = (0x9005, 0x0285), frozenset({0x02BB, 0x02BC})
-_MIC_X200 = frozenset({(0x8086, 0x2260), (0x8086, 0x2264)})
+_MIC_X200 = frozenset({(PCI_VENDOR_ID_INTEL, 0x2260), (PCI_VENDOR_ID_INTEL, 0x2264)})
 _PEX_VCA = frozenset(
-    (0x8086, i) for i in (*range(0x2954, 0x2957), *range(0x2958, 0x295B))
+    (PCI_VENDOR_ID_INTEL, i) for i in (*range(0x2954, 0x2957), *range(0x2958, 0x295B))
 )
 _PLX_NTB = frozenset({(0x10B5, 0x87B0), (0x10B5, 0x87B1)})
 _SWITCHTEC_VENDORS = frozenset({0x11F8, 0x1DD8})
@@ -76,7 +80,7 @@ def alias_devfns(device: Device) -> frozenset[int] | None:
         return frozenset(slot << 3 | f for slot in range(32) for f in range(5))
     if product in _PLX_NTB:
         return frozenset(range(256))
-    if product[0] in _SWITCHTEC_VENDORS and device.base_class == 0x0680:
+    if product[0] in _SWITCHTEC_VENDORS and device.base_class == PCI_CLASS_BRIDGE_OTHER:
         return None
     return frozenset()
 

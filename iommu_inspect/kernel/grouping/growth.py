@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Device, Group
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.pci_regs import PCI_VENDOR_ID_INTEL, PciExpType
 
 __all__ = ["CanGrow", "Growth", "Way", "growth"]
 
@@ -87,7 +87,7 @@ def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joi
             bridges = [device, *topology.upwards(device)]
             yield Way(device.address, how), grouping.newcomer(bridges)
     sriov = device.pci.sriov
-    if sriov is None or device.pci.virtfns:
+    if sriov is None or value_or(device.pci.virtfns, ()):
         return
     if not known(sriov):
         yield from _perhaps_sriov(grouping, device)
@@ -101,7 +101,7 @@ def _perhaps_sriov(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Jo
 
     Where every port above isolates, they would have groups of their own.
     """
-    if not device.is_pci or device.is_bridge is True or device.pci.physfn is not None:
+    if not device.is_pci or device.is_bridge is True or device.pci.is_virtual:
         return
     if grouping.newcomer_beside(device).new is True:
         return
@@ -167,7 +167,7 @@ def _has_room(grouping: Grouping, device: Device) -> bool:
     address = device.pci_address
     if address is None or address.function != 0 or device.is_bridge is True:
         return False
-    if device.pci.physfn is not None or device.pci.multifunction is False:
+    if device.pci.is_virtual or device.pci.multifunction is False:
         return False
     siblings = [
         d
@@ -187,4 +187,4 @@ _VMD = frozenset(
 
 
 def _is_vmd(device: Device) -> bool:
-    return device.ids.vendor == 0x8086 and device.ids.device in _VMD
+    return device.ids.vendor == PCI_VENDOR_ID_INTEL and device.ids.device in _VMD

@@ -119,7 +119,7 @@ class Grouping:
         A function other than 0 is one of several whatever its header says, and a
         virtual function never is.
         """
-        if device.pci.physfn is not None:
+        if device.pci.is_virtual:
             return False
         address = device.pci_address
         if address is not None and address.function > 0:

@@ -115,14 +115,19 @@ def joined_by_acs(grouping: Grouping, ends: Ends) -> tuple[Device, str] | None:
             f"{port.address} above {end.address} {_defect(port)}: it can send requests "
             f"of {end.address} straight to {where}, and the IOMMU never sees them"
         )
-    for port in ends.shared:
-        if _leaks(grouping, port):
-            return port, (
-                f"{port.address} above both {_defect(port)}: it can turn requests of "
-                f"{ends.one.address} round to {ends.other.address} before the IOMMU "
-                "sees them"
-            )
-    return None
+    turning = _leaking(grouping, ends)
+    if turning is None:
+        return None
+    return (
+        turning,
+        f"{turning.address} above both {_defect(turning)}: it can turn requests of "
+        f"{ends.one.address} round to {ends.other.address} before the IOMMU sees them",
+    )
+
+
+def _leaking(grouping: Grouping, ends: Ends) -> Device | None:
+    """Return the nearest port above both that does not isolate."""
+    return next((port for port in ends.shared if _leaks(grouping, port)), None)
 
 
 def _joined_upwards(grouping: Grouping, ends: Ends) -> tuple[Device, str] | None:
@@ -134,13 +139,14 @@ def _joined_upwards(grouping: Grouping, ends: Ends) -> tuple[Device, str] | None
             f"{bridge.address} is above {below.address} and {_defect(bridge)}: nothing "
             f"makes it pass every request of {below.address} on to the IOMMU"
         )
-    for port in ends.shared:
-        if _leaks(grouping, port):
-            return port, (
-                f"{bridge.address} is on the way of {below.address} up to "
-                f"{port.address}, which {_defect(port)}"
-            )
-    return None
+    port = _leaking(grouping, ends)
+    if port is None:
+        return None
+    return (
+        port,
+        f"{bridge.address} is on the way of {below.address} up to {port.address}, "
+        f"which {_defect(port)}",
+    )
 
 
 def _leaks(grouping: Grouping, port: Device) -> bool:

@@ -5,17 +5,9 @@ from __future__ import annotations
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
 from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.mappings import refused_attach
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
-from iommu_inspect.kernel.ownership.words import (
-    HELD,
-    MEDIATED,
-    NO_IOMMU_BEHIND,
-    NOT_WHOLE,
-    bound,
-    cannot_tell,
-    is_mediated,
-)
 from iommu_inspect.model.machine import Device, Held, Machine
 
 __all__ = ["ATTACH_DEVICE", "attach"]
@@ -30,7 +22,7 @@ def attach(
     group = owners.group
     count = len(group.devices)
     if not group.whole:
-        return Answer(UNKNOWN, "singleton-assumption", NOT_WHOLE)
+        return Answer(UNKNOWN, "singleton-assumption", words.NOT_WHOLE)
     if era.single_driver:
         refused = _refused_by_single_driver(device, owners)
         if refused is not None:
@@ -43,11 +35,11 @@ def attach(
             (SINGLETON,),
         )
     if group.is_noiommu is not False:
-        return Answer(UNKNOWN, "no-iommu-mode", NO_IOMMU_BEHIND)
-    if is_mediated(group):
-        return Answer(UNKNOWN, "no-iommu-mode", MEDIATED)
+        return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
+    if words.is_mediated(group):
+        return Answer(UNKNOWN, "no-iommu-mode", words.MEDIATED)
     if group.held is not Held.FREE:
-        return Answer("-EBUSY", "mixed-ownership", HELD[group.held])
+        return Answer("-EBUSY", "mixed-ownership", words.HELD[group.held])
     refused = refused_attach(machine, group, era)
     if refused is not None:
         return refused
@@ -75,8 +67,8 @@ def _refused_by_single_driver(device: Device, owners: GroupOwnership) -> Answer 
     others = [d for d in owners.having(Role.KERNEL) if d is not device]
     rule, cite = "proposed-single-driver", (PROPOSED_SINGLE_DRIVER,)
     if others:
-        return Answer("-EBUSY", rule, f"{bound(others)} as well", cite)
+        return Answer("-EBUSY", rule, f"{words.bound(others)} as well", cite)
     unknown = [d for d in owners.having(Role.UNKNOWN) if d is not device]
     if unknown:
-        return Answer(UNKNOWN, rule, cannot_tell(unknown), cite)
+        return Answer(UNKNOWN, rule, words.cannot_tell(unknown), cite)
     return None

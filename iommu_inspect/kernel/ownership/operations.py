@@ -22,17 +22,9 @@ from iommu_inspect.kernel.citations import (
     VFIO_VIABLE_REMOVED,
 )
 from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
-from iommu_inspect.kernel.ownership.words import (
-    HELD,
-    MEDIATED,
-    NO_IOMMU_BEHIND,
-    NOT_WHOLE,
-    bound,
-    cannot_tell,
-    is_mediated,
-)
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Group, Held, InterruptRemapping, Machine
 
@@ -62,13 +54,13 @@ def _claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
             (DMA_OWNER_INTERFACES,),
         )
     if group.is_noiommu is not False:
-        return Answer(UNKNOWN, "no-iommu-mode", NO_IOMMU_BEHIND)
-    if is_mediated(group):
-        return Answer(UNKNOWN, "no-iommu-mode", MEDIATED)
+        return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
+    if words.is_mediated(group):
+        return Answer(UNKNOWN, "no-iommu-mode", words.MEDIATED)
     return _refused_claim(machine, owners, era) or Answer(
         OK,
         "mixed-ownership",
-        "no driver of the host is bound here",
+        "no driver of the host is words.bound here",
         (DMA_OWNER_BUSES,),
     )
 
@@ -77,19 +69,23 @@ def _refused_claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer
     """Return why the claim does not succeed, ``None`` where it does."""
     group = owners.group
     if group.held is Held.BY_USER:
-        return Answer("-EPERM", "mixed-ownership", HELD[group.held], (CLAIM_BY_VFIO,))
+        return Answer(
+            "-EPERM", "mixed-ownership", words.HELD[group.held], (CLAIM_BY_VFIO,)
+        )
     blockers = owners.having(Role.KERNEL)
     if blockers:
-        return Answer("-EPERM", "mixed-ownership", bound(blockers), (DMA_OWNER_BUSES,))
+        return Answer(
+            "-EPERM", "mixed-ownership", words.bound(blockers), (DMA_OWNER_BUSES,)
+        )
     unknown = owners.having(Role.UNKNOWN)
     if unknown:
         return Answer(
-            UNKNOWN, "mixed-ownership", cannot_tell(unknown), (DMA_OWNER_BUSES,)
+            UNKNOWN, "mixed-ownership", words.cannot_tell(unknown), (DMA_OWNER_BUSES,)
         )
     if not group.whole:
-        return Answer(UNKNOWN, "mixed-ownership", NOT_WHOLE)
+        return Answer(UNKNOWN, "mixed-ownership", words.NOT_WHOLE)
     if group.held is Held.BY_KERNEL_DOMAIN:
-        return Answer("-EBUSY", "mixed-ownership", HELD[group.held])
+        return Answer("-EBUSY", "mixed-ownership", words.HELD[group.held])
     return refused_claim(machine, group, era)
 
 
@@ -103,16 +99,16 @@ def _get_status(_machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
         return Answer("viable", "no-iommu-mode", "vfio made this group up itself")
     blockers = owners.having(Role.KERNEL)
     if blockers:
-        return Answer("not-viable", "mixed-ownership", bound(blockers), cite)
+        return Answer("not-viable", "mixed-ownership", words.bound(blockers), cite)
     unknown = owners.having(Role.UNKNOWN)
     if unknown:
-        return Answer(UNKNOWN, "mixed-ownership", cannot_tell(unknown), cite)
+        return Answer(UNKNOWN, "mixed-ownership", words.cannot_tell(unknown), cite)
     if not group.whole:
-        return Answer(UNKNOWN, "mixed-ownership", NOT_WHOLE)
+        return Answer(UNKNOWN, "mixed-ownership", words.NOT_WHOLE)
     return Answer(
         "viable",
         "mixed-ownership",
-        "no driver of the host is bound here",
+        "no driver of the host is words.bound here",
         cite,
     )
 
@@ -122,16 +118,16 @@ def _cannot_open(owners: GroupOwnership) -> Answer | None:
     group = owners.group
     if owners.having(Role.VFIO):
         if group.held is Held.BY_USER:
-            return Answer("-EBUSY", "not-on-vfio", HELD[group.held])
+            return Answer("-EBUSY", "not-on-vfio", words.HELD[group.held])
         return None
     rule = "not-on-vfio"
-    # A member whose driver is not known may be bound to a vfio driver.
+    # A member whose driver is not known may be words.bound to a vfio driver.
     unknown = [d for d in group.devices if not known(d.driver)]
     unknown += [d for d in owners.having(Role.UNKNOWN) if d not in unknown]
     if unknown:
-        return Answer(UNKNOWN, rule, cannot_tell(unknown))
+        return Answer(UNKNOWN, rule, words.cannot_tell(unknown))
     if not group.whole:
-        return Answer(UNKNOWN, rule, NOT_WHOLE)
+        return Answer(UNKNOWN, rule, words.NOT_WHOLE)
     return Answer(
         "-ENOENT",
         rule,
@@ -175,7 +171,7 @@ def _set_iommu(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
             container.references,
         )
     if not known(group.is_noiommu):
-        return Answer(UNKNOWN, "no-iommu-mode", NO_IOMMU_BEHIND)
+        return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
     if group.is_noiommu is True:
         return Answer(
             "-ENODEV",
@@ -195,7 +191,7 @@ def _refused_domain(group: Group) -> Answer | None:
     """Before v5.19 the group's domain is looked at only when it is attached."""
     if group.held is Held.FREE:
         return None
-    return Answer("-EBUSY", "mixed-ownership", HELD[group.held])
+    return Answer("-EBUSY", "mixed-ownership", words.HELD[group.held])
 
 
 def _refused_type(machine: Machine) -> Answer | None:

@@ -14,7 +14,7 @@ from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.machine import Device, Group, Held, Machine
 
 __all__ = ["bind_answer", "refused_by_override"]
@@ -72,7 +72,11 @@ def _refused_by_vfio(
     if device.is_bridge is True:
         because = "vfio-pci does not take bridges"
         return Answer(_refusal("-EINVAL", era), "not-on-vfio", because)
-    if device.pci.virtfns:
+    functions = device.pci.virtfns
+    if not known(functions) and functions is not Missing.ABSENT:
+        because = "whether it has virtual functions was not seen"
+        return Answer(UNKNOWN, "sriov-mix", because)
+    if value_or(functions, ()):
         # vfio_pci_core_register_device(), in 5.10 vfio_pci_probe(): whoever uses the
         # virtual functions could be reset from under their feet.
         because = "vfio-pci takes no physical function whose virtual ones are there"

@@ -100,6 +100,8 @@ def _newcomer_placement(port: Device) -> PciPlacement:
         header_type=PciHeaderType.NORMAL,
         multifunction=False,
         pcie_type=kind,
+        physfn=None,
+        virtfns=(),
         acs=None,
         sriov=None,
     )
@@ -199,7 +201,13 @@ def sriov(machine: Machine, step: Sriov) -> Taken:
     if capability is None:
         answer = Answer("-ENOENT", _RULE, "it has no SR-IOV capability")
         return done(machine, step, answer, group)
-    if wanted == len(physical.pci.virtfns):
+    present = physical.pci.virtfns
+    if not known(present):
+        answer = Answer(
+            UNKNOWN, _RULE, "the source does not tell its virtual functions"
+        )
+        return done(machine, step, answer, group)
+    if wanted == len(present):
         answer = Answer(OK, _RULE, "it has that many virtual functions already")
         return done(machine, step, answer, group)
     if wanted > capability.total_vfs:
@@ -208,11 +216,11 @@ def sriov(machine: Machine, step: Sriov) -> Taken:
     unable = _cannot_have_vfs(physical)
     if unable is not None:
         return done(machine, step, unable, group)
-    if wanted and physical.pci.virtfns:
+    if wanted and present:
         answer = Answer("-EBUSY", _RULE, "it has virtual functions already")
         return done(machine, step, answer, group)
     if not wanted:
-        return _without_vfs(machine, step, physical, group)
+        return _without_vfs(machine, step, physical, present)
     return _with_vfs(machine, step, physical, wanted)
 
 
@@ -229,25 +237,25 @@ def _cannot_have_vfs(physical: Device) -> Answer | None:
 
 
 def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Taken:
-    addresses = [_vf_address(physical, index) for index in range(count)]
+    ids = [_vf_id(physical, index) for index in range(count)]
     topology = Topology(machine)
     joined: set[str | None] = set()
     because = ""
-    for address in addresses:
+    for each in ids:
         joins = Grouping(machine, topology).newcomer_beside(physical)
         because = joins.because
         if joins.new is None:
             return machine, Outcome(step, Answer(UNKNOWN, _RULE, because), None)
         virtual = Device(
-            DeviceId(address, "pci"),
-            f"{str(physical.path).rpartition('/')[0]}/{address}",
+            each,
+            f"{str(physical.path).rpartition('/')[0]}/{each}",
             driver=None,
             ids=_vf_ids(physical),
             pci=PciPlacement(
                 PciHeaderType.NORMAL,
                 multifunction=False,
                 pcie_type=PciExpType.ENDPOINT,
-                physfn=physical.address,
+                physfn=physical.id,
                 acs=None,
                 sriov=None,
             ),
@@ -255,8 +263,8 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
         )
         machine, group_id = _with_newcomer(machine, virtual, joins)
         joined.add(NEW_GROUP if joins.new else group_id)
-    current = next(d for d in machine.devices if d.address == physical.address)
-    placed = replace(current.pci, virtfns=tuple(addresses))
+    current = next(d for d in machine.devices if d.id == physical.id)
+    placed = replace(current.pci, virtfns=tuple(ids))
     machine = with_device(machine, current, replace(current, pci=placed))
     group = joined.pop() if len(joined) == 1 else None
     return machine, Outcome(step, Answer(OK, _RULE, because), group)
@@ -278,41 +286,41 @@ def _vf_ids(physical: Device) -> PciIds:
     )
 
 
-def _vf_address(physical: Device, index: int) -> str:
+def _vf_id(physical: Device, index: int) -> DeviceId:
     """Place a virtual function by the capability's offset and stride."""
-    capability, address = physical.pci.sriov, PciAddress.parse(physical.address)
+    capability, address = physical.pci.sriov, physical.pci_address
     if not known(capability) or capability is None or address is None:
-        return f"{physical.address}-vf{index}"
+        return DeviceId(f"{physical.address}-vf{index}", "pci")
     own = address.bus << 8 | address.slot << 3 | address.function
     found = own + capability.first_offset + capability.stride * index
     place = PciAddress(address.domain, found >> 8 & 0xFF, found >> 3 & 0x1F, found & 7)
-    return str(place)
+    return DeviceId.of_pci(place)
 
 
 def _without_vfs(
-    machine: Machine, step: Step, physical: Device, group: Group | None
+    machine: Machine, step: Step, physical: Device, gone: tuple[DeviceId, ...]
 ) -> Taken:
-    gone = set(physical.pci.virtfns)
     placed = replace(physical, pci=replace(physical.pci, virtfns=()))
     after = with_device(machine, physical, placed)
     answer = Answer(OK, _RULE, f"{len(gone)} virtual functions go")
-    return done(_without(after, gone), step, answer, group)
+    group = machine.group_of(physical)
+    return done(_without(after, set(gone)), step, answer, group)
 
 
 def unplug(machine: Machine, step: Unplug) -> Taken:
     """Take a device away, with what is below it."""
     device = device_of(machine, step)
-    gone = {d.address for d in Topology(machine).subtree(device)}
+    gone = {d.id for d in Topology(machine).subtree(device)}
     answer = Answer(OK, _RULE, "what is below it goes too")
     return done(_without(machine, gone), step, answer, machine.group_of(device))
 
 
-def _without(machine: Machine, gone: set[str]) -> Machine:
+def _without(machine: Machine, gone: set[DeviceId]) -> Machine:
     """Take devices away; a group that nobody is left in goes too."""
     groups = []
     for group in machine.groups:
-        left = tuple(d for d in group.devices if d.address not in gone)
+        left = tuple(d for d in group.devices if d.id not in gone)
         if left or not group.devices:
             groups.append(replace(group, devices=left))
-    ungrouped = tuple(d for d in machine.ungrouped if d.address not in gone)
+    ungrouped = tuple(d for d in machine.ungrouped if d.id not in gone)
     return replace(machine, groups=tuple(groups), ungrouped=ungrouped)

@@ -93,8 +93,14 @@ class Blocks:
     def btrfs(self, name: str) -> Fact[Needs]:
         """Return what a btrfs stands on, of which ``name`` is one device."""
         directory = "sys/fs/btrfs"
-        for uuid in _names(self._tree.names(directory)):
-            members = _names(self._tree.names(f"{directory}/{uuid}/devices"))
+        every = self._tree.names(directory)
+        if not known(every) and every is not Missing.ABSENT:
+            return every
+        for uuid in _names(every):
+            listed = self._tree.names(f"{directory}/{uuid}/devices")
+            if not known(listed) and listed is not Missing.ABSENT:
+                return listed
+            members = _names(listed)
             if name in members:
                 parts = [self.needs(member) for member in members]
                 return spared(parts, self._btrfs_spare(f"{directory}/{uuid}"))
@@ -187,14 +193,11 @@ class Blocks:
         subsystem = "/".join(parts[: parts.index("nvme-subsystem") + 2])
         found: list[Fact[Needs]] = []
         for name in _names(self._tree.names(subsystem)):
-            link = self._tree.target(f"{subsystem}/{name}")
-            if not _CONTROLLER.fullmatch(name) or not known(link):
+            if not _CONTROLLER.fullmatch(name):
                 continue
-            holder = self._locate(link)
-            if holder is None or not known(holder):
-                found.append(Missing.ABSENT)
-            else:
-                found.append(((holder,),))
+            link = self._tree.target(f"{subsystem}/{name}")
+            holder = self._locate(link) if known(link) else link
+            found.append(((holder,),) if isinstance(holder, str) else Missing.ABSENT)
         return any_of(found) if found else Missing.ABSENT
 
     def _stacked(self, disk: str, depth: int) -> Fact[Needs]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, complete, known, value_or
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.mounts import Mount, Route
@@ -166,12 +166,12 @@ class FileSystems:
         """Find the device of a share; several cannot be told apart by all kernels."""
         directory = f"sys/bus/virtio/drivers/{driver}"
         names = self._tree.names(directory)
-        held = set()
-        for name in names if known(names) else ():
-            link = self._tree.target(f"{directory}/{name}")
-            holder = self._locate(link) if known(link) else None
-            if isinstance(holder, str):
-                held.add(holder)
+        links = complete(
+            self._tree.target(f"{directory}/{name}") for name in value_or(names, ())
+        )
+        if not known(links):
+            return links
+        held = {h for h in map(self._locate, links) if isinstance(h, str)}
         return ((held.pop(),),) if len(held) == 1 else Missing.ABSENT
 
     def _route_to(self, mount: Mount) -> tuple[Fact[Needs], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 __all__ = ["Mount", "Route", "mountinfo", "mounts", "routes4", "routes6", "swaps"]
@@ -80,17 +81,10 @@ def routes4(text: str) -> tuple[Route, ...]:
     The words are in the byte order of the host that wrote them, and one mask that is
     neither empty nor full tells which: its ones begin at the first byte.
     """
-    rows = []
-    for line in text.splitlines()[1:]:
-        words = line.split()
-        if len(words) < 8:
-            continue
-        numbers = [_hexadecimal(words[place]) for place in (1, 3, 7)]
-        network, flags, mask = numbers
-        if network is None or flags is None or mask is None:
-            continue
-        if flags & _UP and not flags & _REJECT:
-            rows.append((words[0], network, mask & 0xFFFFFFFF))
+    rows = [
+        (words[0], network, mask & 0xFFFFFFFF)
+        for words, network, mask in _usable(text.splitlines()[1:], 1, 7, 3)
+    ]
     little = not any(mask >> 24 > mask & 0xFF for _, _, mask in rows)
     return tuple(
         Route(interface, _swapped(network) if little else network, mask.bit_count(), 32)
@@ -100,18 +94,29 @@ def routes4(text: str) -> tuple[Route, ...]:
 
 def routes6(text: str) -> tuple[Route, ...]:
     """Parse ``/proc/net/ipv6_route`` (``ipv6_route_native_seq_show()``)."""
-    found = []
-    for line in text.splitlines():
+    return tuple(
+        Route(words[9], network, min(length, 128), 128)
+        for words, network, length in _usable(text.splitlines(), 0, 1, 8)
+        if len(words) > 9
+    )
+
+
+def _usable(
+    lines: Iterable[str], network: int, length: int, flags: int
+) -> Iterator[tuple[list[str], int, int]]:
+    """Yield the words, the network and its length or mask of routes that are up.
+
+    The numbers are where in a line they stand.
+    """
+    for line in lines:
         words = line.split()
-        if len(words) < 10:
+        if len(words) <= max(network, length, flags):
             continue
-        numbers = [_hexadecimal(words[place]) for place in (0, 1, 8)]
-        network, length, flags = numbers
-        if network is None or length is None or flags is None:
+        where, size, state = (_hexadecimal(words[n]) for n in (network, length, flags))
+        if where is None or size is None or state is None:
             continue
-        if flags & _UP and not flags & _REJECT:
-            found.append(Route(words[9], network, min(length, 128), 128))
-    return tuple(found)
+        if state & _UP and not state & _REJECT:
+            yield words, where, size
 
 
 def _plain(word: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.sources.host.needs import Locate, Needs, all_of, any_of
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -43,7 +43,9 @@ class Interfaces:
     def needs(self, name: str, depth: int = 0) -> Fact[Needs]:
         """Return what an interface stands on; missing where that is not told."""
         path = self._tree.target(f"{_CLASS}/{name}")
-        if not known(path) or depth > _DEEPEST:
+        if not known(path):
+            return path
+        if depth > _DEEPEST:
             return Missing.ABSENT
         holder = self._locate(path)
         if not known(holder):
@@ -52,29 +54,39 @@ class Interfaces:
             return ((holder,),)
         if not path.startswith("sys/devices/virtual/"):
             return ()
-        parts = [self.needs(lower, depth + 1) for lower in self._lower(name)]
-        told = [part for part in parts if known(part)]
+        lower = self._lower(name)
+        if not known(lower):
+            return lower
+        parts = [self.needs(each, depth + 1) for each in lower]
         if self._tree.exists(f"{_CLASS}/{name}/bonding"):
             return any_of(parts)
-        # Ports of a bridge that are not told are those of guests and containers.
+        # Ports of a bridge that are on no device are those of guests and containers.
+        told = complete(parts)
+        if not known(told):
+            return told
         return all_of(told) if told else Missing.ABSENT
 
-    def _lower(self, name: str) -> tuple[str, ...]:
+    def _lower(self, name: str) -> Fact[tuple[str, ...]]:
         directory = f"{_CLASS}/{name}"
-        inside = self._tree.names(directory)
-        listed = inside if known(inside) else ()
+        listed = self._tree.names(directory)
+        if not known(listed):
+            return listed
         lower = [
             entry.removeprefix(_LOWER) for entry in listed if entry.startswith(_LOWER)
         ]
-        if not lower and "brif" in listed:
+        if lower:
+            return tuple(lower)
+        if "brif" in listed:
             ports = self._tree.names(f"{directory}/brif")
-            lower = list(ports) if known(ports) else []
-        if not lower and "bonding" in listed:
+            if not known(ports) or ports:
+                return ports
+        if "bonding" in listed:
             slaves = self._tree.text(f"{directory}/bonding/slaves")
-            lower = slaves.split() if known(slaves) else []
-        if not lower:
-            # The bridge of Open vSwitch is a port of its datapath like any other.
-            above = self._tree.target(f"{directory}/master")
-            if isinstance(above, str) and above.endswith("/ovs-system"):
-                lower = ["ovs-system"] if name != "ovs-system" else []
-        return tuple(lower)
+            if not known(slaves) or slaves:
+                return map_fact(slaves, lambda text: tuple(text.split()))
+        # The bridge of Open vSwitch is a port of its datapath like any other.
+        above = self._tree.target(f"{directory}/master")
+        if not known(above):
+            return () if above is Missing.ABSENT else above
+        in_datapath = above.endswith("/ovs-system") and name != "ovs-system"
+        return ("ovs-system",) if in_datapath else ()

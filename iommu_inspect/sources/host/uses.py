@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.machine import Device
 from iommu_inspect.sources.host import mounts
@@ -99,12 +99,11 @@ def _swaps(tree: Tree) -> Fact[tuple[tuple[str, bool], ...]]:
 def _routes(tree: Tree) -> Fact[tuple[Route, ...]]:
     four = map_fact(_large(tree, "proc/net/route"), mounts.routes4)
     six = map_fact(_large(tree, "proc/net/ipv6_route"), mounts.routes6)
-    if not known(four):
-        return six if isinstance(six, tuple) else four
-    # Without IPv6 there is no such file; one that is there and not read counts.
-    if not known(six) and six is not Missing.ABSENT:
-        return six
-    return (*four, *(six if known(six) else ()))
+    # A kernel without IPv6 has no such file; one that is there and not read counts.
+    parts = complete((four, six))
+    if not known(parts):
+        return parts
+    return tuple(route for part in parts for route in part) if parts else four
 
 
 def _large(tree: Tree, path: str) -> Fact[str]:

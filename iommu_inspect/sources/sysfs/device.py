@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Device, PciIds, PciPlacement
-from iommu_inspect.sources.sysfs import pci_config
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["DeviceReader"]
@@ -43,7 +43,9 @@ class DeviceReader:
         told_bus: Fact[str] = listed_on or _bus_of_path(path)
         address = path.rpartition("/")[2]
         if not self._tree.exists(path) or self._is_hollow(path):
-            return Device(DeviceId(address, told_bus), path)
+            # Of a device without its directory nothing is known, links neither.
+            hollow = DeviceId(address, told_bus)
+            return Device(hollow, path, vfio_devices=Missing.ABSENT)
         bus = self._link_name(f"{path}/subsystem")
         power_state = self._tree.text(f"{path}/power_state")
         vfio_devices = self._vfio_devices(path)
@@ -134,34 +136,38 @@ class DeviceReader:
         )
 
     def _placement(self, path: str) -> PciPlacement:
-        physfn = self._link_name(f"{path}/physfn")
         config = self._config(path)
         return PciPlacement(
-            header_type=map_fact(config, pci_config.header_type),
-            multifunction=map_fact(config, pci_config.multifunction),
-            pcie_type=map_fact(config, pci_config.pcie_type),
-            physfn=physfn if known(physfn) else None,
+            header_type=map_fact(config, lambda space: space.header_type),
+            multifunction=map_fact(config, lambda space: space.multifunction),
+            pcie_type=map_fact(config, lambda space: space.pcie_type),
+            physfn=map_fact(
+                self._optional_link(f"{path}/physfn", absence_counts=True),
+                lambda name: None if name is None else DeviceId(name, "pci"),
+            ),
             virtfns=self._virtfns(path),
-            acs=map_fact(config, pci_config.acs),
-            sriov=map_fact(config, pci_config.sriov),
-            hotplug_slot=map_fact(config, pci_config.hotplug_slot),
-            secondary_bus=map_fact(config, pci_config.secondary_bus),
+            acs=map_fact(config, lambda space: space.acs),
+            sriov=map_fact(config, lambda space: space.sriov),
+            hotplug_slot=map_fact(config, lambda space: space.hotplug_slot),
+            secondary_bus=map_fact(config, lambda space: space.secondary_bus),
         )
 
-    def _virtfns(self, path: str) -> tuple[str, ...]:
+    def _virtfns(self, path: str) -> Fact[tuple[DeviceId, ...]]:
         # Counting the links tells how many there are; sriov_numvfs would take the
         # device lock.
         names = self._tree.names(path)
         if not known(names):
-            return ()
+            return names
         links = (name for name in names if name.startswith("virtfn"))
-        targets = (self._link_name(f"{path}/{name}") for name in links)
-        return tuple(sorted(t for t in targets if known(t)))
+        targets = complete(self._link_name(f"{path}/{name}") for name in links)
+        return map_fact(
+            targets, lambda found: tuple(sorted(DeviceId(n, "pci") for n in found))
+        )
 
-    def _config(self, path: str) -> Fact[bytes]:
+    def _config(self, path: str) -> Fact[ConfigSpace]:
         if self._tree.hot and self._is_asleep(path):
             return Missing.UNREADABLE
-        return self._tree.data(f"{path}/config")
+        return map_fact(self._tree.data(f"{path}/config"), ConfigSpace)
 
     def _is_asleep(self, path: str) -> bool:
         """Say whether reading configuration space could wake the device.

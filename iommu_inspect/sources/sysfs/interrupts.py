@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.machine import InterruptRemapping
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -47,8 +47,8 @@ def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
 def _chip_names(tree: Tree) -> Fact[frozenset[str]]:
     irqs = tree.names("sys/kernel/irq")
     if known(irqs):
-        chips = (tree.text(f"sys/kernel/irq/{irq}/chip_name") for irq in irqs)
-        return frozenset(chip for chip in chips if known(chip))
+        chips = complete(tree.text(f"sys/kernel/irq/{irq}/chip_name") for irq in irqs)
+        return map_fact(chips, frozenset)
     table = tree.text("proc/interrupts")
     if not known(table):
         return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from iommu_inspect.model.address import natural_key
@@ -91,7 +91,7 @@ def read_machine(tree: Tree) -> Machine:
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices),
         host=read_host(tree, devices),
-        notes=tree.notes,
+        notes=(*tree.notes, *_unlisted(tree)),
     )
 
 
@@ -131,6 +131,17 @@ def _bus_devices(tree: Tree) -> dict[str, str]:
             if bus == "pci" or _has(tree, path, "iommu_group"):
                 paths[path] = bus
     return paths
+
+
+def _unlisted(tree: Tree) -> Iterator[str]:
+    """Yield a note for each bus whose devices are there and were not seen."""
+    for bus in _GROUPED_BUSES:
+        names = tree.names(f"sys/bus/{bus}/devices")
+        if not known(names) and names is not Missing.ABSENT:
+            yield (
+                f"sys/bus/{bus}/devices could not be listed ({names.value}): devices "
+                "without a group are not shown"
+            )
 
 
 def _drivers_known(tree: Tree, buses: Iterable[str]) -> bool:
@@ -200,6 +211,8 @@ def _groups(
     partial: set[str],
 ) -> tuple[Group, ...]:
     members: dict[str, list[Device]] = {}
+    # Devices name their groups, but not those of buses that are not looked at.
+    all_listed = known(group_ids) or group_ids is Missing.ABSENT
     if known(group_ids):
         members = {group_id: [] for group_id in group_ids}
     for device in devices:
@@ -215,7 +228,7 @@ def _groups(
             reserved_regions=map_fact(
                 tree.text(f"{_GROUPS}/{group_id}/reserved_regions"), _regions
             ),
-            whole=group_id not in partial,
+            whole=all_listed and group_id not in partial,
             node=tree.node(f"dev/vfio/{group_id}"),
         )
         for group_id in sorted(members, key=natural_key)

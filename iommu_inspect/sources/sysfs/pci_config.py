@@ -1,254 +1,294 @@
-"""PCI configuration space: bytes in, facts out. The bytes are never trusted."""
+"""PCI configuration space: bytes in, facts out. The bytes are never trusted.
+
+Registers have the names of include/uapi/linux/pci_regs.h.
+"""
 
 from __future__ import annotations
 
-from iommu_inspect.model.fact import Fact, Missing, known
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.machine import Acs, PciIds, SrIov
+from iommu_inspect.model.pci_regs import PciCapId, PciExtCapId, PciHeaderType
 
-__all__ = [
-    "acs",
-    "buses_below",
-    "enabled_vfs",
-    "find_capability",
-    "find_extended_capability",
-    "header_type",
-    "hotplug_slot",
-    "identity",
-    "multifunction",
-    "pcie_type",
-    "secondary_bus",
-    "sriov",
-]
+__all__ = ["Capabilities", "ConfigSpace"]
 
-_STATUS = 0x06
-_STATUS_CAPABILITY_LIST = 0x10
-_HEADER_TYPE = 0x0E
-_CAPABILITY_POINTER = {0: 0x34, 1: 0x34, 2: 0x14}
-_CAPABILITY_PCIE = 0x10
-_FIRST_CAPABILITY = 0x40
-_MAX_CAPABILITIES = 48
-_CONVENTIONAL_SIZE = 0x100
-_MAX_EXTENDED_CAPABILITIES = (0x1000 - 0x100) // 8
-_EXTENDED_ACS = 0x000D
-_EXTENDED_SRIOV = 0x0010
-_PCIE_FLAGS_SLOT = 0x0100
-_SLOT_CAPABILITIES = 0x14
-_SLOT_HOTPLUG_CAPABLE = 0x40
+PCI_VENDOR_ID = 0x00
+PCI_DEVICE_ID = 0x02
+PCI_STATUS = 0x06
+PCI_STATUS_CAP_LIST = 0x10
+PCI_REVISION_ID = 0x08
+PCI_CLASS_PROG = 0x09
+PCI_HEADER_TYPE = 0x0E
+PCI_HEADER_TYPE_MASK = 0x7F
+PCI_HEADER_TYPE_MFD = 0x80
+PCI_SECONDARY_BUS = 0x19
+PCI_SUBORDINATE_BUS = 0x1A
+PCI_SUBSYSTEM_VENDOR_ID = 0x2C
+PCI_SUBSYSTEM_ID = 0x2E
+PCI_CAPABILITY_LIST = 0x34
+PCI_CB_CAPABILITY_LIST = 0x14
+PCI_STD_HEADER_SIZEOF = 0x40
+PCI_CAP_LIST_NEXT = 1
+PCI_FIND_CAP_TTL = 48
+PCI_CFG_SPACE_SIZE = 0x100
+PCI_CFG_SPACE_EXP_SIZE = 0x1000
+PCI_EXP_FLAGS = 0x02
+PCI_EXP_FLAGS_TYPE = 0x00F0
+PCI_EXP_FLAGS_SLOT = 0x0100
+PCI_EXP_SLTCAP = 0x14
+PCI_EXP_SLTCAP_HPC = 0x40
+PCI_ACS_CAP = 0x04
+PCI_ACS_CTRL = 0x06
+INTEL_SPT_ACS_CTRL = PCI_ACS_CAP + 4
+PCI_SRIOV_CTRL = 0x08
+PCI_SRIOV_CTRL_VFE = 0x01
+PCI_SRIOV_TOTAL_VF = 0x0E
+PCI_SRIOV_NUM_VF = 0x10
+PCI_SRIOV_VF_OFFSET = 0x14
+PCI_SRIOV_VF_STRIDE = 0x16
+PCI_SRIOV_VF_DID = 0x1A
+
+_POINTERS: Mapping[int, int] = {
+    PciHeaderType.NORMAL: PCI_CAPABILITY_LIST,
+    PciHeaderType.BRIDGE: PCI_CAPABILITY_LIST,
+    PciHeaderType.CARDBUS: PCI_CB_CAPABILITY_LIST,
+}
+_BRIDGES = (PciHeaderType.BRIDGE, PciHeaderType.CARDBUS)
+_MAX_EXTENDED = (PCI_CFG_SPACE_EXP_SIZE - PCI_CFG_SPACE_SIZE) // 8
 
 
-def secondary_bus(config: bytes) -> Fact[int]:
-    """Return the number of the bus below a bridge."""
-    if header_type(config) not in (1, 2):
-        return Missing.ABSENT
-    return _byte(config, 0x19)
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Where the capabilities of one list are, by their ids, and where it ends.
 
-
-def buses_below(config: bytes) -> Fact[tuple[int, int]]:
-    """Return the first and the last number of the buses below a bridge."""
-    first, last = secondary_bus(config), _byte(config, 0x1A)
-    if not known(first):
-        return first
-    return (first, last) if known(last) else last
-
-
-def identity(config: bytes) -> PciIds:
-    """Return the registers that identify a function; only a device has a subsystem.
-
-    The ids of a virtual function are not in its configuration space.
+    ``end`` is ``None`` where the list was followed to its end, ``TRUNCATED`` where it
+    goes on behind the bytes (users without CAP_SYS_ADMIN are shown 64), and
+    ``UNREADABLE`` where it is broken or the device does not answer.
     """
 
-    def number(offset: int, size: int) -> Fact[int]:
-        if not _answers(config):
+    offsets: Mapping[int, int]
+    end: Fact[None]
+
+    def find(self, wanted: int) -> Fact[int | None]:
+        """Return the offset of a capability, or what its not being there means.
+
+        ``None``: there is none. What the list broke off before may be there.
+        """
+        return self.offsets.get(wanted, self.end)
+
+
+@dataclass(frozen=True)
+class ConfigSpace:
+    """The configuration space of one function; each list in it is walked once."""
+
+    content: bytes
+
+    @cached_property
+    def _answers(self) -> bool:
+        """Say whether a device answered: a sleeping or absent one reads as all ones.
+
+        Virtual functions have ones in the ids alone (PCIe 6.0, 9.3.4.1.1).
+        """
+        return self.content[:4] != b"\xff\xff\xff\xff" or bool(
+            self.content[4:PCI_STD_HEADER_SIZEOF].strip(b"\xff")
+        )
+
+    def _number(self, offset: int, size: int) -> Fact[int]:
+        if not self._answers:
             return Missing.UNREADABLE
-        if offset + size > len(config):
+        if offset + size > len(self.content):
             return Missing.TRUNCATED
-        return int.from_bytes(config[offset : offset + size], "little")
+        return int.from_bytes(self.content[offset : offset + size], "little")
 
-    vendor, device = number(0, 2), number(2, 2)
-    if vendor == device == 0xFFFF:
-        vendor = device = Missing.TRUNCATED
-    has_subsystem = header_type(config) == 0
-    return PciIds(
-        vendor,
-        device,
-        number(0x2C, 2) if has_subsystem else Missing.ABSENT,
-        number(0x2E, 2) if has_subsystem else Missing.ABSENT,
-        number(0x09, 3),
-        number(0x08, 1),
-    )
+    def _byte(self, offset: int) -> Fact[int]:
+        return self._number(offset, 1)
 
+    def _word(self, offset: int) -> Fact[int]:
+        return self._number(offset, 2)
 
-def _answers(config: bytes) -> bool:
-    """Say whether a device answered: a sleeping or absent one reads as all ones.
+    @property
+    def header_type(self) -> Fact[int]:
+        """The header type without the multi-function bit."""
+        return map_fact(self._byte(PCI_HEADER_TYPE), lambda v: v & PCI_HEADER_TYPE_MASK)
 
-    Virtual functions have ones in the ids alone (PCIe 6.0, 9.3.4.1.1).
-    """
-    return config[:4] != b"\xff\xff\xff\xff" or bool(config[4:64].strip(b"\xff"))
+    @property
+    def multifunction(self) -> Fact[bool]:
+        """The multi-function bit of the header type register."""
+        value = self._byte(PCI_HEADER_TYPE)
+        return map_fact(value, lambda v: bool(v & PCI_HEADER_TYPE_MFD))
 
+    @property
+    def identity(self) -> PciIds:
+        """The registers that identify a function; only a device has a subsystem.
 
-def _byte(config: bytes, offset: int) -> Fact[int]:
-    if not _answers(config):
+        The ids of a virtual function are not in its configuration space.
+        """
+        vendor, device = self._word(PCI_VENDOR_ID), self._word(PCI_DEVICE_ID)
+        if vendor == device == 0xFFFF:
+            vendor = device = Missing.TRUNCATED
+        normal = self.header_type == PciHeaderType.NORMAL
+        return PciIds(
+            vendor,
+            device,
+            self._word(PCI_SUBSYSTEM_VENDOR_ID) if normal else Missing.ABSENT,
+            self._word(PCI_SUBSYSTEM_ID) if normal else Missing.ABSENT,
+            self._number(PCI_CLASS_PROG, 3),
+            self._byte(PCI_REVISION_ID),
+        )
+
+    @property
+    def secondary_bus(self) -> Fact[int]:
+        """The number of the bus below a bridge."""
+        if self.header_type not in _BRIDGES:
+            return Missing.ABSENT
+        return self._byte(PCI_SECONDARY_BUS)
+
+    @property
+    def buses_below(self) -> Fact[tuple[int, int]]:
+        """The first and the last number of the buses below a bridge."""
+        first, last = self.secondary_bus, self._byte(PCI_SUBORDINATE_BUS)
+        if not known(first):
+            return first
+        return (first, last) if known(last) else last
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """The capabilities in the first 256 bytes."""
+        offsets: dict[int, int] = {}
+        return Capabilities(offsets, self._walk(offsets))
+
+    def _walk(self, offsets: dict[int, int]) -> Fact[None]:
+        """Put every capability down, and say how the list ends."""
+        status, header = self._word(PCI_STATUS), self.header_type
+        if not known(status):
+            return status
+        if not known(header):
+            return header
+        if not status & PCI_STATUS_CAP_LIST:
+            return None
+        pointer = _POINTERS.get(header)
+        if pointer is None:
+            return Missing.UNREADABLE
+        padded = self._is_padded
+        for _ in range(PCI_FIND_CAP_TTL):
+            offset = self._byte(pointer)
+            if not known(offset):
+                return offset
+            offset &= ~0x3
+            if offset == 0:
+                return None
+            if offset < PCI_STD_HEADER_SIZEOF:
+                return Missing.UNREADABLE
+            identity = Missing.TRUNCATED if padded else self._byte(offset)
+            if not known(identity):
+                return identity
+            if identity == 0xFF:
+                return Missing.UNREADABLE
+            offsets.setdefault(identity, offset)
+            pointer = offset + PCI_CAP_LIST_NEXT
         return Missing.UNREADABLE
-    return config[offset] if offset < len(config) else Missing.TRUNCATED
 
+    @property
+    def _is_padded(self) -> bool:
+        """Say whether nothing was read behind the first 64 bytes.
 
-def header_type(config: bytes) -> Fact[int]:
-    """Return the header type without the multi-function bit."""
-    value = _byte(config, _HEADER_TYPE)
-    return value & 0x7F if known(value) else value
+        Archivers that believe the size sysfs reports fill the rest with zeros.
+        """
+        return not any(self.content[PCI_STD_HEADER_SIZEOF:])
 
+    @cached_property
+    def extended_capabilities(self) -> Capabilities:
+        """The capabilities from 0x100 to 0xfff."""
+        offsets: dict[int, int] = {}
+        return Capabilities(offsets, self._walk_extended(offsets))
 
-def multifunction(config: bytes) -> Fact[bool]:
-    """Return the multi-function bit of the header type register."""
-    value = _byte(config, _HEADER_TYPE)
-    return bool(value & 0x80) if known(value) else value
-
-
-def find_capability(config: bytes, wanted: int) -> Fact[int | None]:
-    """Return the offset of a capability in the first 256 bytes.
-
-    ``None``: the list was followed to its end and does not hold it. ``TRUNCATED``:
-    the list goes on where the bytes end, as they do for users without
-    CAP_SYS_ADMIN after 64. ``UNREADABLE``: the list is broken.
-    """
-    status = _byte(config, _STATUS)
-    header = header_type(config)
-    if not known(status):
-        return status
-    if not known(header):
-        return header
-    if not status & _STATUS_CAPABILITY_LIST:
-        return None
-    pointer = _CAPABILITY_POINTER.get(header)
-    if pointer is None:
+    def _walk_extended(self, offsets: dict[int, int]) -> Fact[None]:
+        kind = self.pcie_type
+        if kind is None:
+            return None  # a conventional device: PCI-X mode 2 apart, it has 256 bytes
+        if not known(kind):
+            return kind
+        offset = PCI_CFG_SPACE_SIZE
+        for _ in range(_MAX_EXTENDED):
+            identity, link = self._word(offset), self._word(offset + 2)
+            if not known(identity) or not known(link):
+                return Missing.TRUNCATED
+            if identity == link == 0xFFFF:
+                return Missing.UNREADABLE
+            offsets.setdefault(identity, offset)
+            following = link >> 4 & ~0x3
+            if following == 0:
+                return None
+            if following < PCI_CFG_SPACE_SIZE:
+                return Missing.UNREADABLE
+            offset = following
         return Missing.UNREADABLE
-    if _is_padding(config):
-        config = config[:_FIRST_CAPABILITY]
-    return _follow(config, pointer, wanted)
 
+    @cached_property
+    def pcie_type(self) -> Fact[int | None]:
+        """The device/port type, ``None`` without a PCI Express capability."""
+        offset = self.capabilities.find(PciCapId.EXP)
+        if offset is None or not known(offset):
+            return offset
+        flags = self._byte(offset + PCI_EXP_FLAGS)
+        return map_fact(flags, lambda value: (value & PCI_EXP_FLAGS_TYPE) >> 4)
 
-def _is_padding(config: bytes) -> bool:
-    """Say whether nothing was read behind the first 64 bytes.
-
-    Archivers that believe the size sysfs reports fill the rest with zeros.
-    """
-    return len(config) > _FIRST_CAPABILITY and not any(config[_FIRST_CAPABILITY:])
-
-
-def _follow(config: bytes, pointer: int, wanted: int) -> Fact[int | None]:
-    for _ in range(_MAX_CAPABILITIES):
-        offset = _byte(config, pointer)
+    @property
+    def hotplug_slot(self) -> Fact[bool]:
+        """Whether a port has a slot that is hot-plug capable."""
+        offset = self.capabilities.find(PciCapId.EXP)
         if not known(offset):
             return offset
-        offset &= ~0x3
-        if offset == 0:
-            return None
-        if offset < _FIRST_CAPABILITY:
-            return Missing.UNREADABLE
-        identity = _byte(config, offset)
-        if not known(identity):
-            return identity
-        if identity == 0xFF:
-            return Missing.UNREADABLE
-        if identity == wanted:
+        if offset is None:
+            return False
+        flags = self._word(offset + PCI_EXP_FLAGS)
+        if not known(flags):
+            return flags
+        if not flags & PCI_EXP_FLAGS_SLOT:
+            return False
+        slot = self._word(offset + PCI_EXP_SLTCAP)
+        return map_fact(slot, lambda value: bool(value & PCI_EXP_SLTCAP_HPC))
+
+    @property
+    def acs(self) -> Fact[Acs | None]:
+        """The ACS registers, ``None`` without the capability."""
+        offset = self.extended_capabilities.find(PciExtCapId.ACS)
+        if offset is None or not known(offset):
             return offset
-        pointer = offset + 1
-    return Missing.UNREADABLE
-
-
-def pcie_type(config: bytes) -> Fact[int | None]:
-    """Return the device/port type, ``None`` without a PCI Express capability."""
-    offset = find_capability(config, _CAPABILITY_PCIE)
-    if offset is None or not known(offset):
-        return offset
-    flags = _byte(config, offset + 2)
-    return flags >> 4 if known(flags) else flags
-
-
-def _word(config: bytes, offset: int) -> Fact[int]:
-    if offset + 2 > len(config):
-        return Missing.TRUNCATED
-    return int.from_bytes(config[offset : offset + 2], "little")
-
-
-def hotplug_slot(config: bytes) -> Fact[bool]:
-    """Say whether a port has a slot that is hot-plug capable."""
-    offset = find_capability(config, _CAPABILITY_PCIE)
-    if not known(offset):
-        return offset
-    if offset is None:
-        return False
-    flags = _word(config, offset + 2)
-    slot = _word(config, offset + _SLOT_CAPABILITIES)
-    if not known(flags):
-        return flags
-    if not flags & _PCIE_FLAGS_SLOT:
-        return False
-    return bool(slot & _SLOT_HOTPLUG_CAPABLE) if known(slot) else slot
-
-
-def find_extended_capability(config: bytes, wanted: int) -> Fact[int | None]:
-    """Return the offset of an extended capability (0x100 to 0xfff).
-
-    ``None``: there is none. ``TRUNCATED``: the bytes end before one could be.
-    ``UNREADABLE``: the list is broken or the device does not answer.
-    """
-    kind = pcie_type(config)
-    if kind is None:
-        return None  # a conventional device: PCI-X mode 2 apart, it has 256 bytes
-    if not known(kind):
-        return kind
-    offset = _CONVENTIONAL_SIZE
-    for _ in range(_MAX_EXTENDED_CAPABILITIES):
-        identity, link = _word(config, offset), _word(config, offset + 2)
-        if not known(identity) or not known(link):
+        capability = self._word(offset + PCI_ACS_CAP)
+        control = self._word(offset + PCI_ACS_CTRL)
+        if not known(capability) or not known(control):
             return Missing.TRUNCATED
-        if identity == link == 0xFFFF:
-            return Missing.UNREADABLE
-        if identity == wanted:
+        wide = self._word(offset + INTEL_SPT_ACS_CTRL)
+        return Acs(capability, control, wide if known(wide) else None)
+
+    @property
+    def sriov(self) -> Fact[SrIov | None]:
+        """What places virtual functions, ``None`` without the capability."""
+        offset = self.extended_capabilities.find(PciExtCapId.SRIOV)
+        if offset is None or not known(offset):
             return offset
-        following = link >> 4 & ~0x3
-        if following == 0:
-            return None
-        if following < _CONVENTIONAL_SIZE:
-            return Missing.UNREADABLE
-        offset = following
-    return Missing.UNREADABLE
+        total = self._word(offset + PCI_SRIOV_TOTAL_VF)
+        first = self._word(offset + PCI_SRIOV_VF_OFFSET)
+        stride = self._word(offset + PCI_SRIOV_VF_STRIDE)
+        if not known(total) or not known(first) or not known(stride):
+            return Missing.TRUNCATED
+        model = self._word(offset + PCI_SRIOV_VF_DID)
+        return SrIov(total, first, stride, model)
 
-
-def acs(config: bytes) -> Fact[Acs | None]:
-    """Return the ACS registers, ``None`` without the capability."""
-    offset = find_extended_capability(config, _EXTENDED_ACS)
-    if offset is None or not known(offset):
-        return offset
-    capability, control = _word(config, offset + 4), _word(config, offset + 6)
-    if not known(capability) or not known(control):
-        return Missing.TRUNCATED
-    wide = _word(config, offset + 8)
-    return Acs(capability, control, wide if known(wide) else None)
-
-
-def sriov(config: bytes) -> Fact[SrIov | None]:
-    """Return what places virtual functions, ``None`` without the capability."""
-    offset = find_extended_capability(config, _EXTENDED_SRIOV)
-    if offset is None or not known(offset):
-        return offset
-    words = [_word(config, offset + where) for where in (0x0E, 0x14, 0x16)]
-    numbers = [word for word in words if known(word)]
-    if len(numbers) < len(words):
-        return Missing.TRUNCATED
-    total, first, stride = numbers
-    return SrIov(total, first, stride, _word(config, offset + 0x1A))
-
-
-def enabled_vfs(config: bytes) -> Fact[int]:
-    """Return how many virtual functions are on, 0 without the capability."""
-    offset = find_extended_capability(config, _EXTENDED_SRIOV)
-    if not known(offset):
-        return offset
-    if offset is None:
-        return 0
-    control, number = _word(config, offset + 0x08), _word(config, offset + 0x10)
-    if not known(control) or not known(number):
-        return Missing.TRUNCATED
-    return number if control & 1 else 0
+    @property
+    def enabled_vfs(self) -> Fact[int]:
+        """How many virtual functions are on, 0 without the capability."""
+        offset = self.extended_capabilities.find(PciExtCapId.SRIOV)
+        if not known(offset):
+            return offset
+        if offset is None:
+            return 0
+        control = self._word(offset + PCI_SRIOV_CTRL)
+        number = self._word(offset + PCI_SRIOV_NUM_VF)
+        if not known(control) or not known(number):
+            return Missing.TRUNCATED
+        return number if control & PCI_SRIOV_CTRL_VFE else 0

@@ -91,7 +91,9 @@ def _device(
 ) -> Device:
     address = str(function.record.address)
     owner = owners.get(address)
-    mine = tuple(virtual for virtual, of in owners.items() if of == address)
+    mine = tuple(
+        DeviceId(virtual, "pci") for virtual, of in owners.items() if of == address
+    )
     below = function.buses
     return Device(
         DeviceId.of_pci(function.record.address),
@@ -103,8 +105,8 @@ def _device(
             header_type=function.header_type,
             multifunction=_multifunction(function, buses, owners),
             pcie_type=function.pcie_type,
-            physfn=owner,
-            virtfns=mine,
+            physfn=DeviceId(owner, "pci") if owner else _no_physfn(function),
+            virtfns=mine or _no_virtfns(function),
             acs=function.acs,
             sriov=function.sriov,
             hotplug_slot=function.hotplug_slot,
@@ -113,6 +115,20 @@ def _device(
         vfio_devices=Missing.ABSENT,
         name=function.name,
     )
+
+
+def _no_physfn(function: Function) -> Fact[None]:
+    """Say that it is no virtual function where its own bytes show ids: they have none.
+
+    Words show the same of both.
+    """
+    return None if function.has_ids else Missing.ABSENT
+
+
+def _no_virtfns(function: Function) -> Fact[tuple[DeviceId, ...]]:
+    """Say that it has no virtual functions where it can have none, or all are off."""
+    none = function.sriov is None or function.virtual_functions == 0
+    return () if none else Missing.ABSENT
 
 
 def _driver(function: Function, shown: _Shown) -> Fact[str | None]:

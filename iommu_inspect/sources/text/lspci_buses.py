@@ -10,8 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 
 from iommu_inspect.model.address import PciAddress
-from iommu_inspect.model.fact import known
-from iommu_inspect.model.pci_regs import PciExpType
+from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.pci_regs import (
+    PCI_CLASS_BRIDGE_HOST,
+    PCI_CLASS_BRIDGE_PCI,
+    PciExpType,
+    PciHeaderType,
+)
 from iommu_inspect.sources.text.lspci_facts import Function
 
 __all__ = ["Buses", "virtual_functions"]
@@ -21,7 +26,6 @@ _ON_ROOT_BUSES = (
     PciExpType.RC_END,
     PciExpType.RC_EC,
 )
-_HOST_BRIDGE, _PCI_BRIDGE = 0x060000, 0x0604
 # Volume Management Devices number their domains from here (drivers/pci/controller/
 # vmd.c); which function is above such a domain, lspci does not show.
 _FIRST_VMD_DOMAIN = 0x10000
@@ -115,18 +119,18 @@ class Buses:
             return False
         return any(
             function.pcie_type in _ON_ROOT_BUSES
-            or function.ids.class_code == _HOST_BRIDGE
+            or function.ids.class_code == PCI_CLASS_BRIDGE_HOST << 8
             for function in self._on[bus]
         )
 
 
 def _may_be_bridge(function: Function) -> bool:
     """Say whether a function without numbers of buses can have buses below it."""
-    if function.header_type in (1, 2):
+    if function.header_type in (PciHeaderType.BRIDGE, PciHeaderType.CARDBUS):
         return True
     code = function.ids.class_code
     if not known(function.header_type):
-        return not known(code) or code >> 8 == _PCI_BRIDGE
+        return not known(code) or code >> 8 == PCI_CLASS_BRIDGE_PCI
     return False
 
 
@@ -144,7 +148,7 @@ def virtual_functions(functions: list[Function]) -> dict[str, str]:
             continue
         own = function.record.address
         first = (own.bus << 8 | own.slot << 3 | own.function) + sriov.first_offset
-        count = min(function.virtual_functions, sriov.total_vfs, left)
+        count = min(value_or(function.virtual_functions, 0), sriov.total_vfs, left)
         left -= count
         for index in range(count):
             routing = first + index * sriov.stride

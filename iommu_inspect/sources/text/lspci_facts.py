@@ -13,10 +13,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.machine import Acs, PciIds, SrIov
-from iommu_inspect.model.pci_regs import PciExpType
-from iommu_inspect.sources.sysfs import pci_config
+from iommu_inspect.model.pci_regs import (
+    PCI_ACS_CR,
+    PCI_ACS_DT,
+    PCI_ACS_EC,
+    PCI_ACS_RR,
+    PCI_ACS_SV,
+    PCI_ACS_TB,
+    PCI_ACS_UF,
+    PCI_CLASS_BRIDGE_CARDBUS,
+    PciExpType,
+    PciHeaderType,
+)
+from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.text.lspci_classes import class_of_name
 from iommu_inspect.sources.text.lspci_text import Record
 
@@ -48,13 +59,13 @@ _VF_OFFSET = re.compile(
 _ACS_NAME = "Access Control Services"
 _SRIOV_NAME = "Single Root I/O Virtualization"
 _ACS_BITS = {
-    "SrcValid": 0x01,
-    "TransBlk": 0x02,
-    "ReqRedir": 0x04,
-    "CmpltRedir": 0x08,
-    "UpstreamFwd": 0x10,
-    "EgressCtrl": 0x20,
-    "DirectTrans": 0x40,
+    "SrcValid": PCI_ACS_SV,
+    "TransBlk": PCI_ACS_TB,
+    "ReqRedir": PCI_ACS_RR,
+    "CmpltRedir": PCI_ACS_CR,
+    "UpstreamFwd": PCI_ACS_UF,
+    "EgressCtrl": PCI_ACS_EC,
+    "DirectTrans": PCI_ACS_DT,
 }
 # The longest first: one name is the beginning of another one.
 _TYPES = {
@@ -90,8 +101,8 @@ class Function:
         return "\n".join(self.record.details)
 
     @cached_property
-    def _config(self) -> bytes:
-        return self.record.config
+    def _config(self) -> ConfigSpace:
+        return ConfigSpace(self.record.config)
 
     @property
     def is_detailed(self) -> bool:
@@ -137,7 +148,7 @@ class Function:
         """Take what the bytes say, or the words where the bytes end before it."""
         if self.is_asleep:
             return Missing.UNREADABLE
-        if not self._config:
+        if not self.record.config:
             return words
         told = fact is not Missing.TRUNCATED or words is Missing.ABSENT
         return fact if told else words
@@ -179,7 +190,7 @@ class Function:
     @cached_property
     def pcie_type(self) -> Fact[int | None]:
         """Device/port type, ``None`` without the PCI Express capability."""
-        config = pci_config.pcie_type(self._config)
+        config = self._config.pcie_type
         return self._of_bytes(config, self._type_by_words())
 
     def _hotplug_by_words(self) -> Fact[bool]:
@@ -193,7 +204,7 @@ class Function:
     @property
     def hotplug_slot(self) -> Fact[bool]:
         """Whether a port has a slot that takes cards while the host runs."""
-        config = pci_config.hotplug_slot(self._config)
+        config = self._config.hotplug_slot
         return self._of_bytes(config, self._hotplug_by_words())
 
     def _extended(self, name: str) -> Fact[bool]:
@@ -237,7 +248,7 @@ class Function:
     @property
     def acs(self) -> Fact[Acs | None]:
         """ACS registers; words do not show the wide control register."""
-        return self._of_bytes(pci_config.acs(self._config), self._acs_by_words())
+        return self._of_bytes(self._config.acs, self._acs_by_words())
 
     def _sriov_by_words(self) -> Fact[SrIov | None]:
         listed = self._extended(_SRIOV_NAME)
@@ -254,30 +265,30 @@ class Function:
     @cached_property
     def sriov(self) -> Fact[SrIov | None]:
         """What places virtual functions, ``None`` without the capability."""
-        return self._of_bytes(pci_config.sriov(self._config), self._sriov_by_words())
+        return self._of_bytes(self._config.sriov, self._sriov_by_words())
 
     @property
-    def virtual_functions(self) -> int:
-        """How many virtual functions are on; 0 where that is not shown."""
+    def virtual_functions(self) -> Fact[int]:
+        """How many virtual functions are on."""
         found = _TOTAL_VFS.search(self._text)
-        words = int(found[2]) if found else 0
-        bits = pci_config.enabled_vfs(self._config)
-        return value_or(self._of_bytes(bits, words), 0)
+        words = int(found[2]) if found else Missing.ABSENT
+        return self._of_bytes(self._config.enabled_vfs, words)
 
     @property
     def header_type(self) -> Fact[int]:
-        """0 for a device, 1 for a bridge, 2 for a CardBus bridge."""
+        """A ``PciHeaderType``, which words show by the buses below a bridge."""
         words: Fact[int] = Missing.ABSENT
         if self.is_detailed:
-            words = 1 if _BUSES.search(self._text) else 0
-            if words and self._class() == 0x0607:
-                words = 2
-        return self._of_bytes(pci_config.header_type(self._config), words)
+            words = PciHeaderType.NORMAL
+            if _BUSES.search(self._text):
+                cardbus = self._class() == PCI_CLASS_BRIDGE_CARDBUS
+                words = PciHeaderType.CARDBUS if cardbus else PciHeaderType.BRIDGE
+        return self._of_bytes(self._config.header_type, words)
 
     @property
     def multifunction(self) -> Fact[bool]:
         """The multi-function bit, which words never show."""
-        return self._of_bytes(pci_config.multifunction(self._config), Missing.ABSENT)
+        return self._of_bytes(self._config.multifunction, Missing.ABSENT)
 
     @cached_property
     def buses(self) -> Fact[tuple[int, int]]:
@@ -286,7 +297,7 @@ class Function:
         found = _BUSES.search(self._text)
         if found:
             words = int(found[1], 16), int(found[2], 16)
-        return self._of_bytes(pci_config.buses_below(self._config), words)
+        return self._of_bytes(self._config.buses_below, words)
 
     def _class(self) -> Fact[int]:
         found = _CLASS.match(self.record.first)
@@ -294,13 +305,18 @@ class Function:
             return int(found[1] or found[2], 16)
         return class_of_name(self.record.first.partition(":")[0])
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether its bytes show ids, which those of a virtual function do not."""
+        return known(self._config.identity.vendor)
+
     @cached_property
     def ids(self) -> PciIds:
         """The registers that identify it, as far as numbers are shown.
 
         The class without a programming interface has 0 there.
         """
-        bits, words = pci_config.identity(self._config), self._ids_by_words()
+        bits, words = self._config.identity, self._ids_by_words()
         if self.is_asleep or bits.vendor is Missing.UNREADABLE:
             return words  # the kernel remembers them
         return PciIds(

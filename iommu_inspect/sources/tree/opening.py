@@ -73,7 +73,10 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
         # A process can be started without any standard input.
         given = stdin or (sys.stdin.buffer if sys.stdin else None)
         if given is None:
-            raise SourceError("cannot read standard input: it is closed")
+            raise SourceError(
+                "cannot read standard input: it is closed; pipe the capture into this "
+                "command, or name its file in place of -"
+            )
         return _open_stream(given, "standard input")
     label = _printable(source)
     try:

@@ -1,8 +1,8 @@
 """Cut a capture down to what the tool reads of it.
 
-``python -m lab.trim CAPTURE OUT`` writes the small tree, to a directory or, if OUT ends
-in ``.tar.gz``, to a tar; the machine that is read from it is the same as the one read
-from the whole capture, or nothing is left.
+``python -m tools.trim CAPTURE OUT`` writes the small tree, to a directory or, if OUT
+ends in ``.tar.gz``, to a tar; the machine that is read from it is the same as the one
+read from the whole capture, or nothing is left.
 """
 
 from __future__ import annotations

@@ -1,0 +1,440 @@
+"""The members of a tar one after the other, out of bytes that nobody vouches for.
+
+`tarfile` decodes the single headers; their sequence is followed here, because
+`tarfile` reads extended headers of any length and searches them with expressions that
+take quadratic time on the interpreters that hosts still run (CVE-2024-6232), and takes
+a damaged header for the end of the archive.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple, Protocol, TypeAlias
+
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.sources.tree.tree import MAX_FILE
+
+__all__ = [
+    "MAX_HEADER",
+    "MAX_HEADERS",
+    "MAX_MEMBERS",
+    "MAX_TOTAL",
+    "Content",
+    "Member",
+    "Padded",
+    "UnreadableTarError",
+    "members",
+    "past",
+    "too_many",
+]
+
+MAX_TOTAL = 256 << 20
+"""Bytes that are read from the source, and bytes that they may inflate to."""
+MAX_MEMBERS = 400_000
+"""Headers; members, and directories that are only implied by their names."""
+MAX_HEADER = 1 << 20
+"""Bytes of one extended header."""
+MAX_HEADERS = 32 << 20
+"""Bytes of all of them: nothing takes longer to read."""
+MAX_STREAMS = 10_000
+"""Compressed streams one after the other, as parallel compressors write them."""
+MAX_XZ_MEMORY = 72 << 20
+"""Just enough for `xz -9`."""
+
+_BLOCK = 512
+_CHUNK = 64 << 10
+_ZEROS = bytes(_BLOCK)
+_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
+_OTHER_FORMATS = {
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x1f\x9d": "compress (.Z)",
+    b"LZIP": "lzip",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
+_PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_LONG_TYPES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_NO_DATA_TYPES = frozenset(
+    (
+        tarfile.LNKTYPE,
+        tarfile.SYMTYPE,
+        tarfile.CHRTYPE,
+        tarfile.BLKTYPE,
+        tarfile.DIRTYPE,
+        tarfile.FIFOTYPE,
+    )
+)
+
+_CUT_OFF = "the tar is cut off"
+_DAMAGED = "the tar is damaged"
+
+
+class UnreadableTarError(Exception):
+    """The bytes are not a tar that can be read; the message is half a line."""
+
+
+class Padded(NamedTuple):
+    """A file without its trailing zero bytes.
+
+    tar believes the 4096 bytes that sysfs states as the size of each attribute and
+    fills them up with zeros; kept as they are, they would be most of the memory.
+    """
+
+    content: bytes
+    size: int
+
+
+Content: TypeAlias = bytes | Padded | Missing
+"""What is in a file: ``TRUNCATED`` for one that is too long, ``UNREADABLE`` for what
+is no plain file."""
+
+
+class Member(NamedTuple):
+    """One member, with the name and the link that its extended headers give it."""
+
+    info: tarfile.TarInfo
+    content: Content
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Input:
+    """The source's bytes, counted, with a look ahead at the first of them."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._left = MAX_TOTAL
+        self._head = b""
+        while len(self._head) < _BLOCK and (more := source.read(_CHUNK)):
+            self._head += more
+
+    @property
+    def head(self) -> bytes:
+        return self._head[:_BLOCK]
+
+    def read(self) -> bytes:
+        piece, self._head = self._head or self._source.read(_CHUNK), b""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise past("the file is", MAX_TOTAL)
+        return piece
+
+
+def past(what: str, limit: int) -> UnreadableTarError:
+    """Return the error that says which limit was passed."""
+    return UnreadableTarError(
+        f"{what} larger than {limit >> 20} MiB; capture less of /sys"
+    )
+
+
+def too_many() -> UnreadableTarError:
+    """Return the error that says that there are too many members."""
+    return UnreadableTarError(
+        f"the tar holds more than {MAX_MEMBERS} members; capture less of /sys"
+    )
+
+
+def _plain(source: _Input) -> Iterator[bytes]:
+    while piece := source.read():
+        yield piece
+
+
+def _gzip(source: _Input) -> Iterator[bytes]:
+    return _inflate(source, _GZIP, lambda: zlib.decompressobj(31), zlib.error)
+
+
+def _bzip2(source: _Input) -> Iterator[bytes]:
+    import bz2  # a python can be built without it
+
+    return _inflate(source, _BZIP2, bz2.BZ2Decompressor, OSError)
+
+
+def _xz(source: _Input) -> Iterator[bytes]:
+    import lzma  # a python can be built without it
+
+    def start(limit: int | None = MAX_XZ_MEMORY) -> _Decompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limit)
+
+    def begins(limit: int | None) -> bool:
+        try:
+            start(limit).decompress(source.head, 1)
+        except lzma.LZMAError:
+            return False
+        except MemoryError:
+            return True
+        return True
+
+    # Only the text of its error would tell; memory that is not written to costs none.
+    if not begins(MAX_XZ_MEMORY) and begins(None):
+        raise UnreadableTarError(
+            "the compressed data asks for too much memory; decompress it first"
+        )
+    return _inflate(source, _XZ, start, lzma.LZMAError)
+
+
+def _inflate(
+    source: _Input,
+    magic: bytes,
+    start: Callable[[], _Decompressor],
+    error: type[Exception],
+) -> Iterator[bytes]:
+    """Yield what the source's streams inflate to, a small piece at a time."""
+    data = source.read()
+    for _ in range(MAX_STREAMS):
+        stream = start()
+        while not stream.eof:
+            try:
+                piece = stream.decompress(data, _CHUNK)
+            except error:
+                raise UnreadableTarError("the compressed data is damaged") from None
+            if piece:
+                yield piece
+            # zlib hands back what it did not take; the others keep it to themselves.
+            data = getattr(stream, "unconsumed_tail", b"")
+            hungry = getattr(stream, "needs_input", not data)
+            if hungry and not stream.eof:
+                data = source.read()
+                if not data and not piece:
+                    raise UnreadableTarError("the compressed data is cut off")
+        data = stream.unused_data
+        # Streams may be padded with zeros, and the magic of the next may be cut.
+        while len(data := data.lstrip(b"\0")) < len(magic):
+            more = source.read()
+            if not more:
+                return
+            data += more
+        if not data.startswith(magic):
+            return
+    raise UnreadableTarError(f"it is made of more than {MAX_STREAMS} streams")
+
+
+class _Stream:
+    """The tar's bytes, read forwards only, never more of them than is allowed."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._piece = b""
+        self._at = 0
+        self._left = MAX_TOTAL
+
+    def _next(self) -> bool:
+        self._piece, self._at = next(self._pieces, b""), 0
+        self._left -= len(self._piece)
+        if self._left < 0:
+            raise past("the tar is", MAX_TOTAL)
+        return bool(self._piece)
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, or fewer at the end."""
+        end = self._at + size
+        if end <= len(self._piece):
+            taken = self._piece[self._at : end]
+            self._at = end
+            return taken
+        parts = [self._piece[self._at :]]
+        missing = size - len(parts[0])
+        while missing and self._next():
+            parts.append(self._piece[:missing])
+            self._at = len(parts[-1])
+            missing -= self._at
+        return b"".join(parts)
+
+    def exactly(self, size: int) -> bytes:
+        """Return so many bytes, which the archive has promised."""
+        taken = self.read(size)
+        if len(taken) < size:
+            raise UnreadableTarError(_CUT_OFF)
+        return taken
+
+    def skip(self, size: int) -> None:
+        """Pass over so many bytes, which the archive has promised."""
+        while (there := len(self._piece) - self._at) < size:
+            size -= there
+            if not self._next():
+                raise UnreadableTarError(_CUT_OFF)
+        self._at += size
+
+    def drain(self) -> None:
+        """Read to the end, so that the compressed data's check sums are checked."""
+        while self._next():
+            pass
+
+
+class _Extended:
+    """What extended headers say about the member that follows them."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.link: str | None = None
+        self.size: int | None = None
+        self.sparse = False
+
+    def add(self, kind: bytes, content: bytes) -> None:
+        if kind in _PAX_TYPES:
+            self._pax(content)
+        elif kind == tarfile.GNUTYPE_LONGNAME:
+            self.name = _decoded(content.partition(b"\0")[0])
+        else:
+            self.link = _decoded(content.partition(b"\0")[0])
+
+    def applied(self, info: tarfile.TarInfo) -> tarfile.TarInfo:
+        if self.name is not None:
+            info.name = self.name
+        if self.link is not None:
+            info.linkname = self.link
+        return info
+
+    def _pax(self, content: bytes) -> None:
+        at = 0
+        while at < len(content) and content[at]:
+            space = content.find(b" ", at, at + 9)
+            digits = content[at:space] if space > 0 else b""
+            end = at + int(digits) if digits.isdigit() else -1
+            if not space < end <= len(content):
+                raise UnreadableTarError(_DAMAGED)
+            key, _, value = content[space + 1 : end].removesuffix(b"\n").partition(b"=")
+            self._record(key, value)
+            at = end
+
+    def _record(self, key: bytes, value: bytes) -> None:
+        if key == b"path" and not self.sparse:
+            self.name = _decoded(value)
+        elif key == b"linkpath":
+            self.link = _decoded(value)
+        elif key == b"size":
+            if not value.isdigit() or len(value) > 20:
+                raise UnreadableTarError(_DAMAGED)
+            self.size = int(value)
+        elif key.startswith(b"GNU.sparse."):
+            self.sparse = True
+            if key == b"GNU.sparse.name":
+                self.name = _decoded(value)
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def members(source: BinaryIO) -> Iterator[Member]:
+    """Yield the members of a tar, plain or compressed with gzip, bzip2 or xz.
+
+    Raises:
+        UnreadableTarError: It is none, or not a whole one, or past a limit.
+    """
+    try:
+        stream = _Stream(_pieces(_Input(source)))
+        yield from _sequence(stream)
+        stream.drain()
+    except ImportError as error:
+        raise UnreadableTarError(
+            f"this python has no module {error.name}; decompress it first"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise UnreadableTarError(reason[:1].lower() + reason[1:]) from None
+
+
+def _pieces(given: _Input) -> Iterator[bytes]:
+    head = given.head
+    if not head:
+        raise UnreadableTarError("it is empty")
+    for magic, inflate in ((_GZIP, _gzip), (_BZIP2, _bzip2), (_XZ, _xz)):
+        if head.startswith(magic):
+            return inflate(given)
+    for magic, name in _OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise UnreadableTarError(
+                f"it is compressed with {name}, which is not read here; "
+                "decompress it first"
+            )
+    return _plain(given)
+
+
+def _first(block: bytes) -> str:
+    """Say what the bytes are that do not begin with a tar header."""
+    if not block:
+        return "it is empty"
+    if block.startswith(_ZEROS):
+        return "the tar is empty"
+    text = block.decode("utf-8", "ignore")
+    if "\0" not in text and len(text.encode()) >= len(block) - 3:
+        return (
+            "it is a text in an archive's place; unpack it if it is lspci's, else a "
+            "directory or a tar with sys/ is expected"
+        )
+    return "it is no tar; a directory or a tar with sys/ is expected"
+
+
+def _sequence(stream: _Stream) -> Iterator[Member]:
+    extended, described, count = _Extended(), 0, 0
+    while (block := stream.read(_BLOCK)) != _ZEROS or not count:
+        if count and len(block) < _BLOCK:
+            raise UnreadableTarError(_CUT_OFF)
+        try:
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except (tarfile.TarError, ValueError, OverflowError):
+            raise UnreadableTarError(_DAMAGED if count else _first(block)) from None
+        count += 1
+        if count > MAX_MEMBERS:
+            raise too_many()
+        if info.type in _PAX_TYPES or info.type in _LONG_TYPES:
+            described += info.size
+            if described > MAX_HEADERS:
+                raise past("what the tar says of its members is", MAX_HEADERS)
+            extended.add(info.type, _header(stream, info.size))
+        else:
+            content = _data(stream, info, extended, block)
+            if info.type != tarfile.XGLTYPE:
+                yield Member(extended.applied(info), content)
+            extended = _Extended()
+
+
+def _header(stream: _Stream, size: int) -> bytes:
+    if not 0 <= size <= MAX_HEADER:
+        raise UnreadableTarError(
+            f"the tar has an extended header larger than {MAX_HEADER >> 20} MiB"
+        )
+    content = stream.exactly(size)
+    stream.skip(-size % _BLOCK)
+    return content
+
+
+def _data(
+    stream: _Stream, info: tarfile.TarInfo, extended: _Extended, block: bytes
+) -> Content:
+    """Pass over what follows a member's header, and return what is kept of it."""
+    size = info.size if extended.size is None else extended.size
+    if info.type in _NO_DATA_TYPES:
+        size = 0
+    if size < 0:
+        raise UnreadableTarError(_DAMAGED)
+    if size > MAX_TOTAL:
+        raise past("a member of the tar is", MAX_TOTAL)
+    sparse = extended.sparse or info.type == tarfile.GNUTYPE_SPARSE
+    if info.type == tarfile.GNUTYPE_SPARSE:
+        _skip_sparse_map(stream, block)
+    if sparse or not info.isreg() or size > MAX_FILE:
+        stream.skip(size + -size % _BLOCK)
+        kept = info.isreg() and not sparse
+        return Missing.TRUNCATED if kept else Missing.UNREADABLE
+    content = stream.exactly(size)
+    stream.skip(-size % _BLOCK)
+    if not content.endswith(b"\0\0\0\0\0\0\0\0"):
+        return content
+    return Padded(content.rstrip(b"\0"), size)
+
+
+def _skip_sparse_map(stream: _Stream, block: bytes) -> None:
+    """Pass over the rest of an old GNU sparse map, which follows its header."""
+    more = block[482]
+    while more:
+        more = stream.exactly(_BLOCK)[504]
