@@ -30,7 +30,8 @@ from iommu_inspect.kernel.steps.step import BadStepError, Bind, parse_step
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Machine, VfioSettings
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.target import UnknownTargetError
 
@@ -375,3 +376,65 @@ def test_a_bind_of_a_driver_that_the_override_does_not_name_is_refused() -> None
     found = simulate(HOST, NOW, [parse_step(free), lonely])
     assert found.outcomes[-1].answer.result == "unknown"
     assert results(free, "override=15:00.1,snd", "bind=15:00.1,vfio-pci")[-1] == "0"
+
+
+def test_what_is_not_told_makes_the_answer_unknown() -> None:
+    untold = replace(SOUND, driver=Missing.DENIED)
+    nowhere = replace(SOUND, driver=None, group=Missing.ABSENT)
+    hidden = replace(placed(NIC, sriov=Missing.TRUNCATED), driver="nvme")
+    vague = replace(NIC, driver=Missing.DENIED)
+    below_untold = replace(
+        NIC, path=f"{UNTOLD.path}/{NIC.address}", driver="nvme", group="7"
+    )
+    for host, steps in (
+        (machine(group(NIC, untold)), ("unbind=15:00.1",)),
+        (machine(group(NIC, untold)), ("bind=15:00.1,vfio-pci",)),
+        (machine(ungrouped=[nowhere]), ("bind=15:00.1,vfio-pci",)),
+        (machine(group(hidden)), ("sriov=15:00.0,2",)),
+        (machine(group(vague)), ("sriov=15:00.0,2",)),
+        (machine(group(UNTOLD), group(below_untold, id="7")), ("sriov=15:00.0,2",)),
+    ):
+        assert results(*steps, host=host) == ["unknown"]
+
+
+def test_what_the_kernel_refuses_to_bind() -> None:
+    free = "unbind=15:00.1"
+    alone = replace(SOUND, driver=None, group=None)
+    by_mode = VfioSettings(enable_unsafe_noiommu_mode=True)
+    for host, steps, result in (
+        (HOST, ("bind=15:00.1,snd_hda_intel",), "-EBUSY"),
+        (HOST, ("unbind=00:01.0", "bind=00:01.0,vfio-pci"), "-EINVAL"),
+        (machine(ungrouped=[alone]), ("bind=15:00.1,vfio-pci",), "-EINVAL"),
+        (
+            machine(ungrouped=[alone], vfio=by_mode),
+            ("bind=15:00.1,vfio-pci",),
+            "unknown",
+        ),
+        (HOST, (free, free), "-ENOENT"),
+        (HOST, ("release=6",), "-EINVAL"),
+        (HOST, ("sriov=15:00.1,2",), "-ENOENT"),
+        (HOST, ("unplug=15:00.1", free), "n/a"),
+    ):
+        assert results(*steps, host=host)[-1] == result, steps
+
+
+def test_a_driver_that_binds_beside_a_domain_of_the_host() -> None:
+    """The group's domain is looked at only where another driver has bound before."""
+    alone = machine(group(replace(SOUND, driver=None)))
+    attached = ("attach=15:00.1", "bind=15:00.1,snd_hda_intel")
+    assert results(*attached, host=alone) == ["0", "0"]
+    assert results(*attached, host=alone, rules=OLD) == ["0", "0"]
+    steps = ("attach=00:02.0", "hotplug=00:02.0,0200,e1000e")
+    assert results(*steps) == ["0", "0"]
+    assert results(*CLAIMED, "hotplug=00:02.0,0200")[-1] == "0"
+    other = replace(SOUND, id=DeviceId("mei.0", "cdx"), driver=None)
+    host = machine(group(replace(NIC, group="1"), other))
+    assert results("claim=1", "bind=mei.0,thing", host=host) == ["0", "0"]
+
+
+def test_a_card_that_is_plugged_in_without_an_iommu_has_no_group() -> None:
+    host = machine(ungrouped=[replace(CLEAN, group=None)])
+    outcome = take("hotplug=00:01.0,notaclass,x", host=host).outcomes[0]
+    assert (outcome.answer.result, outcome.group) == ("0", None)
+    with pytest.raises(UnknownTargetError, match="has no group"):
+        take("claim=00:01.0", host=host)

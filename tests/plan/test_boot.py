@@ -17,6 +17,7 @@ from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.boot import Boot, boot, cure, loaders
 from iommu_inspect.plan.making import make_plan
+from iommu_inspect.plan.script import script
 from iommu_inspect.settings.lint import lint
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
@@ -225,3 +226,26 @@ def test_only_vt_d_waits_to_be_asked(
         iommus=(),
     )
     assert cure(host) == words
+
+
+def test_without_ids_the_address_alone_says_who_is_meant() -> None:
+    nameless = replace(GPU, ids=PciIds(class_code=0x030000))
+    found = boot_of(machine(group(nameless)), "01:00.0")
+    assert found.method == "address"
+    assert "[ " not in "".join(found.modprobe)
+    host = machine(group(nameless))
+    plan = make_plan(host, only(SINCE_6_6), (find_target(host, "01:00.0"),))
+    assert "is pci 0000:01:00.0 '' ''" in script(plan, "6.12")
+
+
+def test_what_modprobe_does_not_reach_is_said() -> None:
+    thing = device("PNP0C02:00", "acpi_thing", bus="platform")
+    found = boot_of(machine(group(GPU, thing)), "01:00.0")
+    assert any("PNP0C02:00 is no PCI function" in note for note in found.notes)
+
+
+def test_where_nothing_is_bound_nothing_is_set_for_every_boot() -> None:
+    host = machine(group(device("0000:01:00.0", "mlx5_vfio_pci")))
+    plan = make_plan(host, only(SINCE_6_6), (find_target(host, "01:00.0"),))
+    assert plan.nothing_to_do
+    assert boot(plan) is None

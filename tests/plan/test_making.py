@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from builders import (
@@ -27,6 +28,7 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
 from iommu_inspect.model.target import Target, find_target
+from iommu_inspect.plan import making
 from iommu_inspect.plan.checking import check
 from iommu_inspect.plan.commands import commands, driverctl_back
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
@@ -159,6 +161,38 @@ def test_no_undo_passes_the_proof_that_binds_against_a_foreign_override() -> Non
     ):
         checked = check(host, NEW, plan.targets, plan.there, back, frozenset())
         assert checked.back is leads_back, back
+
+
+def test_no_plan_is_printed_whose_steps_fail_when_they_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = machine(group(device("0000:01:00.0", "e1000e")))
+    plan = plan_for(host, "01:00.0")
+    load, override, off, probe = plan.there
+    for there, back, outcome, said in (
+        (plan.there, (), Outcome.UNKNOWN, "The steps back would not lead"),
+        ((load, override, off, off, probe), plan.back, Outcome.REFUSED, "-ENOENT"),
+        ((load, off, probe, override), plan.back, Outcome.UNKNOWN, "cannot be told"),
+        ((load, override, off), plan.back, Outcome.REFUSED, "not-on-vfio"),
+        ((load,), plan.back, Outcome.REFUSED, "not-on-vfio"),
+    ):
+        monkeypatch.setattr(making, "steps_there", Mock(return_value=there))
+        monkeypatch.setattr(making, "steps_back", Mock(return_value=back))
+        bad = plan_for(host, "01:00.0")
+        assert bad.outcome is outcome, said
+        assert said in "".join(r.rule + r.message for r in bad.refusals)
+
+
+def test_what_is_accepted_does_not_stand_in_for_what_is_not() -> None:
+    """Interrupts may be accepted; a firmware mapping, and what it does, may not."""
+    region = (ReservedRegion(0x1000, 0x1FFF, "direct"),)
+    members = group(device("0000:01:00.0", "e1000e"), regions=region)
+    host = machine(members, remapping=InterruptRemapping.OFF)
+    plan = plan_for(host, "01:00.0", accept=("interrupt-remapping",))
+    assert plan.outcome is Outcome.REFUSED
+    assert rules_of(plan) == {"direct-mapping"}
+    plan = plan_for(host, "group:1", accept=("interrupt-remapping",))
+    assert rules_of(plan) == {"direct-mapping"}
 
 
 def test_what_had_no_driver_has_none_after_the_undo() -> None:
