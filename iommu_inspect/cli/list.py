@@ -6,20 +6,13 @@ from typing import Annotated
 
 import typer
 
-from iommu_inspect.cli.options import (
-    Demo,
-    Format,
-    FormatOption,
-    From,
-    Numeric,
-    SemanticsOption,
-)
+from iommu_inspect.cli import options
 
 __all__ = ["list_groups"]
 
 
 def list_groups(
-    source: From = None,
+    source: options.From = None,
     group: Annotated[
         str | None, typer.Option(metavar="ID", help="Only this group.")
     ] = None,
@@ -48,10 +41,10 @@ def list_groups(
             help="Only groups that are none, kernel, user, conflict or unknown.",
         ),
     ] = None,
-    semantics: SemanticsOption = "auto",
-    output: FormatOption = Format.TABLE,
-    numeric: Numeric = False,
-    demo: Demo = False,
+    semantics: options.SemanticsOption = "auto",
+    output: options.FormatOption = options.Format.TABLE,
+    numeric: options.Numeric = False,
+    demo: options.Demo = False,
 ) -> None:
     """Show the groups, their devices and drivers, and who owns each group."""
     from iommu_inspect.cli.exits import Exit
@@ -72,7 +65,7 @@ def list_groups(
     devices = None if device is None else named(machine, device)
     wanted = Selection(group, devices, driver, class_, ownership)
     groups, ungrouped = select(Inquiry(machine, rules), wanted)
-    if output is Format.JSON:
+    if output is options.Format.JSON:
         from iommu_inspect.render.documents import list_document, to_json
 
         emit(to_json(list_document(machine, rules, groups, ungrouped)))

@@ -6,14 +6,7 @@ from typing import Annotated
 
 import typer
 
-from iommu_inspect.cli.options import (
-    Demo,
-    Format,
-    FormatOption,
-    From,
-    Numeric,
-    SemanticsOption,
-)
+from iommu_inspect.cli import options
 
 __all__ = ["what_if"]
 
@@ -28,11 +21,11 @@ def what_if(
             "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order.",
         ),
     ],
-    source: From = None,
-    demo: Demo = False,
-    semantics: SemanticsOption = "auto",
-    output: FormatOption = Format.TABLE,
-    numeric: Numeric = False,
+    source: options.From = None,
+    demo: options.Demo = False,
+    semantics: options.SemanticsOption = "auto",
+    output: options.FormatOption = options.Format.TABLE,
+    numeric: options.Numeric = False,
 ) -> None:
     """Show what the kernel would answer to steps, and the state after them.
 
@@ -53,7 +46,7 @@ def what_if(
     rules = rules_of(machine, semantics)
     simulation = simulate(machine, rules, parsed)
     found = effects(machine, simulation, rules)
-    if output is Format.JSON:
+    if output is options.Format.JSON:
         from iommu_inspect.render.documents import to_json, whatif_document
 
         emit(to_json(whatif_document(machine, rules, found)))

@@ -18,6 +18,7 @@ __all__ = [
     "devices_named",
     "find_target",
     "find_targets",
+    "same_target",
 ]
 
 _MOST_NEAR_MISSES = 5
@@ -52,6 +53,18 @@ class Target:
         if self.device is not None:
             return (self.device,)
         return self.group.devices if self.group else ()
+
+
+def same_target(machine: Machine, target: Target) -> Target:
+    """Return a target on another state of its machine, by identity and not by name.
+
+    What is not there any more is ``None`` in it.
+    """
+    device = machine.device(target.device.id) if target.device else None
+    group = machine.group(target.group.id) if target.group else None
+    if device is not None:
+        group = machine.group_of(device)
+    return Target(target.text, device, group)
 
 
 def find_targets(machine: Machine, texts: Iterable[str]) -> tuple[Target, ...]:

@@ -16,16 +16,8 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.state import Outcome
 from iommu_inspect.kernel.steps.step import Bind, Override, Step, Unbind
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target, find_target
-from iommu_inspect.plan.sequence import (
-    AllowUnsafe,
-    Load,
-    PlanStep,
-    Probe,
-    Rebind,
-    SetOverride,
-    TakeOff,
-)
+from iommu_inspect.model.target import Target, same_target
+from iommu_inspect.plan import acts
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import judge
@@ -65,8 +57,8 @@ def check(
     machine: Machine,
     semantics: Semantics,
     targets: Sequence[Target],
-    there: Sequence[PlanStep],
-    back: Sequence[PlanStep],
+    there: Sequence[acts.PlanStep],
+    back: Sequence[acts.PlanStep],
     accept: frozenset[str],
 ) -> Check:
     """Take the plan's steps, audit what comes out, and take the steps back.
@@ -83,7 +75,7 @@ def check(
 
 
 def _take(
-    machine: Machine, semantics: Semantics, steps: Sequence[PlanStep]
+    machine: Machine, semantics: Semantics, steps: Sequence[acts.PlanStep]
 ) -> Simulation:
     """Take steps in their order.
 
@@ -94,27 +86,29 @@ def _take(
     taken: list[Step] = []
     for step in steps:
         match step:
-            case Load("vfio_iommu_type1"):
+            case acts.Load("vfio_iommu_type1"):
                 vfio = replace(vfio, type1_loaded=True)
-            case Load():
+            case acts.Load():
                 pass
-            case AllowUnsafe(allowed):
+            case acts.AllowUnsafe(allowed):
                 vfio = replace(vfio, type1_allow_unsafe_interrupts=allowed)
             case _:
                 taken.append(_simulated(step))
     return simulate(replace(machine, vfio=vfio), semantics, taken)
 
 
-def _simulated(step: SetOverride | TakeOff | Probe | Rebind) -> Step:
+def _simulated(
+    step: acts.SetOverride | acts.TakeOff | acts.Probe | acts.Rebind,
+) -> Step:
     """Return a step as ``whatif`` takes it; to bind, nothing else is written."""
     name = step.device.address
     match step:
-        case SetOverride(_, driver):
+        case acts.SetOverride(_, driver):
             text = ",".join(filter(None, (f"override={name}", driver)))
             return Override(text, name, driver or None)
-        case TakeOff():
+        case acts.TakeOff():
             return Unbind(f"unbind={name}", name)
-        case Probe(_, driver) | Rebind(_, driver):
+        case acts.Probe(_, driver) | acts.Rebind(_, driver):
             return Bind(f"bind={name},{driver}", name, driver, overriding=False)
 
 
@@ -124,7 +118,7 @@ def _judge(
     targets: Sequence[Target],
     accept: frozenset[str],
 ) -> tuple[Verdict, tuple[Finding, ...]]:
-    found = tuple(find_target(after, _name(target)) for target in targets)
+    found = tuple(same_target(after, target) for target in targets)
     inquiry = Inquiry(after, semantics)
     result = judge(Case(inquiry, found))
     if result.verdict is Verdict.READY or not accept:
@@ -135,12 +129,6 @@ def _judge(
     if any(error.rule not in accept for error in errors):
         return result.verdict, result.findings
     return Verdict.READY, result.findings
-
-
-def _name(target: Target) -> str:
-    if target.device is not None:
-        return target.device.address
-    return f"group:{target.group.id}" if target.group else target.text
 
 
 def _says_yes(inquiry: Inquiry, target: Target) -> bool:

@@ -6,40 +6,32 @@ from collections.abc import Iterable
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.text import quoted
-from iommu_inspect.plan.sequence import (
-    AllowUnsafe,
-    Load,
-    PlanStep,
-    Probe,
-    Rebind,
-    SetOverride,
-    TakeOff,
-)
+from iommu_inspect.plan import acts
 
 __all__ = ["UNSAFE", "commands", "driverctl", "driverctl_back", "driverctl_set"]
 
 UNSAFE = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 
-def commands(steps: Iterable[PlanStep]) -> tuple[str, ...]:
+def commands(steps: Iterable[acts.PlanStep]) -> tuple[str, ...]:
     """Return the steps as commands, one a line."""
     return tuple(map(_command, steps))
 
 
-def _command(step: PlanStep) -> str:
+def _command(step: acts.PlanStep) -> str:
     match step:
-        case Load(module):
+        case acts.Load(module):
             return f"modprobe {quoted(module)}"
-        case AllowUnsafe(allowed):
+        case acts.AllowUnsafe(allowed):
             return f"echo {'Y' if allowed else 'N'} > {UNSAFE}"
-        case SetOverride(device, driver):
+        case acts.SetOverride(device, driver):
             file = f"devices/{device.address}/driver_override"
             return _echo(driver, device, file)
-        case TakeOff(device, driver):
+        case acts.TakeOff(device, driver):
             return _echo(device.address, device, f"drivers/{driver}/unbind")
-        case Probe(device, _):
+        case acts.Probe(device, _):
             return _echo(device.address, device, "drivers_probe")
-        case Rebind(device, driver):
+        case acts.Rebind(device, driver):
             return _echo(device.address, device, f"drivers/{driver}/bind")
 
 
@@ -49,7 +41,7 @@ def _echo(word: str, device: Device, file: str) -> str:
     return f"echo{what} > {quoted(f'/sys/bus/{device.bus}/{file}')}"
 
 
-def driverctl(there: Iterable[PlanStep]) -> tuple[str, ...]:
+def driverctl(there: Iterable[acts.PlanStep]) -> tuple[str, ...]:
     """Return the same by ``driverctl``, until the next boot.
 
     It takes drivers off and probes by itself.
@@ -57,19 +49,19 @@ def driverctl(there: Iterable[PlanStep]) -> tuple[str, ...]:
     return tuple(
         driverctl_set(step.device, step.driver, save=False)
         for step in there
-        if isinstance(step, SetOverride)
+        if isinstance(step, acts.SetOverride)
     )
 
 
-def driverctl_back(back: Iterable[PlanStep]) -> tuple[str, ...]:
+def driverctl_back(back: Iterable[acts.PlanStep]) -> tuple[str, ...]:
     """Return what takes ``driverctl``'s overrides back; it probes again itself.
 
     It knows only "the driver that fits": nothing is returned where a device had none,
     or one by an override, for it would come to something else.
     """
     steps = tuple(back)
-    overrides = [step for step in steps if isinstance(step, SetOverride)]
-    rebound = {step.device.id for step in steps if isinstance(step, Rebind)}
+    overrides = [step for step in steps if isinstance(step, acts.SetOverride)]
+    rebound = {step.device.id for step in steps if isinstance(step, acts.Rebind)}
     if any(o.driver != "" or o.device.id not in rebound for o in overrides):
         return ()
     return tuple(

@@ -10,16 +10,11 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import Target
+from iommu_inspect.plan.acts import AllowUnsafe, Load, PlanStep
 from iommu_inspect.plan.checking import Check, check
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move, moves_of
 from iommu_inspect.plan.refusals import Refusal, of_finding, of_moves, of_targets
-from iommu_inspect.plan.sequence import (
-    AllowUnsafe,
-    Load,
-    PlanStep,
-    steps_back,
-    steps_there,
-)
+from iommu_inspect.plan.sequence import steps_back, steps_there
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import findings_of

@@ -11,18 +11,10 @@ from collections.abc import Iterable
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import listed, printable
+from iommu_inspect.plan import acts
 from iommu_inspect.plan.commands import UNSAFE
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.moves import VFIO_PCI
-from iommu_inspect.plan.sequence import (
-    AllowUnsafe,
-    Load,
-    PlanStep,
-    Probe,
-    Rebind,
-    SetOverride,
-    TakeOff,
-)
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["refusing_script", "script"]
@@ -99,10 +91,10 @@ _LOADED = {
     "vfio_iommu_type1": "/sys/module/vfio_iommu_type1",
 }
 _FUNCTIONS = {
-    SetOverride: "override",
-    TakeOff: "release",
-    Probe: "probe",
-    Rebind: "bind",
+    acts.SetOverride: "override",
+    acts.TakeOff: "release",
+    acts.Probe: "probe",
+    acts.Rebind: "bind",
 }
 
 
@@ -152,7 +144,7 @@ def _same_devices(plan: Plan) -> list[str]:
     return [
         f"is {_name(step.device)} {_ids(step.device)}"
         for step in plan.there
-        if isinstance(step, SetOverride)
+        if isinstance(step, acts.SetOverride)
     ]
 
 
@@ -170,7 +162,9 @@ def _same_groups(plan: Plan) -> list[str]:
 
 def _there(plan: Plan) -> list[str]:
     lines = list(map(_line, plan.there))
-    given = addresses(step.device for step in plan.there if isinstance(step, Probe))
+    given = addresses(
+        step.device for step in plan.there if isinstance(step, acts.Probe)
+    )
     if given:
         lines.append(f"echo {shlex.quote(f'plan: {VFIO_PCI} has {given}')} >&2")
     return lines
@@ -181,14 +175,14 @@ def _back(plan: Plan) -> list[str]:
     return [first, *map(_line, plan.back), ":"]
 
 
-def _line(step: PlanStep) -> str:
+def _line(step: acts.PlanStep) -> str:
     """Return a step as a call of one of the functions above."""
     match step:
-        case Load(module):
+        case acts.Load(module):
             return f"load {_LOADED[module]} {module}"
-        case AllowUnsafe(allowed=True):
+        case acts.AllowUnsafe(allowed=True):
             return f"echo Y > {UNSAFE}"
-        case AllowUnsafe():
+        case acts.AllowUnsafe():
             # Without the module there is nothing to take back.
             return f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}"
         case _:

@@ -3,73 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
+from iommu_inspect.plan.acts import (
+    AllowUnsafe,
+    Load,
+    PlanStep,
+    Probe,
+    Rebind,
+    SetOverride,
+    TakeOff,
+)
 from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
 
-__all__ = [
-    "AllowUnsafe",
-    "Load",
-    "PlanStep",
-    "Probe",
-    "Rebind",
-    "SetOverride",
-    "TakeOff",
-    "steps_back",
-    "steps_there",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Have a module: loaded, or built in."""
-
-    module: str
-
-
-@dataclass(frozen=True, slots=True)
-class AllowUnsafe:
-    """Allow interrupts that are not remapped, or forbid them again."""
-
-    allowed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetOverride:
-    """Say which driver alone may bind to a device; empty: whichever fits."""
-
-    device: Device
-    driver: str
-
-
-@dataclass(frozen=True, slots=True)
-class TakeOff:
-    """Take a driver off a device."""
-
-    device: Device
-    driver: str
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Have the bus look for a driver, which the override names."""
-
-    device: Device
-    driver: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rebind:
-    """Give a device to the driver that it had."""
-
-    device: Device
-    driver: str
-
-
-PlanStep: TypeAlias = Load | AllowUnsafe | SetOverride | TakeOff | Probe | Rebind
+__all__ = ["steps_back", "steps_there"]
 
 
 def steps_there(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from iommu_inspect.model.device import Acs, PciIds, SrIov
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.pci.regs import PciCapId, PciExtCapId, PciHeaderType
 
 __all__ = ["Capabilities", "ConfigSpace"]
@@ -268,27 +268,27 @@ class ConfigSpace:
     @property
     def sriov(self) -> Fact[SrIov | None]:
         """What places virtual functions, ``None`` without the capability."""
-        offset = self.extended_capabilities.find(PciExtCapId.SRIOV)
-        if offset is None or not known(offset):
-            return offset
-        total = self._word(offset + PCI_SRIOV_TOTAL_VF)
-        first = self._word(offset + PCI_SRIOV_VF_OFFSET)
-        stride = self._word(offset + PCI_SRIOV_VF_STRIDE)
-        if not known(total) or not known(first) or not known(stride):
-            return Missing.TRUNCATED
-        model = self._word(offset + PCI_SRIOV_VF_DID)
-        return SrIov(total, first, stride, model)
+        words = self._of_sriov(
+            PCI_SRIOV_TOTAL_VF, PCI_SRIOV_VF_OFFSET, PCI_SRIOV_VF_STRIDE
+        )
+        if words is None or not known(words):
+            return words
+        offset = self.extended_capabilities.offsets[PciExtCapId.SRIOV]
+        total, first, stride = words
+        return SrIov(total, first, stride, self._word(offset + PCI_SRIOV_VF_DID))
 
     @property
     def enabled_vfs(self) -> Fact[int]:
         """How many virtual functions are on, 0 without the capability."""
-        offset = self.extended_capabilities.find(PciExtCapId.SRIOV)
-        if not known(offset):
-            return offset
-        if offset is None:
-            return 0
-        control = self._word(offset + PCI_SRIOV_CTRL)
-        number = self._word(offset + PCI_SRIOV_NUM_VF)
-        if not known(control) or not known(number):
-            return Missing.TRUNCATED
+        words = self._of_sriov(PCI_SRIOV_CTRL, PCI_SRIOV_NUM_VF)
+        if words is None or not known(words):
+            return 0 if words is None else words
+        control, number = words
         return number if control & PCI_SRIOV_CTRL_VFE else 0
+
+    def _of_sriov(self, *registers: int) -> Fact[tuple[int, ...] | None]:
+        offset = self.extended_capabilities.find(PciExtCapId.SRIOV)
+        if offset is None or not known(offset):
+            return offset
+        words = complete(self._word(offset + register) for register in registers)
+        return words if known(words) else Missing.TRUNCATED
