@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
@@ -20,7 +20,7 @@ ABOUT = About(
 
 def _check(case: Case, device: Device) -> Iterator[Finding]:
     # Without vfio-dev this is an older kernel, which not-on-vfio and others judge.
-    if has_vfio_driver(device) is not True or not value_or(device.vfio_devices, ()):
+    if has_vfio_driver(device) is not True or device.vfio_devices == ():
         return
     if device.vfio_cdev is True:
         return

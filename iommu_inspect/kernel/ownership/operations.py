@@ -61,7 +61,7 @@ def _claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
     return _refused_claim(machine, owners, era) or Answer(
         OK,
         "mixed-ownership",
-        "no driver of the host is words.bound here",
+        "no driver of the host is bound here",
         (DMA_OWNER_BUSES,),
     )
 
@@ -109,7 +109,7 @@ def _get_status(_machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
     return Answer(
         "viable",
         "mixed-ownership",
-        "no driver of the host is words.bound here",
+        "no driver of the host is bound here",
         cite,
     )
 
