@@ -122,7 +122,7 @@ def _cannot_open(owners: GroupOwnership) -> Answer | None:
             return Answer("-EBUSY", "not-on-vfio", words.HELD[group.held])
         return None
     rule = "not-on-vfio"
-    # A member whose driver is not known may be words.bound to a vfio driver.
+    # A member whose driver is not known may be bound to a vfio driver.
     unknown = [d for d in group.devices if not known(d.driver)]
     unknown += [d for d in owners.having(Role.UNKNOWN) if d not in unknown]
     if unknown:
