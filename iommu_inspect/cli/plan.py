@@ -87,18 +87,19 @@ def plan_devices(
 def _print(plan: Plan, rules: Semantics, output: PlanFormat) -> None:
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.model.text import printable
-    from iommu_inspect.plan.guests import given, libvirt_xml, too_long
-    from iommu_inspect.plan.script import refusing_script, script
+    from iommu_inspect.plan.script import refusing_script
+    from iommu_inspect.plan.writing import written
     from iommu_inspect.render.plan import plan_text, qemu_text
 
+    words = written(plan, rules)
     if output is PlanFormat.TABLE:
-        emit(plan_text(plan, rules, style()))
+        emit(plan_text(plan, words, rules, style()))
         return
     if output is PlanFormat.JSON:
         from iommu_inspect.render.documents import to_json
         from iommu_inspect.render.plan_document import plan_document
 
-        emit(to_json(plan_document(plan, rules)))
+        emit(to_json(plan_document(plan, words, rules)))
         return
     for refusal in plan.refusals:
         complain(printable(f"{refusal.rule}: {refusal.message}"))
@@ -109,10 +110,10 @@ def _print(plan: Plan, rules: Semantics, output: PlanFormat) -> None:
     for finding in plan.warnings:
         complain(printable(f"mind {finding.rule}: {finding.message}"))
     if output is PlanFormat.SHELL:
-        emit(script(plan, rules.label))
+        emit(str(words.script))
     elif output is PlanFormat.QEMU:
-        emit(qemu_text(plan, rules))
+        emit(qemu_text(words))
     else:
-        for address in too_long(given(plan.moves)):
+        for address in words.without_xml:
             complain(f"no XML for {address}: QEMU's host= ends at domain ffff")
-        emit(libvirt_xml(plan.moves))
+        emit(words.libvirt or "")

@@ -6,23 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.boot import MODPROBE_FILE, Place, boot, cure, loaders
-from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
-from iommu_inspect.plan.guests import (
-    given,
-    iommufd_arguments,
-    libvirt_xml,
-    only_held,
-    qemu_arguments,
-    too_long,
-)
+from iommu_inspect.plan.boot import MODPROBE_FILE, Place
 from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.moves import Action, Move
 from iommu_inspect.plan.refusals import Refusal
+from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.not_on_vfio import caution
 from iommu_inspect.rules.registry import find_rule
 
 __all__ = ["plan_text", "qemu_text"]
@@ -30,30 +21,35 @@ __all__ = ["plan_text", "qemu_text"]
 _COLOURS = {"vfio-pci": "green", "no driver": "yellow", "stays": ""}
 
 
-def plan_text(plan: Plan, semantics: Semantics, style: Style = PLAIN) -> str:
+def plan_text(
+    plan: Plan, words: Written, semantics: Semantics, style: Style = PLAIN
+) -> str:
     """Return the whole text, or the reasons why there is no plan."""
     blocks = [_moves_table(plan, style)] if plan.moves else []
     if plan.outcome is not Outcome.PLANNED:
         blocks += [_refusal(refusal, style) for refusal in plan.refusals]
-        blocks += _cure(plan, style)
+        blocks += _cure(words, style)
         blocks.append(_no_plan(plan, style))
         return "\n\n".join(filter(None, blocks))
     blocks.append(_checked(plan, semantics, style))
-    blocks += _cautions(plan, style)
+    blocks += [
+        _warning(move.device.address, text, style)
+        for move, text in zip(plan.moves, words.cautions, strict=True)
+        if text
+    ]
     blocks += [_warning(f.rule, f.message, style) for f in plan.warnings]
-    blocks += _now(plan, style)
-    blocks += _boot(plan, style)
-    blocks += _guests(plan, semantics, style)
+    blocks += _now(plan, words, style)
+    blocks += _boot(words, style)
+    blocks += _guests(words, style)
     return "\n\n".join(filter(None, blocks))
 
 
-def qemu_text(plan: Plan, semantics: Semantics) -> str:
+def qemu_text(words: Written) -> str:
     """Return QEMU's arguments as a shell would take them, one a line."""
-    arguments = iommufd_arguments(plan.machine, semantics, plan.moves)
-    lines = [" \\\n".join(qemu_arguments(plan.moves))]
-    if arguments:
+    lines = [" \\\n".join(words.qemu)]
+    if words.qemu_iommufd:
         lines.append("# or, by way of iommufd (QEMU 9.0 or newer):")
-        lines += [f"# {argument}" for argument in arguments]
+        lines += [f"# {argument}" for argument in words.qemu_iommufd]
     return "\n".join(lines)
 
 
@@ -103,21 +99,16 @@ def _refusal(refusal: Refusal, style: Style) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _cure(plan: Plan, style: Style) -> list[str]:
+def _cure(words: Written, style: Style) -> list[str]:
     """Print the setting that may cure the refusal, where there is one."""
-    words = cure(plan.machine) if _because_of(plan, "no-iommu") else ()
-    if not words:
+    if not words.cure:
         return []
     head = fold(
         "This on the kernel's command line may turn the IOMMU on; then boot, and plan "
         "again:",
         style.width,
     )
-    return ["\n".join([head, *_loaders(words, loaders(words))])]
-
-
-def _because_of(plan: Plan, rule: str) -> bool:
-    return any(refusal.rule == rule for refusal in plan.refusals)
+    return ["\n".join([head, *_loaders(words.cure, words.cure_places)])]
 
 
 def _no_plan(plan: Plan, style: Style) -> str:
@@ -153,29 +144,21 @@ def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
     return fold(text, style.width)
 
 
-def _cautions(plan: Plan, style: Style) -> list[str]:
-    """Say of what is taken from the host what it may be good for."""
-    said = [(m, caution(m.device).strip()) for m in plan.moves if m.changes]
-    return [_warning(m.device.address, text, style) for m, text in said if text]
-
-
 def _warning(rule: str, message: str, style: Style) -> str:
     head = f"{style.paint('mind', 'yellow')}: {printable(rule)}"
     return f"{head}\n{fold(message, style.width, '  ')}"
 
 
-def _now(plan: Plan, style: Style) -> list[str]:
+def _now(plan: Plan, words: Written, style: Style) -> list[str]:
     if plan.nothing_to_do:
         return []
-    there, back = plan.there, plan.back
-    blocks = [_block("Now, until the next boot (as root):", commands(there))]
+    blocks = [_block("Now, until the next boot (as root):", words.there)]
     script = "--format shell prints this and the undo as a script that checks itself"
     if any(move.changes for move in plan.moves):
-        blocks.append(_block("The same with driverctl:", driverctl(there)))
-        blocks.append(_block("Undo (shut the guest down first):", commands(back)))
-        by_driverctl = driverctl_back(back)
-        if by_driverctl:
-            blocks.append(_block("Undo with driverctl:", by_driverctl))
+        blocks.append(_block("The same with driverctl:", words.driverctl))
+        blocks.append(_block("Undo (shut the guest down first):", words.back))
+        if words.driverctl_back:
+            blocks.append(_block("Undo with driverctl:", words.driverctl_back))
     untold = [
         m.device
         for m in plan.moves
@@ -193,8 +176,8 @@ def _now(plan: Plan, style: Style) -> list[str]:
     return blocks
 
 
-def _boot(plan: Plan, style: Style) -> list[str]:
-    settings = boot(plan)
+def _boot(words: Written, style: Style) -> list[str]:
+    settings = words.boot
     if settings is None:
         return []
     blocks = [fold(f"For every boot ({settings.why}):", style.width)]
@@ -252,38 +235,36 @@ def _loaders(words: Sequence[str], places: Sequence[Place]) -> list[str]:
     return lines
 
 
-def _guests(plan: Plan, semantics: Semantics, style: Style) -> list[str]:
-    moves = plan.moves
+def _guests(words: Written, style: Style) -> list[str]:
     blocks = []
-    xml = libvirt_xml(moves)
-    if xml:
+    if words.libvirt:
         blocks.append(
             _block(
                 "libvirt, inside <devices> (managed='no': the steps above have bound "
                 "it):",
-                xml.split("\n"),
+                words.libvirt.split("\n"),
             )
         )
-    long = too_long(given(moves))
-    if long:
+    if words.without_xml:
+        names = listed(map(str, words.without_xml))
         text = (
-            f"No XML for {listed(map(str, long))}: libvirt hands it to QEMU as host=, "
-            "which takes PCI domains up to ffff. The arguments below use sysfsdev=."
+            f"No XML for {names}: libvirt hands it to QEMU as host=, which "
+            "takes PCI domains up to ffff. The arguments below use sysfsdev=."
         )
         blocks.append(fold(text, style.width))
-    blocks.append(_block("QEMU:", qemu_arguments(moves)))
-    iommufd = iommufd_arguments(plan.machine, semantics, moves)
-    if iommufd:
+    blocks.append(_block("QEMU:", words.qemu))
+    if words.qemu_iommufd:
         blocks.append(
             _block(
-                "QEMU 9.0 or newer, by way of iommufd (needs vfio-dev files):", iommufd
+                "QEMU 9.0 or newer, by way of iommufd (needs vfio-dev files):",
+                words.qemu_iommufd,
             )
         )
-    held = only_held(moves)
-    if held:
+    if words.only_held:
+        names = listed(map(str, words.only_held))
         text = (
-            f"{listed(map(str, held))} is on vfio-pci only because it shares the "
-            "group: the guest need not get it, but nobody else can."
+            f"{names} is on vfio-pci only because it shares the group: the guest "
+            "need not get it, but nobody else can."
         )
         blocks.append(fold(text, style.width))
     return blocks

@@ -6,30 +6,18 @@ from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import known
-from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place, boot, cure, loaders
-from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
-from iommu_inspect.plan.guests import (
-    given,
-    iommufd_arguments,
-    libvirt_xml,
-    only_held,
-    qemu_arguments,
-)
-from iommu_inspect.plan.making import Outcome, Plan
+from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place
+from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.moves import Action, Move
-from iommu_inspect.plan.script import script
+from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.documents import head
-from iommu_inspect.rules.not_on_vfio import caution
 
 __all__ = ["plan_document"]
 
 
-def plan_document(plan: Plan, semantics: Semantics) -> dict[str, Any]:
+def plan_document(plan: Plan, words: Written, semantics: Semantics) -> dict[str, Any]:
     """Build ``iommu-inspect/plan/1``; without a plan the commands are empty."""
-    planned = plan.outcome is Outcome.PLANNED
-    settings = boot(plan) if planned else None
     check = plan.check
-    moves = plan.moves
     return {
         **head("plan", plan.machine, semantics),
         "verdict": plan.outcome.value,
@@ -50,7 +38,10 @@ def plan_document(plan: Plan, semantics: Semantics) -> dict[str, Any]:
             }
             for refusal in plan.refusals
         ],
-        "members": [_member(move) for move in moves],
+        "members": [
+            _member(move, caution)
+            for move, caution in zip(plan.moves, words.cautions, strict=True)
+        ],
         "steps": [
             {
                 "step": outcome.step.text,
@@ -63,30 +54,28 @@ def plan_document(plan: Plan, semantics: Semantics) -> dict[str, Any]:
         and {
             "verdict": check.verdict.value,
             "undo": check.back,
-            "supposed": [f"modprobe {module}" for module in plan.load],
+            "supposed": list(words.supposed),
         },
         "warnings": [
             {"rule": f.rule, "message": f.message, "remedy": f.remedy}
             for f in plan.warnings
         ],
-        "now": list(commands(plan.there)) if planned else [],
-        "undo": list(commands(plan.back)) if planned else [],
-        "driverctl": list(driverctl(plan.there)) if planned else [],
-        "driverctl_undo": list(driverctl_back(plan.back)) if planned else [],
-        "script": script(plan, semantics.label) if planned else None,
-        "boot": settings and _boot(settings),
-        "cure": _cure(plan),
-        "libvirt": libvirt_xml(moves) if planned else None,
-        "qemu": list(qemu_arguments(moves)) if planned else [],
-        "qemu_iommufd": list(iommufd_arguments(plan.machine, semantics, moves))
-        if planned
-        else [],
-        "given": [str(address) for address in given(moves)] if planned else [],
-        "only_held": [str(address) for address in only_held(moves)] if planned else [],
+        "now": list(words.there),
+        "undo": list(words.back),
+        "driverctl": list(words.driverctl),
+        "driverctl_undo": list(words.driverctl_back),
+        "script": words.script,
+        "boot": words.boot and _boot(words.boot),
+        "cure": _cure(words),
+        "libvirt": words.libvirt,
+        "qemu": list(words.qemu),
+        "qemu_iommufd": list(words.qemu_iommufd),
+        "given": list(map(str, words.given)),
+        "only_held": list(map(str, words.only_held)),
     }
 
 
-def _member(move: Move) -> dict[str, Any]:
+def _member(move: Move, caution: str) -> dict[str, Any]:
     driver = move.device.driver
     bind, free = move.action is Action.BIND, move.action is Action.FREE
     return {
@@ -97,7 +86,7 @@ def _member(move: Move) -> dict[str, Any]:
         "action": move.action.value,
         "override": move.override if bind or free else None,
         "why": move.why,
-        "caution": caution(move.device).strip() if bind or free else "",
+        "caution": caution,
     }
 
 
@@ -124,11 +113,10 @@ def _place(place: Place) -> dict[str, Any]:
     }
 
 
-def _cure(plan: Plan) -> dict[str, Any] | None:
-    words = cure(plan.machine)
-    if not words or not any(r.rule == "no-iommu" for r in plan.refusals):
+def _cure(words: Written) -> dict[str, Any] | None:
+    if not words.cure:
         return None
     return {
-        "kernel_words": list(words),
-        "command_line": [_place(place) for place in loaders(words)],
+        "kernel_words": list(words.cure),
+        "command_line": [_place(place) for place in words.cure_places],
     }

@@ -22,7 +22,6 @@ COMMAND = re.compile(
 )
 # What still writes commands though it is not plan's; nothing may come to it.
 STILL_COMMANDING = {
-    "render/plan_document.py",
     "settings/lint_ids.py",
     *(
         f"rules/{stem}.py"

@@ -1,0 +1,81 @@
+"""Everything that a plan has written down: commands, settings, the guest's side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.plan import guests
+from iommu_inspect.plan.boot import Boot, Place, boot, cure, loaders
+from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
+from iommu_inspect.plan.making import Outcome, Plan
+from iommu_inspect.plan.script import script
+from iommu_inspect.rules.not_on_vfio import caution
+
+__all__ = ["Written", "written"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The words of a plan; without a plan they are empty, but for ``cure``.
+
+    ``there`` and ``back`` are commands, one a line, ``supposed`` those of them whose
+    success is taken for granted. ``cautions`` say of each of the plan's moves what the
+    host may lose, empty where nothing is taken. ``cure`` are words for the kernel's
+    command line that may do away with the refusal, ``cure_places`` where they go.
+    ``without_xml`` are given addresses that libvirt's XML cannot name.
+    """
+
+    there: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+    driverctl: tuple[str, ...] = ()
+    driverctl_back: tuple[str, ...] = ()
+    supposed: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+    script: str | None = None
+    boot: Boot | None = None
+    cure: tuple[str, ...] = ()
+    cure_places: tuple[Place, ...] = ()
+    libvirt: str | None = None
+    qemu: tuple[str, ...] = ()
+    qemu_iommufd: tuple[str, ...] = ()
+    given: tuple[PciAddress, ...] = ()
+    only_held: tuple[PciAddress, ...] = ()
+    without_xml: tuple[PciAddress, ...] = ()
+
+
+def written(plan: Plan, semantics: Semantics) -> Written:
+    """Write a plan down; ``semantics`` are the rules that it was checked with."""
+    supposed = tuple(f"modprobe {module}" for module in plan.load)
+    cautions = tuple(
+        caution(move.device).strip() if move.changes else "" for move in plan.moves
+    )
+    if plan.outcome is not Outcome.PLANNED:
+        no_iommu = any(refusal.rule == "no-iommu" for refusal in plan.refusals)
+        words = cure(plan.machine) if no_iommu else ()
+        return Written(
+            supposed=supposed,
+            cautions=cautions,
+            cure=words,
+            cure_places=loaders(words),
+        )
+    given = guests.given(plan.moves)
+    return Written(
+        there=commands(plan.there),
+        back=commands(plan.back),
+        driverctl=driverctl(plan.there),
+        driverctl_back=driverctl_back(plan.back),
+        supposed=supposed,
+        cautions=cautions,
+        script=script(plan, semantics.label),
+        boot=boot(plan),
+        libvirt=guests.libvirt_xml(plan.moves),
+        qemu=tuple(guests.qemu_arguments(plan.moves)),
+        qemu_iommufd=tuple(
+            guests.iommufd_arguments(plan.machine, semantics, plan.moves)
+        ),
+        given=tuple(given),
+        only_held=tuple(guests.only_held(plan.moves)),
+        without_xml=tuple(guests.too_long(given)),
+    )
