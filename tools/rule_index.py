@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.rules.about import USER_SPACE, Purpose
 from iommu_inspect.rules.base import Rule
+from iommu_inspect.rules.finding import USER_SPACE, Purpose
 from iommu_inspect.rules.registry import RULES
 
 __all__ = ["render"]

@@ -11,9 +11,8 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.finding import Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import (
     TargetVerdict,
     by_severity,

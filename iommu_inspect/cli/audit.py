@@ -94,7 +94,7 @@ def audit_targets(
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_targets
-    from iommu_inspect.rules.about import Purpose
+    from iommu_inspect.rules.finding import Purpose
 
     if summary and targets:
         raise typer.BadParameter("--summary is about the whole host, without targets")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.text import shown
-from iommu_inspect.rules.about import EVERY_PURPOSE
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import EVERY_PURPOSE
 
 ABOUT = About(
     id="acs-override",

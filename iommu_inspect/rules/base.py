@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
-from iommu_inspect.rules.about import About
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.finding import About, Certainty, Finding, Severity
 
 __all__ = [
     "About",

@@ -18,8 +18,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.target import Target
-from iommu_inspect.rules.about import About, Purpose
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.finding import About, Certainty, Finding, Purpose, Severity
 
 __all__ = ["Case"]
 

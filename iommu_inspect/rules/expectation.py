@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import EVERY_PURPOSE
 
 ABOUT = About(
     id="expectation",

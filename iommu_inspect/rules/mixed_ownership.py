@@ -17,8 +17,8 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
-from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(
     id="mixed-ownership",

@@ -9,8 +9,8 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import quoted, shown
-from iommu_inspect.rules.about import EVERY_PURPOSE, Purpose
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 
 ABOUT = About(
     id="no-iommu",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
+from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(
     id="no-iommu-mode",

@@ -23,8 +23,8 @@ from iommu_inspect.rules._words import (
     leave_to_the_host,
     move_to_vfio,
 )
-from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["RULE", "caution"]
 

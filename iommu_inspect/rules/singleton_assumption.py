@@ -10,8 +10,8 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.about import EVERY_PURPOSE, Purpose
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 
 ABOUT = About(
     id="singleton-assumption",

@@ -11,8 +11,8 @@ from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.rules.about import EVERY_PURPOSE
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import EVERY_PURPOSE
 
 ABOUT = About(
     id="singleton-can-grow",

@@ -10,8 +10,8 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to, move_to_vfio
-from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(
     id="uio-driver",

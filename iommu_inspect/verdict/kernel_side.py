@@ -20,8 +20,8 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
-from iommu_inspect.rules.about import Purpose
 from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.outcome import Verdict, of_answer, worst
 
 __all__ = ["Answers", "answers", "of_host", "of_target"]

@@ -15,7 +15,7 @@ from iommu_inspect.audit.summary import Prospect
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.rules.about import Purpose
+from iommu_inspect.rules.finding import Purpose
 
 NOW = group(device("0000:01:00.0", "vfio-pci"))
 AFTER = group(device("0000:02:00.0", "ahci", group="2"), id="2")
