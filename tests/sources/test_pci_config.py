@@ -182,3 +182,36 @@ def test_real_configuration_spaces_are_read() -> None:
     assert {kind for kind in kinds.values() if kind is not None}
     for file in files:  # none of them has ACS, says their collection
         assert not isinstance(ConfigSpace(file.read_bytes()).acs, Acs)
+
+
+def test_a_space_that_was_cut_anywhere_gives_the_same_or_nothing() -> None:
+    """What is behind the end is missing: never another value, never "none"."""
+    config = bytes(with_extended(space()))
+    whole = read(config, *READERS)
+    assert all(map(known, whole))
+    # Of these the last part lies apart, and can be missing alone.
+    partial = {
+        "acs": Acs(0x1F, 0x1D, None),
+        "sriov": SrIov(8, 0x80, 2, Missing.TRUNCATED),
+    }
+    for size in (*range(64, 0x80), *range(0x100, 0x190)):
+        cut = read(config[:size], *READERS)
+        for name, fact, wanted in zip(READERS, cut, whole, strict=True):
+            told = (wanted, Missing.TRUNCATED, partial.get(name))
+            assert fact in told, (name, hex(size))
+
+
+@pytest.mark.parametrize(
+    ("at", "with_", "names"),
+    [
+        (0x40, b"\xff\x48", LISTED),  # a device that has left the bus
+        (0x100, b"\xff\xff\xff\xff", ("acs", "sriov", "enabled_vfs")),
+        (0x102, b"\x01\x08", ("acs", "sriov", "enabled_vfs")),  # on to 0x080
+    ],
+)
+def test_a_list_that_leads_nowhere_is_unreadable(
+    at: int, with_: bytes, names: tuple[str, ...]
+) -> None:
+    config = with_extended(space())
+    config[at : at + len(with_)] = with_
+    assert read(config, *names) == [Missing.UNREADABLE] * len(names)
