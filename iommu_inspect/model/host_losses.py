@@ -10,6 +10,15 @@ from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_NETWORK,
+    PCI_BASE_CLASS_NOT_DEFINED,
+    PCI_BASE_CLASS_SERIAL,
+    PCI_BASE_CLASS_STORAGE,
+    PCI_BASE_CLASS_SYSTEM,
+    PCI_BASE_CLASS_WIRELESS,
+    PCI_CLASS_OTHERS,
+)
 
 __all__ = ["FATAL", "Loss", "host_losses", "is_fatal", "perhaps_lost", "perhaps_untold"]
 
@@ -21,12 +30,12 @@ _CARRIER_OF_KIND = {
 # What the host does not go on without.
 FATAL = frozenset((UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE))
 
-# Base classes of PCI (the upper byte) that can have a disk or an interface below them:
-# mass storage or network, or serial buses (USB); 08 has SD host controllers and 0d
-# wireless ones. FF and 00 say nothing.
+# Base classes that can have a disk or an interface below them: serial buses are USB,
+# system peripherals SD hosts; two of them say nothing.
+_ANY = {PCI_BASE_CLASS_NOT_DEFINED, PCI_BASE_CLASS_SERIAL, PCI_CLASS_OTHERS}
 _CLASSES = {
-    Carrier.DISK: frozenset((0x00, 0x01, 0x08, 0x0C, 0xFF)),
-    Carrier.INTERFACE: frozenset((0x00, 0x02, 0x0C, 0x0D, 0xFF)),
+    Carrier.DISK: _ANY | {PCI_BASE_CLASS_STORAGE, PCI_BASE_CLASS_SYSTEM},
+    Carrier.INTERFACE: _ANY | {PCI_BASE_CLASS_NETWORK, PCI_BASE_CLASS_WIRELESS},
 }
 
 

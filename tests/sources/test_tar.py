@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.tree import inflating, tar_members
 from iommu_inspect.sources.tree import tar as tar_module
-from iommu_inspect.sources.tree import tar_members
 from iommu_inspect.sources.tree.opening import open_path
 from iommu_inspect.sources.tree.tree import MAX_FILE, Tree
 
@@ -84,7 +84,7 @@ def limits() -> Iterator[Callable[..., None]]:
 
     def lower(**values: int) -> None:
         for name, value in values.items():
-            for module in (tar_module, tar_members):
+            for module in (inflating, tar_module, tar_members):
                 if hasattr(module, name):
                     patch.setattr(module, name, value)
 

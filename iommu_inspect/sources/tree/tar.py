@@ -11,14 +11,13 @@ from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple, TypeAlias
 
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.sources.tree.inflating import UnreadableTarError, past
 from iommu_inspect.sources.tree.tar_members import (
     MAX_MEMBERS,
     Content,
     Member,
     Padded,
-    UnreadableTarError,
     members,
-    past,
     too_many,
 )
 from iommu_inspect.sources.tree.tree import Kind, Tree
