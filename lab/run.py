@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from iommu_inspect.kernel.steps.simulate import HOST_CRASH
+from iommu_inspect.kernel.answers import HOST_CRASH
 from lab.errors import LabError
 from lab.evidence import Evidence, State, Taken, save
 from lab.guest import Guest, GuestCrash, GuestError, boot

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import Era, Semantics
 
-__all__ = ["NOT_APPLICABLE", "OK", "UNKNOWN", "Answer", "across_eras", "differing"]
+__all__ = [
+    "HOST_CRASH",
+    "NOT_APPLICABLE",
+    "OK",
+    "UNKNOWN",
+    "Answer",
+    "across_eras",
+    "differing",
+]
 
 OK = "0"
+HOST_CRASH = "host-crash"
 UNKNOWN = "unknown"
 NOT_APPLICABLE = "n/a"
 

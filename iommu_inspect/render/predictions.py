@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from iommu_inspect.kernel.answers import HOST_CRASH
 from iommu_inspect.kernel.ownership.inquiry import Prediction
 from iommu_inspect.render.layout import PLAIN, Style, table
 
@@ -15,7 +16,7 @@ _RESULT_COLOURS = {
     "unknown": "yellow",
     "n/a": "",
     "not-viable": "red",
-    "host-crash": "red",
+    HOST_CRASH: "red",
 }
 
 

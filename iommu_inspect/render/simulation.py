@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from iommu_inspect.audit.changes import Effects, GroupChange
+from iommu_inspect.kernel.answers import HOST_CRASH
 from iommu_inspect.kernel.ownership.inquiry import Owned
-from iommu_inspect.kernel.steps.simulate import HOST_CRASH
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Held
 from iommu_inspect.render.layout import PLAIN, Style, table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from builders import (
     BEFORE_5_19,
@@ -18,10 +19,13 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import CLAIM, SET_IOMMU
 from iommu_inspect.kernel.ownership.uio import reaches_memory
 from iommu_inspect.kernel.steps.binding import bind_answer
+from iommu_inspect.kernel.steps.simulate import simulate
+from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.device import PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import VfioSettings
+from iommu_inspect.model.pci.regs import PciExpType
 
 NIC, OTHER = "0000:01:00.0", "0000:01:00.1"
 
@@ -77,3 +81,30 @@ def test_a_bus_that_asks_for_no_ownership_binds_in_a_held_group() -> None:
 def test_whether_dma_of_uio_reaches_memory_needs_the_groups() -> None:
     found = device(NIC, "uio_pci_generic", group=Missing.ABSENT)
     assert reaches_memory(machine(ungrouped=[found], groups_known=False), found) is None
+
+
+def test_a_newcomer_whose_driver_kills_the_host_is_no_success() -> None:
+    port = device("0000:00:01.0", "pcieport", bridge=True)
+    facts: dict[str, Any] = {
+        "pcie_type": PciExpType.ROOT_PORT,
+        "hotplug_slot": True,
+        "acs": None,
+    }
+    port = replace(
+        port,
+        path="sys/devices/pci0000:00/0000:00:01.0",
+        pci=replace(port.pci, secondary_bus=1, **facts),
+    )
+    host = machine(group(port, device("0000:00:01.1", "vfio-pci")))
+    steps = [parse_step("claim=1"), parse_step(f"hotplug={port.address},0200,e1000e")]
+    died = simulate(host, only(BEFORE_5_19), steps)
+    assert died.outcomes[-1].answer.result == "host-crash"
+    assert died.alive is False
+    # The card alone does no harm; since v5.19 its driver is kept out.
+    plug = parse_step(f"hotplug={port.address}")
+    bare = simulate(host, only(BEFORE_5_19), [steps[0], plug])
+    assert [o.answer.result for o in bare.outcomes] == ["0", "0"]
+    kept = simulate(host, only(SINCE_6_6), steps)
+    assert kept.outcomes[-1].answer.result == "0"
+    assert "e1000e binding to it: -EBUSY" in kept.outcomes[-1].answer.because
+    assert kept.alive is True

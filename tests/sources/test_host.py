@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-from shared import SHARED, SYSFS, needs_shared
+from living import copied, host, mount, on
+from shared import SHARED, needs_shared
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Host, HostUse, UseKind
+from iommu_inspect.model.host import UseKind
 from iommu_inspect.sources.sysfs.machine import read_machine
-from iommu_inspect.sources.tree.opening import open_live, open_path
+from iommu_inspect.sources.tree.opening import open_live
 
 ROOT = "sys/devices/pci0000:00/0000:00:{}"
 BLOCK = "sys/devices/virtual/block"
@@ -20,23 +20,7 @@ BLOCK = "sys/devices/virtual/block"
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A host as in the README of the fixtures, to be changed."""
-    return Path(
-        shutil.copytree(SYSFS / "host-lives-here", tmp_path / "host", symlinks=True)
-    )
-
-
-def host(path: Path) -> Host:
-    return read_machine(open_path(str(path))).host
-
-
-def on(path: Path, kind: UseKind, what: str) -> HostUse:
-    (use,) = [u for u in host(path).uses if u.kind is kind and what in u.what]
-    return use
-
-
-def mount(tree: Path, line: str) -> None:
-    with (tree / "proc/1/mountinfo").open("a") as file:
-        file.write(line + "\n")
+    return copied(tmp_path)
 
 
 def link(place: Path, target: Path) -> None:

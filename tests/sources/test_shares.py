@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-from shared import SYSFS
+from living import copied, host, mount, on
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Host, HostUse, UseKind
-from iommu_inspect.sources.sysfs.machine import read_machine
-from iommu_inspect.sources.tree.opening import open_path
+from iommu_inspect.model.host import UseKind
 
 DEVICES = "sys/devices/pci0000:00"
 NET = "sys/devices/virtual/net"
@@ -20,22 +17,7 @@ NET = "sys/devices/virtual/net"
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A host as in the README of the fixtures, to be changed."""
-    where = tmp_path / "host"
-    return Path(shutil.copytree(SYSFS / "host-lives-here", where, symlinks=True))
-
-
-def host(path: Path) -> Host:
-    return read_machine(open_path(str(path))).host
-
-
-def on(path: Path, kind: UseKind, what: str) -> HostUse:
-    (use,) = [u for u in host(path).uses if u.kind is kind and what in u.what]
-    return use
-
-
-def mount(tree: Path, line: str) -> None:
-    with (tree / "proc/1/mountinfo").open("a") as file:
-        file.write(line + "\n")
+    return copied(tmp_path)
 
 
 def virtio(tree: Path, driver: str, *slots: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
+from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import DMA_OWNER_BUSES
 from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era
@@ -100,7 +100,7 @@ def _in_held_group(device: Device, group: Group, era: Era) -> Answer:
         if group.held is Held.BY_KERNEL_DOMAIN:
             return Answer(OK, _RULE, "this kernel does not look at the group")
         return Answer(
-            "host-crash",
+            HOST_CRASH,
             _RULE,
             f"user space holds group {group.id}; before v5.19 a driver of the host "
             "that binds there kills the kernel",

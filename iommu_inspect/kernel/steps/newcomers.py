@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
+from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
 from iommu_inspect.kernel.steps.binding import bind_answer
@@ -115,14 +115,19 @@ def _join(
         answer = Answer(UNKNOWN, _RULE, joins.because)
         return machine, Outcome(step, answer, None)
     after, group_id = _with_newcomer(machine, newcomer, joins)
-    because = joins.because
+    result, because = OK, joins.because
     if driver is not None:
         joined = next(d for d in after.devices if d.address == newcomer.address)
         bound = bind_answer(after, joined, driver, era)
         if bound.result == OK:
             after = with_device(after, joined, replace(joined, driver=driver))
         because += f"; {driver} binding to it: {bound.result}"
-    answer = Answer(OK, _RULE, because)
+        if bound.result == HOST_CRASH or (
+            bound.result == UNKNOWN and not era.dma_owner
+        ):
+            # Before v5.19 the kernel that cannot refuse a driver may die of it.
+            result = bound.result
+    answer = Answer(result, _RULE, because)
     shown = NEW_GROUP if joins.new else group_id
     return after, Outcome(step, answer, shown)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.answers import (
+    HOST_CRASH,
     NOT_APPLICABLE,
     OK,
     UNKNOWN,
@@ -49,9 +50,7 @@ from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import UnknownTargetError
 
-__all__ = ["HOST_CRASH", "Simulation", "simulate"]
-
-HOST_CRASH = "host-crash"
+__all__ = ["Simulation", "simulate"]
 
 
 @dataclass(frozen=True, slots=True)
