@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
+from iommu_inspect.kernel.grouping.growth import Growth
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import Missing, known
@@ -214,11 +214,11 @@ def _how_to_see(answers: Sequence[tuple[Sharing, Growth | None]], style: Style) 
 
 
 def _growth_text(grows: Growth, found: Sharing, style: Style) -> str:
-    if grows.can_grow is CanGrow.NO:
+    if grows.can_grow is False:
         text = "No way is seen in which the group could grow (a heuristic: the kernel "
         text += "has no concept of a group that stays as it is)."
         return fold(text, style.width)
-    if grows.can_grow is CanGrow.UNKNOWN:
+    if grows.can_grow is None:
         lines = [fold("Whether the group can grow cannot be told:", style.width)]
         ways = grows.untold
     else:
@@ -228,7 +228,7 @@ def _growth_text(grows: Growth, found: Sharing, style: Style) -> str:
         fold(f"{way.address}: {way.how}", style.width, "  ", hanging="    ")
         for way in ways
     ]
-    if grows.can_grow is CanGrow.YES:
+    if grows.can_grow is True:
         lines.append(fold(_consequence(found), style.width))
     return "\n".join(lines)
 

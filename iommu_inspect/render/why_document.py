@@ -7,13 +7,15 @@ from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
-from iommu_inspect.kernel.grouping.growth import CanGrow, Growth
+from iommu_inspect.kernel.grouping.growth import Growth
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Sharing
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.documents import head
 
 __all__ = ["why_document"]
+
+_GROWS = {True: "yes", False: "no", None: "unknown"}
 
 
 def why_document(
@@ -65,7 +67,7 @@ def _answer(found: Sharing, grows: Growth | None) -> dict[str, Any]:
             "suspects": list(found.suspects),
         },
         "growth": {
-            "can_grow": grows.can_grow.value if grows else CanGrow.UNKNOWN.value,
+            "can_grow": _GROWS[grows.can_grow if grows else None],
             "through": _ways(grows, told=True),
             "untold": _ways(grows, told=False),
         },

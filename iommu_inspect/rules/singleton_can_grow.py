@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import DMA_OWNER_BUSES, SINGLETON
-from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
+from iommu_inspect.kernel.grouping.growth import Growth, growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.device import Device
@@ -31,7 +31,7 @@ def _check(case: Case) -> Iterator[Finding]:
     grouping = Grouping(case.machine)
     for group in singletons:
         grows = growth(grouping, group)
-        if grows.can_grow is not CanGrow.NO:
+        if grows.can_grow is not False:
             yield _judge(case, group, grows)
 
 
@@ -44,7 +44,7 @@ def _matters(case: Case, group: Group) -> bool:
 
 def _judge(case: Case, group: Group, grows: Growth) -> Finding:
     device = group.devices[0]
-    certain = grows.can_grow is CanGrow.YES
+    certain = grows.can_grow is True
     harmed = certain and attach_user(device) is not None
     return case.finding(
         group,
@@ -59,7 +59,7 @@ def _judge(case: Case, group: Group, grows: Growth) -> Finding:
 
 def _ways(group: Group, device: Device, grows: Growth) -> str:
     name = shown(device.address)
-    if grows.can_grow is CanGrow.UNKNOWN:
+    if grows.can_grow is None:
         first = grows.untold[0]
         return (
             f"{name} is alone in group {group.id}, and whether that can change cannot "

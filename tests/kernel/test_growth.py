@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import device, group, machine
 
-from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, growth
+from iommu_inspect.kernel.grouping.growth import Growth, growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.device import Acs, Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
@@ -52,12 +52,12 @@ def test_an_empty_hot_plug_slot_that_does_not_isolate() -> None:
     "bridge", [port(ON, hotplug_slot=True), port(OFF, hotplug_slot=False)]
 )
 def test_a_slot_that_isolates_or_takes_no_card_is_no_way(bridge: Device) -> None:
-    assert grows(group(bridge)).can_grow is CanGrow.NO
+    assert grows(group(bridge)).can_grow is False
 
 
 def test_a_slot_that_cannot_be_seen_is_no_sign_of_none() -> None:
     found = grows(group(port(OFF, hotplug_slot=Missing.TRUNCATED)))
-    assert found.can_grow is not CanGrow.NO
+    assert found.can_grow is not False
 
 
 def test_a_slot_of_a_thunderbolt_device_is_named_as_such() -> None:
@@ -85,18 +85,18 @@ def test_sr_iov_below_a_port_that_does_not_isolate() -> None:
 def test_sr_iov_below_a_port_that_isolates_makes_new_groups() -> None:
     function = replace(card(sriov=SrIov(7, 128, 1)), group="2")
     found = grows(group(function, id="2"), group(port(ON)))
-    assert found.can_grow is CanGrow.NO
+    assert found.can_grow is False
 
 
 def test_sr_iov_that_cannot_be_seen_may_be_there() -> None:
     found = grows(group(port(OFF), card(sriov=Missing.TRUNCATED)))
-    assert found.can_grow is CanGrow.UNKNOWN
+    assert found.can_grow is None
     assert "SR-IOV" in found.untold[0].how
 
 
 def test_sr_iov_that_cannot_be_seen_does_not_matter_behind_acs() -> None:
     hidden = replace(card(sriov=Missing.TRUNCATED), group="2")
-    assert grows(group(hidden, id="2"), group(port(ON))).can_grow is CanGrow.NO
+    assert grows(group(hidden, id="2"), group(port(ON))).can_grow is False
 
 
 def test_a_rescan_finds_more_functions_of_a_slot() -> None:
@@ -110,13 +110,13 @@ def test_a_rescan_finds_more_functions_of_a_slot() -> None:
 @pytest.mark.parametrize("pci", [{"multifunction": False}, {"acs": ON}])
 def test_one_function_or_isolated_ones_hide_no_sibling(pci: dict[str, Any]) -> None:
     first = replace(card(**{"multifunction": True, **pci}), group="2")
-    assert grows(group(first, id="2"), group(port(ON))).can_grow is CanGrow.NO
+    assert grows(group(first, id="2"), group(port(ON))).can_grow is False
 
 
 def test_functions_whose_acs_cannot_be_seen_may_get_siblings() -> None:
     first = replace(card(multifunction=True, acs=Missing.TRUNCATED), group="2")
     found = grows(group(first, id="2"), group(port(ON)))
-    assert found.can_grow is CanGrow.UNKNOWN
+    assert found.can_grow is None
 
 
 def test_vmd_brings_what_is_behind_it() -> None:
@@ -124,9 +124,9 @@ def test_vmd_brings_what_is_behind_it() -> None:
     ids = PciIds(0x8086, 0x467F, class_code=0x010400)
     ((_, how),) = ways(grows(group(replace(vmd, ids=ids))))
     assert how.startswith("VMD")
-    assert grows(group(vmd)).can_grow is CanGrow.NO
+    assert grows(group(vmd)).can_grow is False
 
 
 def test_what_is_no_pci_function_is_for_its_iommu_to_decide() -> None:
     other = Device(DeviceId("dev0", "platform"), "sys/devices/platform/dev0", group="1")
-    assert grows(group(other)).can_grow is CanGrow.UNKNOWN
+    assert grows(group(other)).can_grow is None

@@ -10,7 +10,7 @@ from examples import each
 from running import call, document
 from shared import SYSFS
 
-from iommu_inspect.kernel.grouping.growth import CanGrow, Growth, Way
+from iommu_inspect.kernel.grouping.growth import Growth, Way
 from iommu_inspect.kernel.grouping.recompute import Agreement
 from iommu_inspect.kernel.grouping.sharing import Hop, Reason, Sharing
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement
@@ -157,14 +157,14 @@ def test_a_group_that_isolation_does_not_give_is_said_to_be_one(
 @each(
     "grows, members, says",
     [
-        (Growth(CanGrow.NO, (), ()), (CARD,), "No way is seen"),
+        (Growth((), ()), (CARD,), "No way is seen"),
         (
-            Growth(CanGrow.UNKNOWN, (), (Way("x", "y"),)),
+            Growth((), (Way("x", "y"),)),
             (CARD,),
             "cannot be told:\n  x: y",
         ),
-        (Growth(CanGrow.YES, (Way("x", "y"),), ()), (CARD,), "returns -EINVAL"),
-        (Growth(CanGrow.YES, (Way("x", "y"),), ()), (CARD, AUDIO), "can grow:\n  x: y"),
+        (Growth((Way("x", "y"),), ()), (CARD,), "returns -EINVAL"),
+        (Growth((Way("x", "y"),), ()), (CARD, AUDIO), "can grow:\n  x: y"),
     ],
 )
 def test_how_a_group_can_grow_is_said_with_what_comes_of_it(
@@ -172,8 +172,8 @@ def test_how_a_group_can_grow_is_said_with_what_comes_of_it(
 ) -> None:
     text = why_text([(explained(members=members), grows)], style=WIDE)
     assert says in text
-    assert ("-EINVAL" in text) is (grows.can_grow is CanGrow.YES and len(members) == 1)
-    assert ("A claimed group takes" in text) is (grows.can_grow is CanGrow.YES)
+    assert ("-EINVAL" in text) is (grows.can_grow is True and len(members) == 1)
+    assert ("A claimed group takes" in text) is (grows.can_grow is True)
 
 
 def test_a_device_whose_group_is_not_told_is_not_said_to_have_none() -> None:

@@ -6,7 +6,6 @@ drawn from ports, bridges and capabilities.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,18 +16,10 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL, PciExpType
 
-__all__ = ["CanGrow", "Growth", "Way", "growth"]
+__all__ = ["Growth", "Way", "growth"]
 
 _LAST_SLOT = 31
 _LAST_FUNCTION = 7
-
-
-class CanGrow(enum.Enum):
-    """The answer for a group."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +32,15 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Whether a group can grow, the ways, and what could not be told."""
+    """The ways in which a group can grow, and what could not be told."""
 
-    can_grow: CanGrow
     through: tuple[Way, ...]
     untold: tuple[Way, ...]
+
+    @property
+    def can_grow(self) -> bool | None:
+        """Say whether a way is seen; ``None`` where only some could not be told."""
+        return True if self.through else None if self.untold else False
 
 
 def growth(grouping: Grouping, group: Group) -> Growth:
@@ -65,8 +60,7 @@ def growth(grouping: Grouping, group: Group) -> Growth:
     if any(not device.is_pci for device in group.devices):
         why = "its bus or its IOMMU decides what joins (stream ids, containers)"
         untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
-    state = CanGrow.YES if ways else CanGrow.UNKNOWN if untold else CanGrow.NO
-    return Growth(state, tuple(ways), tuple(dict.fromkeys(untold)))
+    return Growth(tuple(ways), tuple(dict.fromkeys(untold)))
 
 
 @lru_cache(maxsize=1)
