@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.grouping.growth import growth
+from iommu_inspect.kernel.grouping.growth import Growing
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.topology import Topology
@@ -47,10 +47,10 @@ def compare_growth(before: Machine, after: Machine) -> Iterator[Comparison]:
 
 def _foretold(machine: Machine) -> dict[str, tuple[str, str]]:
     """Return, for each device that a group can grow through, the group, and how."""
-    grouping = Grouping(machine)
+    growing = Growing(Grouping(machine))
     found: dict[str, tuple[str, str]] = {}
     for group in machine.groups:
-        answer = growth(grouping, group)
+        answer = growing.growth(group)
         for way in answer.untold:
             found.setdefault(way.address, ("unknown", way.how))
         for way in answer.through:

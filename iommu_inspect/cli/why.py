@@ -29,7 +29,7 @@ def explain_group(
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load
     from iommu_inspect.kernel.eras import applicable
-    from iommu_inspect.kernel.grouping.growth import growth
+    from iommu_inspect.kernel.grouping.growth import Growing
     from iommu_inspect.kernel.grouping.joining import Grouping
     from iommu_inspect.kernel.grouping.recompute import recompute
     from iommu_inspect.kernel.grouping.sharing import pair, sharing
@@ -37,13 +37,14 @@ def explain_group(
 
     machine = load(source, numeric=numeric, demo=demo)
     grouping = Grouping(machine)
+    growing = Growing(grouping)
     found = recompute(machine)
     targets = find_targets(machine, devices)
     asked = [target.devices[0] for target in targets if target.devices]
     answers = []
     for device in asked:
         shares = sharing(grouping, device, found)
-        grows = growth(grouping, shares.group) if shares.group else None
+        grows = growing.growth(shares.group) if shares.group else None
         answers.append((shares, grows))
     others = [device for device in asked[1:] if device is not asked[0]]
     pairs = [pair(grouping, found, asked[0], other) for other in others]

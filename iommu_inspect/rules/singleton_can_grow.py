@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import DMA_OWNER_BUSES, SINGLETON
-from iommu_inspect.kernel.grouping.growth import Growth, growth
+from iommu_inspect.kernel.grouping.growth import Growing, Growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.device import Device
@@ -28,9 +28,9 @@ def _check(case: Case) -> Iterator[Finding]:
     singletons = [group for group in case.groups if _matters(case, group)]
     if not singletons:
         return
-    grouping = Grouping(case.machine)
+    growing = Growing(Grouping(case.machine))
     for group in singletons:
-        grows = growth(grouping, group)
+        grows = growing.growth(group)
         if grows.can_grow is not False:
             yield _judge(case, group, grows)
 

@@ -53,6 +53,25 @@ def test_that_scan_sees_what_is_done() -> None:
     assert list(calls(text)) == ["open", "print", "read_bytes", "readlink"]
 
 
+def kept(source: str) -> Iterator[str]:
+    """Yield the decorators by which a module keeps answers beyond an object's life."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.ImportFrom(module="functools", names=names):
+                yield from (n.name for n in names if n.name in ("cache", "lru_cache"))
+
+
+def test_no_module_keeps_answers() -> None:
+    found = {m: [*kept((PACKAGE / m).read_text())] for m in MODULES}
+    assert {module: names for module, names in found.items() if names} == {}
+
+
+def test_that_scan_sees_a_cache() -> None:
+    assert list(kept("from functools import cached_property, lru_cache")) == [
+        "lru_cache"
+    ]
+
+
 def imported(*words: str | Path) -> set[str]:
     """Return the modules that a run of the program imports."""
     done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import device, group, machine
 
-from iommu_inspect.kernel.grouping.growth import Growth, growth
+from iommu_inspect.kernel.grouping.growth import Growing, Growth
 from iommu_inspect.kernel.grouping.joining import Grouping
 from iommu_inspect.model.device import Acs, Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
@@ -36,7 +36,7 @@ def card(address: str = "0000:01:00.0", **pci: Any) -> Device:
 
 
 def grows(asked: Group, *others: Group) -> Growth:
-    return growth(Grouping(machine(asked, *others)), asked)
+    return Growing(Grouping(machine(asked, *others))).growth(asked)
 
 
 def ways(found: Growth) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from running import call
 from shared import SHARED, needs_shared
 
 from fuzz import config_space, lspci_text
-from iommu_inspect.kernel.grouping.growth import growth
+from iommu_inspect.kernel.grouping.growth import Growing
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.model.device import Acs, Device, SrIov
@@ -219,7 +219,7 @@ def test_words_do_not_show_that_a_group_cannot_grow() -> None:
     grouping = Grouping(machine)
     card = machine.group("0")
     assert card is not None
-    found = growth(grouping, card)
+    found = Growing(grouping).growth(card)
     assert found.can_grow is None
     assert "more functions" in found.untold[0].how
     part = read(HOST[HOST.index("01:00.0") :])

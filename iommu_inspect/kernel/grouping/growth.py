@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
 from iommu_inspect.model.device import Device
@@ -16,7 +16,7 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL, PciExpType
 
-__all__ = ["Growth", "Way", "growth"]
+__all__ = ["Growing", "Growth", "Way"]
 
 _LAST_SLOT = 31
 _LAST_FUNCTION = 7
@@ -43,34 +43,39 @@ class Growth:
         return True if self.through else None if self.untold else False
 
 
-def growth(grouping: Grouping, group: Group) -> Growth:
-    """Look for ways in which a device could join a group."""
-    ways: list[Way] = []
-    untold: list[Way] = []
-    for device, way, joins in _all_ways(grouping):
-        if joins.new is None:
-            # A newcomer can join the group of a bridge above it, if any.
-            if _could_join(grouping, device, group):
-                untold.append(Way(way.address, joins.because))
-        elif joins.group is group:
-            ways.append(way)
-    for device in group.devices:
-        ways += _by_rescan(grouping, device)
-        untold += _perhaps_by_rescan(grouping, device)
-    if any(not device.is_pci for device in group.devices):
-        why = "its bus or its IOMMU decides what joins (stream ids, containers)"
-        untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
-    return Growth(tuple(ways), tuple(dict.fromkeys(untold)))
+class Growing:
+    """Answers how the groups of one machine can grow; its ways are looked for once."""
 
+    def __init__(self, grouping: Grouping) -> None:
+        self._grouping = grouping
 
-@lru_cache(maxsize=1)
-def _all_ways(grouping: Grouping) -> tuple[tuple[Device, Way, Joins], ...]:
-    """Return every way that a machine has, looked for once for all of its groups."""
-    return tuple(
-        (device, way, joins)
-        for device in grouping.machine.devices
-        for way, joins in _ways_through(grouping, device)
-    )
+    def growth(self, group: Group) -> Growth:
+        """Look for ways in which a device could join a group."""
+        grouping = self._grouping
+        ways: list[Way] = []
+        untold: list[Way] = []
+        for device, way, joins in self._all_ways:
+            if joins.new is None:
+                # A newcomer can join the group of a bridge above it, if any.
+                if _could_join(grouping, device, group):
+                    untold.append(Way(way.address, joins.because))
+            elif joins.group is group:
+                ways.append(way)
+        for device in group.devices:
+            ways += _by_rescan(grouping, device)
+            untold += _perhaps_by_rescan(grouping, device)
+        if any(not device.is_pci for device in group.devices):
+            why = "its bus or its IOMMU decides what joins (stream ids, containers)"
+            untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
+        return Growth(tuple(ways), tuple(dict.fromkeys(untold)))
+
+    @cached_property
+    def _all_ways(self) -> tuple[tuple[Device, Way, Joins], ...]:
+        return tuple(
+            (device, way, joins)
+            for device in self._grouping.machine.devices
+            for way, joins in _ways_through(self._grouping, device)
+        )
 
 
 def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
