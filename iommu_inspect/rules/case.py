@@ -18,6 +18,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.target import Target
+from iommu_inspect.rules.cures import Cure
 from iommu_inspect.rules.finding import About, Certainty, Finding, Purpose, Severity
 
 __all__ = ["Case"]
@@ -183,6 +184,7 @@ class Case:
         references: Iterable[Citation | str] | None = None,
         step: str = "",
         final: bool = False,
+        cures: Iterable[Cure] = (),
     ) -> Finding:
         """Make a finding of the rule that looks at the case: the only way to make one.
 
@@ -190,13 +192,14 @@ class Case:
             subject: what it is about: a device, a group with all its members, an
                 address where no device is, or with ``None`` the host.
             message: one sentence or two, plain text.
-            remedy: a line of prose, then commands on lines of their own.
+            remedy: prose that says what would help; no command is written in it.
             others: which devices it is about as well, such as ``neighbours()``.
             severity: the rule's own, if not given.
             certainty: what it rests on.
             references: the rule's own, if not given.
             step: in a few words, as an order, what an error asks for first.
             final: whether no step on this machine as it is takes the error away.
+            cures: what would help, as data.
 
         Raises:
             ValueError: no rule looks at the case, or the message or remedy is empty.
@@ -227,4 +230,5 @@ class Case:
             references=tuple(map(str, cited)),
             step=step,
             final=final,
+            cures=tuple(cures),
         )

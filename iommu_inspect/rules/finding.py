@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.rules.cures import Cure
 
 __all__ = [
     "EVERY_PURPOSE",
@@ -45,8 +46,9 @@ class Finding:
     """One thing that a rule has to say.
 
     ``devices`` begins with the one it is about; ``message`` is one sentence or two,
-    ``remedy`` a line of prose, then commands on lines of their own; ``step`` says in a
-    few words, as an order, what an error asks for first. All are plain text.
+    ``remedy`` prose that says what would help; ``cures`` are that as data, for
+    ``plan/`` to make commands of. ``step`` says in a few words, as an order, what an
+    error asks for first. All text is plain.
     ``final`` marks an error that no step on this machine as it is takes away: the
     device stays with the host.
     """
@@ -61,6 +63,7 @@ class Finding:
     references: tuple[str, ...] = ()
     step: str = ""
     final: bool = False
+    cures: tuple[Cure, ...] = ()
 
 
 class Purpose(enum.Enum):
