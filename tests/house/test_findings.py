@@ -12,7 +12,7 @@ from iommu_inspect.rules.registry import RULES
 
 PACKAGE = Path(iommu_inspect.__file__).parent
 # What of rules/ holds no rule.
-ENGINE = {"base", "case", "finding", "registry"}
+ENGINE = {"base", "case", "cures", "finding", "registry"}
 
 COMMAND = re.compile(
     r"^\s*((echo|umount|swapoff|swapon|driverctl|readlink|grep|zpool|findmnt|dmesg) "
