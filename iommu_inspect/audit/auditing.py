@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from iommu_inspect.audit.advice import Advice, advise, advise_host
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
 from iommu_inspect.audit.summary import Prospect, summary
 from iommu_inspect.kernel.eras import Semantics
@@ -31,7 +32,7 @@ class Audit:
 
     Without targets it speaks of the whole host: blocked if something is wrong; then
     ``summary`` says of each group how far it is from being handed over. ``ignored``
-    holds what else would be among the findings.
+    holds what else would be among the findings. ``advice`` is what to do now.
     """
 
     verdict: Verdict
@@ -40,6 +41,7 @@ class Audit:
     purpose: Purpose = Purpose.VFIO
     ignored: tuple[Ignored, ...] = ()
     summary: tuple[Prospect, ...] = ()
+    advice: Advice = field(default_factory=lambda: Advice(None))
 
 
 def audit(
@@ -62,13 +64,16 @@ def audit(
     kept, ignored = set_aside(findings_of(case), ignores, machine)
     findings = by_severity(map(_strictly, kept)) if strict else tuple(kept)
     judged = verdicts(case, [*findings, *(each.finding for each in ignored)])
+    verdict = overall(case, judged, findings)
+    every = [*findings, *(each.finding for each in ignored)]
     return Audit(
-        verdict=overall(case, judged, findings),
+        verdict=verdict,
         targets=judged,
         findings=findings,
         purpose=purpose,
         ignored=tuple(ignored),
         summary=() if targets else summary(case, ignores, strict=strict),
+        advice=advise(case, verdict, every) if targets else advise_host(case, findings),
     )
 
 

@@ -11,8 +11,10 @@ from iommu_inspect.audit.exceptions import Ignore, set_aside
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
+from iommu_inspect.plan.deciding import decide
+from iommu_inspect.plan.moves import move_words
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.rules.registry import RULES
 from iommu_inspect.verdict.kernel_side import answers, of_target
 from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings, worst
@@ -124,6 +126,8 @@ def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:
     group = target.group
     endpoints = tuple(d for d in target.devices if _is_endpoint(d))
     possible, steps = _possible(verdict, errors, sure)
+    if target.group is not None and possible in (Possible.AFTER, Possible.UNKNOWN):
+        possible, steps = _decided(case, possible, steps)
     return Prospect(
         group=group.id if group else None,
         devices=endpoints,
@@ -148,4 +152,21 @@ def _possible(
 
 
 def _steps(errors: list[Finding]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(error.step or f"see {error.rule}" for error in errors))
+    return tuple(dict.fromkeys(error.step for error in errors if error.step))
+
+
+def _decided(
+    case: Case, possible: Possible, steps: tuple[str, ...]
+) -> tuple[Possible, tuple[str, ...]]:
+    """Say what the plan decides about a group, as the steps of the host come first."""
+    if case.purpose is Purpose.ATTACH:
+        return possible, steps
+    decided = decide(case)
+    certain = [r for r in decided.refusals if r.certain]
+    if certain:
+        stays = [m for m in decided.moves if m.refusal is not None]
+        why = tuple(f"{m.device.address}: {m.why}" for m in stays[:1])
+        return Possible.NEVER, why or (certain[0].message,)
+    if decided.refusals:
+        return Possible.UNKNOWN, (*steps, decided.refusals[0].message)
+    return possible, (*steps, *move_words(decided.moves))

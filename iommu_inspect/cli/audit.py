@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
+from iommu_inspect.cli.options import (
+    Demo,
+    For,
+    Format,
+    FormatOption,
+    ForOption,
+    From,
+    SemanticsOption,
+)
 
 if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
     from iommu_inspect.audit.exceptions import Ignore
     from iommu_inspect.model.expectation import Expectation
 
-__all__ = ["For", "audit_targets"]
-
-
-class For(enum.StrEnum):
-    """The purposes, as `rules.Purpose` has them."""
-
-    VFIO = "vfio"
-    DPDK = "dpdk"
-    ATTACH = "attach"
-    ONE_PER_GROUP = "one-per-group"
+__all__ = ["audit_targets"]
 
 
 def audit_targets(
@@ -37,15 +35,7 @@ def audit_targets(
     source: From = None,
     demo: Demo = False,
     semantics: SemanticsOption = "auto",
-    purpose: Annotated[
-        For,
-        typer.Option(
-            "--for",
-            help="What they are wanted for: a virtual machine or the like, DPDK, a "
-            "driver that calls iommu_attach_device(), a manager that takes one device "
-            "per group.",
-        ),
-    ] = For.VFIO,
+    purpose: ForOption = For.VFIO,
     expect: Annotated[
         str | None,
         typer.Option(
@@ -112,7 +102,8 @@ def audit_targets(
         expectations=expectations,
     )
     if output is Format.JSON:
-        from iommu_inspect.render.documents import audit_document, to_json
+        from iommu_inspect.render.audit_document import audit_document
+        from iommu_inspect.render.documents import to_json
 
         emit(to_json(audit_document(machine, rules, result)))
     else:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Demo", "Format", "FormatOption", "From", "Numeric", "SemanticsOption"]
+__all__ = [
+    "Demo",
+    "For",
+    "ForOption",
+    "Format",
+    "FormatOption",
+    "From",
+    "Numeric",
+    "SemanticsOption",
+]
 
 
 class Format(enum.StrEnum):
@@ -15,6 +24,15 @@ class Format(enum.StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class For(enum.StrEnum):
+    """The purposes, as `rules.Purpose` has them."""
+
+    VFIO = "vfio"
+    DPDK = "dpdk"
+    ATTACH = "attach"
+    ONE_PER_GROUP = "one-per-group"
 
 
 From = Annotated[
@@ -49,4 +67,13 @@ FormatOption = Annotated[
 ]
 Numeric = Annotated[
     bool, typer.Option("--numeric", "-n", help="Ids only, no names of devices.")
+]
+ForOption = Annotated[
+    For,
+    typer.Option(
+        "--for",
+        help="What they are wanted for: a virtual machine or the like, DPDK, a "
+        "driver that calls iommu_attach_device(), a manager that gives devices out one "
+        "by one.",
+    ),
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, From, SemanticsOption
+from iommu_inspect.cli.options import Demo, For, ForOption, From, SemanticsOption
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
@@ -52,6 +52,7 @@ def plan_devices(
             "or guests may inject interrupts. Can be given twice.",
         ),
     ] = None,
+    purpose: ForOption = For.VFIO,
     output: Annotated[
         PlanFormat,
         typer.Option(
@@ -72,12 +73,13 @@ def plan_devices(
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_targets
     from iommu_inspect.plan.making import Outcome, make_plan
+    from iommu_inspect.rules.finding import Purpose
 
     machine = load(source, demo=demo)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())
-    plan = make_plan(machine, rules, found, accepted)
+    plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
     _print(plan, rules, output)
     codes = {Outcome.REFUSED: Exit.BLOCKED, Outcome.UNKNOWN: Exit.CANNOT_TELL}
     if plan.outcome in codes:

@@ -11,7 +11,7 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.modules import built_in, modules_of
-from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
+from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["MODPROBE_FILE", "Boot", "Place", "boot", "cure", "loaders"]
@@ -55,7 +55,7 @@ class Boot:
 def boot(plan: Plan) -> Boot | None:
     """Return the settings for every boot, ``None`` if there is nothing to set."""
     to_vfio = [m for m in plan.moves if m.device.is_pci and _goes_to_vfio(m)]
-    freed = [m for m in plan.moves if m.action is Action.FREE]
+    freed = [m for m in plan.moves if m.decision is Decision.RELEASED]
     if not to_vfio and not freed:
         return None
     virtual = [m for m in to_vfio if m.device.pci.is_virtual]
@@ -84,7 +84,7 @@ def boot(plan: Plan) -> Boot | None:
 def _goes_to_vfio(move: Move) -> bool:
     """Say whether it belongs to vfio-pci at every boot; other vfio drivers stay."""
     driver = move.device.driver
-    if move.action is Action.BIND:
+    if move.decision is Decision.MOVES:
         return True
     return isinstance(driver, str) and normalised(driver) == "vfio_pci"
 
@@ -152,7 +152,7 @@ def _override(move: Move) -> str:
 
 def _kept(move: Move) -> str:
     """Return the override that a member has at every boot."""
-    return "none" if move.action is Action.FREE else VFIO_PCI
+    return "none" if move.decision is Decision.RELEASED else VFIO_PCI
 
 
 def _softdeps(machine: Machine, moves: Sequence[Move]) -> list[str]:
@@ -232,7 +232,9 @@ def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterab
             "comes when something writes sriov_numvfs. modprobe.d does not reach it; "
             "driverctl does."
         )
-    settled = [m for m in plan.moves if m.action is Action.STAY and _goes_to_vfio(m)]
+    settled = [
+        m for m in plan.moves if m.decision is Decision.STAYS and _goes_to_vfio(m)
+    ]
     if settled and any(not modules_of(plan.machine, move.device) for move in settled):
         yield (
             f"{_names(settled)} is on vfio-pci already: if other settings see to that "
@@ -245,7 +247,7 @@ def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterab
             f"{_names(elsewhere)} is no PCI function: modprobe.d does not reach it; "
             "driverctl does, or a unit that unbinds it."
         )
-    early = [m for m in plan.moves if m.action is Action.BIND and m not in virtual]
+    early = [m for m in plan.moves if m.decision is Decision.MOVES and m not in virtual]
     if early:
         yield _about_built_in(plan.machine)
 

@@ -54,19 +54,18 @@ class Check:
 
 
 def check(
-    machine: Machine,
-    semantics: Semantics,
-    targets: Sequence[Target],
+    case: Case,
     there: Sequence[acts.PlanStep],
     back: Sequence[acts.PlanStep],
     accept: frozenset[str],
 ) -> Check:
-    """Take the plan's steps, audit what comes out, and take the steps back.
+    """Take the plan's steps for a case, audit what comes out, and take them back.
 
     Errors of the rules in ``accept`` are passed over; what the kernel refuses is not.
     """
+    machine, semantics = case.machine, case.semantics
     done = _take(machine, semantics, there)
-    verdict, findings = _judge(done.after, semantics, targets, accept)
+    verdict, findings = _judge(done.after, case, accept)
     undone = _take(done.after, semantics, back)
     leads_back = all(o.answer.result == OK for o in undone.outcomes) and _same(
         machine, undone.after
@@ -113,14 +112,11 @@ def _simulated(
 
 
 def _judge(
-    after: Machine,
-    semantics: Semantics,
-    targets: Sequence[Target],
-    accept: frozenset[str],
+    after: Machine, case: Case, accept: frozenset[str]
 ) -> tuple[Verdict, tuple[Finding, ...]]:
-    found = tuple(same_target(after, target) for target in targets)
-    inquiry = Inquiry(after, semantics)
-    result = judge(Case(inquiry, found))
+    found = tuple(same_target(after, target) for target in case.targets)
+    inquiry = Inquiry(after, case.semantics)
+    result = judge(Case(inquiry, found, case.purpose))
     if result.verdict is Verdict.READY or not accept:
         return result.verdict, result.findings
     if any(not _says_yes(inquiry, target) for target in found):

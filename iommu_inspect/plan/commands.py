@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from shlex import quote as quoted
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.text import quoted
 from iommu_inspect.plan import acts
+from iommu_inspect.plan.moves import NOT_TOLD
 
 __all__ = ["UNSAFE", "commands", "driverctl", "driverctl_back", "driverctl_set"]
 
@@ -27,6 +28,13 @@ def _command(step: acts.PlanStep) -> str:
         case acts.SetOverride(device, driver):
             file = f"devices/{device.address}/driver_override"
             return _echo(driver, device, file)
+        case acts.TakeOff(device, driver) if driver == NOT_TOLD:
+            # Works for whichever driver it has, and for none.
+            driver = quoted(f"/sys/bus/{device.bus}/devices/{device.address}/driver")
+            line = _echo(
+                device.address, device, f"devices/{device.address}/driver/unbind"
+            )
+            return f"[ ! -e {driver} ] || {line}"
         case acts.TakeOff(device, driver):
             return _echo(device.address, device, f"drivers/{driver}/unbind")
         case acts.Probe(device, _):

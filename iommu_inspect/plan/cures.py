@@ -59,10 +59,16 @@ def _file(about: DeviceId | str, name: str) -> str:
     return f"/sys/bus/pci/devices/{about}/{name}"
 
 
+def _name(about: DeviceId | str) -> str:
+    return about.name if isinstance(about, DeviceId) else about
+
+
 def _group(about: DeviceId | str, name: str) -> str:
     return quoted(f"/sys/kernel/iommu_groups/{about}/{name}")
 
 
+_MEMBERS = "iommu_group/devices"
+_REGIONS = "iommu_group/reserved_regions"
 _Write = Callable[[DeviceId | str], str]
 _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.BOOT_DISPLAY: lambda _: "grep . /sys/bus/pci/devices/*/boot_vga",
@@ -79,8 +85,13 @@ _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.MEMBERS: lambda group: f"ls -l {_group(group, 'devices')}",
     cures.Looking.MODULE: lambda name: f"ls -d {quoted(f'/sys/module/{name}')}",
     cures.Looking.MOUNTS: lambda _: "findmnt --real",
+    cures.Looking.NAMES: lambda d: (
+        f"ls -l /sys/class/net /sys/block | grep -F {quoted(_name(d))}"
+    ),
+    cures.Looking.NEIGHBOURS: lambda d: f"ls {quoted(_file(d, _MEMBERS))}",
     cures.Looking.NODE: lambda group: f"ls -l {quoted(f'/dev/vfio/{group}')}",
     cures.Looking.POOL: lambda pool: f"zpool status -P {quoted(str(pool))}",
+    cures.Looking.REGIONS_OF: lambda d: f"cat {quoted(_file(d, _REGIONS))}",
     cures.Looking.RESERVED_REGIONS: lambda g: f"cat {_group(g, 'reserved_regions')}",
     cures.Looking.RESET_METHODS: lambda d: f"cat {quoted(_file(d, 'reset_method'))}",
     cures.Looking.ROUTES: lambda _: "ip route show default",

@@ -9,7 +9,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.plan.moves import Action, Move
+from iommu_inspect.plan.moves import Decision, Move
 
 __all__ = [
     "given",
@@ -49,8 +49,8 @@ def _on_vfio(moves: Sequence[Move]) -> list[PciAddress]:
     found = [
         move.device.pci_address
         for move in moves
-        if move.action is Action.BIND
-        or (move.action is Action.STAY and has_vfio_driver(move.device))
+        if move.decision is Decision.MOVES
+        or (move.decision is Decision.STAYS and has_vfio_driver(move.device))
     ]
     return sorted(address for address in found if address is not None)
 

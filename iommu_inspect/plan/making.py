@@ -11,12 +11,14 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.acts import AllowUnsafe, Load, PlanStep
+from iommu_inspect.plan.assuming import Condition, assume
 from iommu_inspect.plan.checking import Check, check
-from iommu_inspect.plan.moves import VFIO_PCI, Action, Move, moves_of
-from iommu_inspect.plan.refusals import Refusal, of_finding, of_moves, of_targets
+from iommu_inspect.plan.deciding import decide
+from iommu_inspect.plan.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.plan.refusals import of_targets
 from iommu_inspect.plan.sequence import steps_back, steps_there
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.finding import Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import findings_of
 from iommu_inspect.verdict.outcome import Verdict
 
@@ -28,7 +30,7 @@ ACCEPTABLE = ("host-loss", "interrupt-remapping")
 
 
 class Outcome(enum.Enum):
-    """Whether there is a plan."""
+    """Whether there is a plan; ``UNKNOWN`` has steps where ``conditions`` are named."""
 
     PLANNED = "planned"
     REFUSED = "refused"
@@ -39,8 +41,9 @@ class Outcome(enum.Enum):
 class Plan:
     """What has to be done, as far as it goes; without refusals it was proven.
 
-    ``there`` are the steps, ``back`` those of the undo. ``warnings`` are the findings
-    that remain after the plan.
+    ``machine`` is the state that the plan is about; where ``conditions`` are named, it
+    is the one that they suppose. ``there`` are the steps, ``back`` those of the undo.
+    ``warnings`` are the findings that remain after the plan.
     """
 
     machine: Machine
@@ -51,14 +54,21 @@ class Plan:
     there: tuple[PlanStep, ...]
     back: tuple[PlanStep, ...]
     warnings: tuple[Finding, ...]
+    conditions: tuple[Condition, ...] = ()
+    purpose: Purpose = Purpose.VFIO
 
     @property
     def outcome(self) -> Outcome:
         """Refused for one certain reason; unknown for reasons that are not."""
         if not self.refusals:
-            return Outcome.PLANNED
+            return Outcome.UNKNOWN if self.conditions else Outcome.PLANNED
         certain = any(refusal.certain for refusal in self.refusals)
         return Outcome.REFUSED if certain else Outcome.UNKNOWN
+
+    @property
+    def has_steps(self) -> bool:
+        """Say whether there are steps to print, conditional ones among them."""
+        return not self.refusals
 
     @property
     def nothing_to_do(self) -> bool:
@@ -81,22 +91,48 @@ def make_plan(
     semantics: Semantics,
     targets: Sequence[Target],
     accept: frozenset[str] = frozenset(),
+    purpose: Purpose = Purpose.VFIO,
 ) -> Plan:
     """Decide what moves, try it on the machine, and say why not where it fails.
 
     ``accept`` names rules of ``ACCEPTABLE`` whose errors do not stand in the way.
+    Where facts are missing that would decide, the plan supposes them and names the
+    conditions under which it holds.
     """
-    case = Case(Inquiry(machine, semantics), tuple(targets))
-    moves = moves_of(case)
+    told = _planned(machine, semantics, targets, accept, purpose)
+    if any(refusal.certain for refusal in told.refusals):
+        return told
+    supposed = assume(machine, targets)
+    if not supposed.conditions:
+        return told
+    plan = _planned(supposed.machine, semantics, supposed.targets, accept, purpose)
+    if told.nothing_to_do and not told.refusals:
+        return told
+    if plan.refusals:
+        # What is certain under the most favourable facts is certain.
+        certain = any(refusal.certain for refusal in plan.refusals)
+        return plan if certain else told
+    return replace(plan, conditions=supposed.conditions)
+
+
+def _planned(
+    machine: Machine,
+    semantics: Semantics,
+    targets: Sequence[Target],
+    accept: frozenset[str],
+    purpose: Purpose,
+) -> Plan:
+    """Make the plan of what is told."""
+    case = Case(Inquiry(machine, semantics), tuple(targets), purpose)
+    decided = decide(case, accept)
+    moves = decided.moves
     unsafe = _needs_unsafe(machine, accept)
     there = steps_there(moves, _to_load(machine, moves), unsafe=unsafe)
     back = steps_back(moves, unsafe=unsafe)
-    refusals = [*of_targets(targets), *_without_group(case)]
-    if not refusals:
-        refusals += [*of_moves(machine, moves), *_losses(case, moves, accept)]
+    refusals = [*of_targets(targets), *_without_group(case), *decided.refusals]
     checked: Check | None = None
     if not refusals:
-        checked = check(machine, semantics, targets, there, back, accept)
+        checked = check(case, there, back, accept)
         refusals += _failures(checked, accept)
     warnings = [
         f
@@ -113,6 +149,7 @@ def make_plan(
         there,
         back,
         tuple(warnings),
+        purpose=purpose,
     )
 
 
@@ -125,27 +162,6 @@ def _without_group(case: Case) -> Iterable[Refusal]:
             yield of_finding(finding)
 
 
-def _losses(
-    case: Case, moves: Sequence[Move], accept: frozenset[str]
-) -> Iterable[Refusal]:
-    """Ask the rules what the host would lose with all that has to move.
-
-    Every device that changes is a target for this question, named or not.
-    """
-    if "host-loss" in accept:
-        return
-    moved = tuple(
-        Target(move.device.address, move.device, move.group)
-        for move in moves
-        if move.changes
-    )
-    if not moved:
-        return
-    for finding in findings_of(replace(case, targets=moved)):
-        if finding.rule == "host-loss" and finding.severity is Severity.ERROR:
-            yield of_finding(finding)
-
-
 def _to_load(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
     """Return the modules that opening the group needs, in the order of loading.
 
@@ -154,9 +170,9 @@ def _to_load(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
     """
     if not moves:
         return ()
-    binds = any(move.action is Action.BIND for move in moves)
-    there = any(device.driver == VFIO_PCI for device in machine.devices)
-    modules = [VFIO_PCI] if binds and not there else []
+    drivers = [m.becomes for m in moves if m.decision is Decision.MOVES]
+    there = {device.driver for device in machine.devices}
+    modules = [name for name in dict.fromkeys(drivers) if name not in there]
     if machine.vfio.type1_loaded is not True:
         modules.append("vfio_iommu_type1")
     return tuple(modules)

@@ -7,6 +7,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.settings import ModuleState
+from iommu_inspect.plan.moves import NOT_TOLD
 
 __all__ = ["built_in", "modules_of"]
 
@@ -35,7 +36,7 @@ def modules_of(machine: Machine, device: Device) -> tuple[str, ...]:
     """
     names: list[str] = []
     driver = device.driver
-    if isinstance(driver, str) and driver not in _OF_VFIO:
+    if isinstance(driver, str) and driver not in (*_OF_VFIO, NOT_TOLD):
         told = machine.settings.module_of(driver)
         guessed = _MODULES.get(driver, driver.replace("-", "_"))
         names.append(told if known(told) else guessed)

@@ -1,143 +1,120 @@
-"""Which members of the groups have to move, which stay, and why."""
+"""What a plan decides about a device, in the words that all output uses."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.cures import Cure
+from iommu_inspect.rules.finding import Certainty, Finding
 
-__all__ = ["VFIO_PCI", "Action", "Move", "moves_of"]
+__all__ = [
+    "NOT_TOLD",
+    "VFIO_PCI",
+    "Decision",
+    "Move",
+    "Refusal",
+    "move_words",
+    "moved",
+    "of_finding",
+]
 
 VFIO_PCI = "vfio-pci"
+# Stands for the driver of a device where a conditional plan supposes that there is
+# one; no command is written with it.
+NOT_TOLD = "(its driver)"
 
 
-class Action(enum.Enum):
-    """What happens to one member.
+class Decision(enum.Enum):
+    """What becomes of one device.
 
-    ``BIND``: it goes to vfio-pci. ``FREE``: it ends without a driver, and is kept
-    from getting one. ``STAY``: nothing is done to it. ``UNTOLD``: whether something
-    has to be done cannot be told.
+    ``MOVES``: it goes to another driver. ``RELEASED``: its driver lets go of it, it
+    stays in the host, and is kept from getting a driver. ``STAYS``: nothing is done to
+    it. ``NEVER``: nothing may be done to it: the host lives on it, or what was asked
+    for would go with its driver. ``UNTOLD``: whether something has to be done cannot be
+    told.
     """
 
-    BIND = "bind"
-    FREE = "free"
-    STAY = "stay"
+    MOVES = "moves"
+    RELEASED = "released"
+    STAYS = "stays"
+    NEVER = "never"
     UNTOLD = "untold"
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why there is no plan: the rule whose page explains it, and cures.
+
+    ``certain`` is false where a fact is missing: the plan is then not refused, it
+    cannot be made. ``elsewhere`` says that another slot may help.
+    """
+
+    rule: str
+    certain: bool
+    message: str
+    remedy: str = ""
+    cures: tuple[Cure, ...] = ()
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
-    """One member of a group, what is done to it, and why; ``asked`` for by name."""
+    """The decision about one member of a group, and why.
+
+    ``asked`` says that it was asked for by name; ``becomes`` is the driver that a
+    device which moves goes to. ``costs`` say what goes with its driver of now, a
+    sentence each. ``refusal`` is set where the decision stands in the way of a plan.
+    """
 
     device: Device
     group: Group
-    action: Action
+    decision: Decision
     why: str
     asked: bool
+    becomes: str = VFIO_PCI
+    costs: tuple[str, ...] = ()
+    refusal: Refusal | None = None
 
     @property
     def changes(self) -> bool:
         """Say whether anything is done to the device."""
-        return self.action in (Action.BIND, Action.FREE)
+        return self.decision in (Decision.MOVES, Decision.RELEASED)
 
     @property
     def override(self) -> str:
         """The driver_override that the device gets: ``none`` keeps drivers away."""
-        return VFIO_PCI if self.action is Action.BIND else "none"
+        return self.becomes if self.decision is Decision.MOVES else "none"
 
 
-def moves_of(case: Case) -> tuple[Move, ...]:
-    """Decide about every member of the targets' groups, in the machine's order."""
-    return tuple(
-        _move(case, group, device, asked)
-        for group in case.groups
-        for asked in [_asked(case, group)]
-        for device in group.devices
+def of_finding(finding: Finding) -> Refusal:
+    """Turn an error of a rule into a reason."""
+    certain = finding.certainty is not Certainty.UNKNOWN
+    return Refusal(
+        finding.rule, certain, finding.message, finding.remedy, finding.cures
     )
 
 
-def _asked(case: Case, group: Group) -> tuple[Device, ...]:
-    """Return what was asked for: devices, or for ``group:N`` what can be handed over.
-
-    Of a group without a driver of the host one device has to go to vfio-pci, or
-    there is nothing to open.
-    """
-    by_name = case.targets_in(group)
-    if not any(t.device is None and t.group is group for t in case.targets):
-        return by_name
-    fit = [d for d in group.devices if _fits(d)]
-    bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
-    if not bound and not by_name:
-        bound = fit[:1]
-    return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
+def moved(moves: Iterable[Move]) -> tuple[Move, ...]:
+    """Return those that do something, in the order of the devices."""
+    return tuple(sorted((m for m in moves if m.changes), key=lambda m: m.device.id))
 
 
-def _fits(device: Device) -> bool:
-    """Say whether vfio-pci takes such a device, and a host can live without it."""
-    return device.is_pci and device.is_bridge is False and not device.is_chipset
-
-
-def _move(case: Case, group: Group, device: Device, asked: tuple[Device, ...]) -> Move:
-    is_asked = any(device is other for other in asked)
-    action, why = _decide(case, group, device, is_asked)
-    return Move(device, group, action, why, is_asked)
-
-
-def _decide(
-    case: Case, group: Group, device: Device, asked: bool
-) -> tuple[Action, str]:
-    role = case.role(device)
-    if role is Role.VFIO:
-        return Action.STAY, f"on a vfio driver already ({_driver(device)})"
-    if asked:
-        return Action.BIND, "asked for"
-    if role is Role.UNKNOWN:
-        return Action.UNTOLD, "what its driver is to the group cannot be told"
-    if role is Role.KERNEL:
-        return _of_the_host(case, group, device)
-    if role is Role.MANAGED:
-        return Action.STAY, _managed(case, device)
-    if role is Role.UNENFORCED:
-        return Action.STAY, f"the bus {shown(str(device.bus))} asks for no ownership"
-    if device.is_bridge is not False:
-        return Action.STAY, "a bridge without a driver: it does not count"
-    if case.may_crash and device.is_pci:
-        return Action.FREE, (
-            "no driver, and none may come: on a kernel before v5.19 a driver that "
-            "binds here while user space has the group kills the host"
-        )
-    return Action.STAY, "no driver: it goes along and is in nobody's way"
-
-
-def _managed(case: Case, device: Device) -> str:
-    if case.may_crash and device.is_bridge is True:
-        return f"a bridge: the kernel does not mind {_driver(device)} on it"
-    return f"{_driver(device)} manages its own DMA: it does not count"
-
-
-def _of_the_host(case: Case, group: Group, device: Device) -> tuple[Action, str]:
-    """A driver of the host keeps user space out of the whole group."""
-    counts = f"{_driver(device)} is a driver of the host in group {shown(group.id)}"
-    if not device.is_pci:
-        return Action.FREE, f"{counts}; on the bus {device.bus} plan can only unbind"
-    if device.is_bridge is not False:
-        return Action.FREE, f"{counts}; vfio-pci does not take bridges"
-    if device.is_chipset:
-        return Action.FREE, f"{counts}; a part of the chipset is not handed over"
-    named = [d for d in case.targets_in(group) if d is not device]
-    along = f" with {addresses(named)}" if named else ""
-    return Action.BIND, f"shares the group{along}, and {_driver(device)} is the host's"
-
-
-def _driver(device: Device) -> str:
-    driver = device.driver
-    if driver is None or not known(driver):
-        return "its driver"
-    return shown(driver)
+def move_words(moves: Iterable[Move]) -> tuple[str, ...]:
+    """Say in a few words, as orders, what is done to devices."""
+    to: dict[str, list[Device]] = {}
+    released = []
+    for move in moved(moves):
+        if move.decision is Decision.MOVES:
+            to.setdefault(move.becomes, []).append(move.device)
+        elif move.device.driver is not None:
+            released.append(move.device)
+    words = [f"bind {addresses(devices)} to {driver}" for driver, devices in to.items()]
+    if released:
+        its = "its driver" if len(released) == 1 else "their drivers"
+        words.append(f"take {addresses(released)} off {its}")
+    return tuple(words)

@@ -1,62 +1,31 @@
-"""Why a plan is not made, where the kernel alone would not say so."""
+"""Why no plan is made, where the kernel alone would not say so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.model.text import listed, printable, quoted, shown
-from iommu_inspect.plan.moves import Action, Move
+from iommu_inspect.model.text import listed, printable, shown
+from iommu_inspect.plan.moves import Refusal
+from iommu_inspect.plan.neighbours import fits
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.finding import Certainty, Finding
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.cures import Look, Looking, RemoveVirtualFunctions
 
-__all__ = ["Refusal", "of_finding", "of_moves", "of_targets"]
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One reason: the rule whose page explains it, and what would cure it.
-
-    ``certain`` is false where a fact is missing: the plan is then not refused, it
-    cannot be made.
-    """
-
-    rule: str
-    certain: bool
-    message: str
-    remedy: str = ""
-
-
-def of_finding(finding: Finding) -> Refusal:
-    """Turn an error of a rule into a reason."""
-    certain = finding.certainty is not Certainty.UNKNOWN
-    return Refusal(finding.rule, certain, finding.message, finding.remedy)
+__all__ = ["of_asked", "of_group", "of_targets", "strange_names"]
 
 
 def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
-    """Yield what is wrong with the targets themselves."""
+    """Yield what is wrong with targets that name no device of a group."""
     for target in targets:
-        device = target.device
-        if device is None:
-            if not _any_fits(target.group):
+        if target.device is None and target.group is not None:
+            if not any(map(fits, target.group.devices)):
                 yield _nothing_fits(target)
-            continue
-        if device.driver is not None and value_or(device.vfio_devices, ()):
-            continue
-        yield from _of_target(device)
-        yield from _denied(device)
-
-
-def _any_fits(group: Group | None) -> bool:
-    return any(
-        d.is_pci and d.is_bridge is False and not d.is_chipset
-        for d in (group.devices if group else ())
-    )
+        elif target.device is not None and target.group is None:
+            yield from _no_endpoint(target.device)
 
 
 def _nothing_fits(target: Target) -> Refusal:
@@ -68,7 +37,14 @@ def _nothing_fits(target: Target) -> Refusal:
     )
 
 
-def _of_target(device: Device) -> Iterator[Refusal]:
+def of_asked(case: Case, device: Device) -> Iterator[Refusal]:
+    """Yield what keeps a device that was asked for from going to vfio-pci."""
+    yield from _no_endpoint(device)
+    yield from _denied(device)
+    yield from _virtual_functions(case, device)
+
+
+def _no_endpoint(device: Device) -> Iterator[Refusal]:
     name = shown(device.address)
     if not device.is_pci:
         bus = shown(device.bus) if known(device.bus) else "not known"
@@ -116,76 +92,43 @@ def _denied(device: Device) -> Iterator[Refusal]:
     )
 
 
-def of_moves(machine: Machine, moves: Sequence[Move]) -> Iterator[Refusal]:
-    """Yield what is wrong with what would have to be done."""
-    for group in dict.fromkeys(move.group.id for move in moves):
-        whole = next(move.group for move in moves if move.group.id == group)
-        if not whole.whole:
-            yield _not_whole(whole)
-    for move in moves:
-        if move.action is Action.UNTOLD:
-            yield _untold(move)
-        if move.changes:
-            yield from _virtual_functions(machine, move)
-        yield from _strange_names(move.device)
-        if move.action is Action.BIND and not known(move.device.driver):
-            yield _untold(move)
-
-
-def _not_whole(group: Group) -> Refusal:
-    return Refusal(
-        "mixed-ownership",
-        False,
-        f"The source does not show all members of group {shown(group.id)}: which of "
-        "them have to move cannot be told.",
-        "Look at the group on the host itself:\n"
-        f"ls -l /sys/kernel/iommu_groups/{quoted(group.id)}/devices",
-    )
-
-
-def _untold(move: Move) -> Refusal:
-    name = shown(move.device.address)
-    return Refusal(
-        "mixed-ownership",
-        False,
-        f"Whether {name} in group {shown(move.group.id)} has to move cannot be told: "
-        "the source does not tell what kind of driver it has.",
-        "Make the plan on the host itself, or from a capture that has the drivers.",
-    )
-
-
-def _virtual_functions(machine: Machine, move: Move) -> Iterator[Refusal]:
+def _virtual_functions(case: Case, device: Device) -> Iterator[Refusal]:
     """A physical function's driver takes its virtual functions along when it goes."""
-    device = move.device
     functions = value_or(device.pci.virtfns, ())
     if not functions:
         return
     name, count = shown(device.address), len(functions)
-    there = filter(None, map(machine.device, functions))
+    there = filter(None, map(case.machine.device, functions))
     used = [d for d in there if d.driver is not None]
     users = f", of which {addresses(used)} have drivers" if used else ""
-    path = f"/sys/bus/pci/devices/{device.address}/sriov_numvfs"
-    also = (
-        ""
-        if move.asked
-        else (
-            f" It has to go because it shares group {shown(move.group.id)}; a virtual "
-            "function that shares the group of its physical one cannot be had alone."
-        )
-    )
     yield Refusal(
         "sriov-mix",
         True,
         f"{name} is a physical function with {count} virtual "
         f"function{'s' if count > 1 else ''}{users}: they vanish with its driver, and "
-        f"vfio-pci says: Cannot bind to PF with SR-IOV enabled.{also}",
+        "vfio-pci says: Cannot bind to PF with SR-IOV enabled.",
         "Hand over a virtual function instead, if it has a group of its own; or, if "
-        f"nobody uses them, remove them first:\necho 0 > {quoted(path)}",
+        "nobody uses them, remove them first.",
+        () if used else (RemoveVirtualFunctions(device.id),),
     )
 
 
-def _strange_names(device: Device) -> Iterator[Refusal]:
-    """No script is written with names that no kernel gives."""
+def of_group(group: Group) -> Iterator[Refusal]:
+    """Yield what is wrong with a group that something was asked for of."""
+    if group.whole:
+        return
+    yield Refusal(
+        "mixed-ownership",
+        False,
+        f"The source does not show all members of group {shown(group.id)}: which of "
+        "them have to move cannot be told.",
+        "Look at the group on the host itself.",
+        (Look(Looking.MEMBERS, group.id),),
+    )
+
+
+def strange_names(device: Device) -> Iterator[Refusal]:
+    """Refuse to write commands with names that no kernel gives."""
     names = [device.address, device.bus, device.driver, device.driver_override]
     strange = [n for n in names if isinstance(n, str) and not _is_plain(n)]
     if strange:

@@ -14,7 +14,8 @@ from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan import acts
 from iommu_inspect.plan.commands import UNSAFE
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import VFIO_PCI
+from iommu_inspect.plan.moves import NOT_TOLD
+from iommu_inspect.plan.script_checks import CHECKS, check_lines
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["refusing_script", "script"]
@@ -63,10 +64,11 @@ override() {
     fi
 }
 
-# release BUS DEVICE DRIVER: take the driver off, if it is that one
+# release BUS DEVICE [DRIVER]: take the driver off, if it is that one; or any
 release() {
-    if [ "$(driver_of "$1" "$2")" = "$3" ]; then
-        echo "$2" > "/sys/bus/$1/drivers/$3/unbind" || fail "$3 keeps $2"
+    found=$(driver_of "$1" "$2")
+    if [ -n "$found" ] && [ "$found" = "${3:-$found}" ]; then
+        echo "$2" > "/sys/bus/$1/drivers/$found/unbind" || fail "$found keeps $2"
     fi
 }
 
@@ -78,6 +80,9 @@ probe() {
     fi
 }
 
+# find BUS DEVICE: let whichever driver fits bind
+find() { echo "$2" > "/sys/bus/$1/drivers_probe" || fail "no driver for $2"; }
+
 # bind BUS DEVICE DRIVER: give it back
 bind() {
     if [ "$(driver_of "$1" "$2")" != "$3" ]; then
@@ -86,10 +91,6 @@ bind() {
 }
 """
 
-_LOADED = {
-    "vfio-pci": "/sys/bus/pci/drivers/vfio-pci",
-    "vfio_iommu_type1": "/sys/module/vfio_iommu_type1",
-}
 _FUNCTIONS = {
     acts.SetOverride: "override",
     acts.TakeOff: "release",
@@ -103,22 +104,26 @@ def script(plan: Plan, label: str) -> str:
     names = listed(
         printable(move.device.address) for move in plan.moves if move.asked
     ) or listed(printable(target.text) for target in plan.targets)
+    checks = check_lines(plan)
+    first = "same_devices; conditions;" if checks else "same_devices; same_groups;"
     return "\n".join(
         [
             "#!/bin/sh",
-            f"# Hands {names} to {VFIO_PCI}, until the next boot.",
+            f"# Hands {names} to user space, until the next boot.",
             "# Written by iommu-inspect plan from the state that it found; checked",
             f"# with the rules of {printable(label)}.",
             "# As root:  sh FILE       do it",
             "#           sh FILE undo  go back to the state that was found",
             _HEAD,
+            *([CHECKS] if checks else []),
+            *([_function("conditions", checks)] if checks else []),
             _function("same_devices", _same_devices(plan)),
-            _function("same_groups", _same_groups(plan)),
+            *([] if checks else [_function("same_groups", _same_groups(plan))]),
             _function("there", _there(plan)),
             _function("back", _back(plan)),
             "[ -w /sys/bus/pci/drivers_probe ] || fail 'run this as root'",
             'case "${1:-do}" in',
-            "    do) same_devices; same_groups; there ;;",
+            f"    do) {first} there ;;",
             "    undo) same_devices; back ;;",
             "    *) fail \"nothing is called '$1' here: do or undo\" ;;",
             "esac",
@@ -162,11 +167,13 @@ def _same_groups(plan: Plan) -> list[str]:
 
 def _there(plan: Plan) -> list[str]:
     lines = list(map(_line, plan.there))
-    given = addresses(
-        step.device for step in plan.there if isinstance(step, acts.Probe)
-    )
-    if given:
-        lines.append(f"echo {shlex.quote(f'plan: {VFIO_PCI} has {given}')} >&2")
+    given: dict[str, list[Device]] = {}
+    for step in plan.there:
+        if isinstance(step, acts.Probe):
+            given.setdefault(step.driver, []).append(step.device)
+    for driver, devices in given.items():
+        text = f"plan: {driver} has {addresses(devices)}"
+        lines.append(f"echo {shlex.quote(text)} >&2")
     return lines
 
 
@@ -179,15 +186,26 @@ def _line(step: acts.PlanStep) -> str:
     """Return a step as a call of one of the functions above."""
     match step:
         case acts.Load(module):
-            return f"load {_LOADED[module]} {module}"
+            return f"load {_loaded(module)} {shlex.quote(module)}"
         case acts.AllowUnsafe(allowed=True):
             return f"echo Y > {UNSAFE}"
         case acts.AllowUnsafe():
             # Without the module there is nothing to take back.
             return f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}"
+        case acts.Probe(device, driver) if driver == NOT_TOLD:
+            return f"find {_name(device)}"
+        case acts.TakeOff(device, driver) if driver == NOT_TOLD:
+            return f"release {_name(device)}"
         case _:
             function = _FUNCTIONS[type(step)]
             return f"{function} {_name(step.device)} {shlex.quote(step.driver)}"
+
+
+def _loaded(module: str) -> str:
+    """Return what is there when a module is: a driver shows itself even built in."""
+    if module == "vfio_iommu_type1":
+        return f"/sys/module/{module}"
+    return shlex.quote(f"/sys/bus/pci/drivers/{module}")
 
 
 def _name(device: Device) -> str:

@@ -15,7 +15,7 @@ from iommu_inspect.plan.acts import (
     SetOverride,
     TakeOff,
 )
-from iommu_inspect.plan.moves import VFIO_PCI, Action, Move
+from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, moved
 
 __all__ = ["steps_back", "steps_there"]
 
@@ -30,13 +30,13 @@ def steps_there(
     last function loses its driver first: a card's audio and USB functions lean on its
     first one, and virtual functions on their physical one.
     """
-    changed = _changed(moves)
+    changed = moved(moves)
     return (
         *(Load(module) for module in load),
         *(AllowUnsafe(allowed=True) for _ in range(unsafe)),
         *(SetOverride(move.device, move.override) for move in changed),
         *(TakeOff(device, driver) for device, driver in reversed(_bound(changed))),
-        *(Probe(device, VFIO_PCI) for device in _to_vfio(changed)),
+        *(Probe(move.device, move.becomes) for move in _going(changed)),
     )
 
 
@@ -47,22 +47,23 @@ def steps_back(moves: Iterable[Move], *, unsafe: bool) -> tuple[PlanStep, ...]:
     off: it comes back after the driver. Modules stay loaded: without a device they do
     nothing.
     """
-    changed = _changed(moves)
+    changed = moved(moves)
     devices = [move.device for move in changed]
     late = [device for device in devices if _had(device) != _to_rebind(device)]
     return (
-        *(TakeOff(device, VFIO_PCI) for device in _to_vfio(changed)),
+        *(TakeOff(move.device, move.becomes) for move in _going(changed)),
         *(SetOverride(device, _to_rebind(device)) for device in devices),
-        *(Rebind(device, driver) for device, driver in _bound(changed)),
+        *(_rebind(device, driver) for device, driver in _bound(changed)),
         *(SetOverride(device, _had(device)) for device in late),
         *(AllowUnsafe(allowed=False) for _ in range(unsafe)),
     )
 
 
-def _changed(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that do something, in the order of the devices."""
-    found = [move for move in moves if move.changes]
-    return sorted(found, key=lambda move: move.device.id)
+def _rebind(device: Device, driver: str) -> PlanStep:
+    """Give a device back; where its driver was not told, the bus finds it."""
+    if driver == NOT_TOLD:
+        return Probe(device, driver)
+    return Rebind(device, driver)
 
 
 def _bound(changed: Sequence[Move]) -> list[tuple[Device, str]]:
@@ -71,8 +72,8 @@ def _bound(changed: Sequence[Move]) -> list[tuple[Device, str]]:
     return [(device, driver) for device, driver in drivers if known(driver) and driver]
 
 
-def _to_vfio(changed: Sequence[Move]) -> list[Device]:
-    return [move.device for move in changed if move.action is Action.BIND]
+def _going(changed: Sequence[Move]) -> list[Move]:
+    return [move for move in changed if move.decision is Decision.MOVES]
 
 
 def _had(device: Device) -> str:
@@ -87,4 +88,5 @@ def _to_rebind(device: Device) -> str:
     The one of now, unless it names another driver.
     """
     had, driver = _had(device), device.driver
-    return driver if had and known(driver) and driver else had
+    told = known(driver) and driver not in (None, NOT_TOLD)
+    return str(driver) if had and told else had

@@ -9,9 +9,10 @@ from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import guests
 from iommu_inspect.plan.boot import Boot, Place, boot, cure, loaders
 from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
-from iommu_inspect.plan.making import Outcome, Plan
+from iommu_inspect.plan.cures import cure_lines
+from iommu_inspect.plan.elsewhere import slots_text
+from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.script import script
-from iommu_inspect.rules.not_on_vfio import caution
 
 __all__ = ["Written", "written"]
 
@@ -24,6 +25,8 @@ class Written:
     success is taken for granted. ``cautions`` say of each of the plan's moves what the
     host may lose, empty where nothing is taken. ``cure`` are words for the kernel's
     command line that may do away with the refusal, ``cure_places`` where they go.
+    ``checks`` are the commands of each of the plan's conditions, ``looks`` those that
+    the refusals name. ``elsewhere`` says which other slots may help.
     ``without_xml`` are given addresses that libvirt's XML cannot name.
     """
 
@@ -37,6 +40,9 @@ class Written:
     boot: Boot | None = None
     cure: tuple[str, ...] = ()
     cure_places: tuple[Place, ...] = ()
+    checks: tuple[tuple[str, ...], ...] = ()
+    looks: tuple[tuple[str, ...], ...] = ()
+    elsewhere: str = ""
     libvirt: str | None = None
     qemu: tuple[str, ...] = ()
     qemu_iommufd: tuple[str, ...] = ()
@@ -48,10 +54,8 @@ class Written:
 def written(plan: Plan, semantics: Semantics) -> Written:
     """Write a plan down; ``semantics`` are the rules that it was checked with."""
     supposed = tuple(f"modprobe {module}" for module in plan.load)
-    cautions = tuple(
-        caution(move.device).strip() if move.changes else "" for move in plan.moves
-    )
-    if plan.outcome is not Outcome.PLANNED:
+    cautions = tuple(" ".join(move.costs) for move in plan.moves)
+    if not plan.has_steps:
         no_iommu = any(refusal.rule == "no-iommu" for refusal in plan.refusals)
         words = cure(plan.machine) if no_iommu else ()
         return Written(
@@ -59,6 +63,13 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             cautions=cautions,
             cure=words,
             cure_places=loaders(words),
+            looks=tuple(
+                tuple(line for each in refusal.cures for line in cure_lines(each))
+                for refusal in plan.refusals
+            ),
+            elsewhere=slots_text(plan.machine)
+            if any(refusal.elsewhere for refusal in plan.refusals)
+            else "",
         )
     given = guests.given(plan.moves)
     return Written(
@@ -68,6 +79,10 @@ def written(plan: Plan, semantics: Semantics) -> Written:
         driverctl_back=driverctl_back(plan.back),
         supposed=supposed,
         cautions=cautions,
+        checks=tuple(
+            tuple(line for look in condition.looks for line in cure_lines(look))
+            for condition in plan.conditions
+        ),
         script=script(plan, semantics.label),
         boot=boot(plan),
         libvirt=guests.libvirt_xml(plan.moves),

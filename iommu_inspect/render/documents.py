@@ -16,15 +16,13 @@ from iommu_inspect.model.fact import Fact, known, map_fact, value_or
 from iommu_inspect.model.machine import Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
-    from iommu_inspect.audit.auditing import Audit
     from iommu_inspect.audit.changes import Effects
     from iommu_inspect.kernel.answers import Answer
     from iommu_inspect.kernel.ownership.inquiry import Owned, Prediction
     from iommu_inspect.rules.base import Rule
-    from iommu_inspect.rules.finding import Finding
+from iommu_inspect.render.finding_document import finding_fields
 
 __all__ = [
-    "audit_document",
     "explain_document",
     "head",
     "list_document",
@@ -83,45 +81,6 @@ def predict_document(
     }
 
 
-def audit_document(
-    machine: Machine, semantics: Semantics, result: Audit
-) -> dict[str, Any]:
-    """Build ``iommu-inspect/audit/1``."""
-    return {
-        **head("audit", machine, semantics),
-        "verdict": result.verdict.value,
-        "targets": [
-            {
-                "target": verdict.target.text,
-                "address": verdict.target.device and verdict.target.device.address,
-                "group": verdict.target.group and verdict.target.group.id,
-                "verdict": verdict.verdict.value,
-                "answers": [
-                    {"operation": operation, **answer_fields(answer)}
-                    for operation, answer in verdict.answers
-                ],
-            }
-            for verdict in result.targets
-        ],
-        "findings": [_finding(finding) for finding in result.findings],
-        "purpose": result.purpose.value,
-        "ignored": [
-            {**_finding(ignored.finding), "reason": ignored.by.reason}
-            for ignored in result.ignored
-        ],
-        "summary": [
-            {
-                "group": prospect.group,
-                "devices": [device.address for device in prospect.devices],
-                "possible": prospect.possible.value,
-                "steps": list(prospect.steps),
-                "because": prospect.because,
-            }
-            for prospect in result.summary
-        ],
-    }
-
-
 def whatif_document(
     machine: Machine, semantics: Semantics, effects: Effects
 ) -> dict[str, Any]:
@@ -147,8 +106,8 @@ def whatif_document(
         "groups": [_group(owned) for owned in effects.groups],
         "ungrouped": [_device(device) for device in ungrouped],
         "predictions": [_prediction(each) for each in effects.predictions],
-        "findings_before": [_finding(each) for each in effects.findings_before],
-        "findings_after": [_finding(each) for each in effects.findings_after],
+        "findings_before": [finding_fields(each) for each in effects.findings_before],
+        "findings_after": [finding_fields(each) for each in effects.findings_after],
     }
 
 
@@ -264,21 +223,6 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "rule": answer.rule,
         "because": answer.because,
         "references": [str(cite) for cite in answer.references],
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "certainty": finding.certainty.value,
-        "group": finding.group,
-        "devices": [str(device) for device in finding.devices],
-        "message": finding.message,
-        "remedy": finding.remedy,
-        "step": finding.step,
-        "final": finding.final,
-        "references": list(finding.references),
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from iommu_inspect.audit.advice import Look
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan.boot import MODPROBE_FILE, Place
 from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
-from iommu_inspect.plan.moves import Action, Move
-from iommu_inspect.plan.refusals import Refusal
+from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.plan.writing import Written
+from iommu_inspect.render.advice import look_block
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules._words import addresses
@@ -26,11 +27,16 @@ def plan_text(
 ) -> str:
     """Return the whole text, or the reasons why there is no plan."""
     blocks = [_moves_table(plan, style)] if plan.moves else []
-    if plan.outcome is not Outcome.PLANNED:
-        blocks += [_refusal(refusal, style) for refusal in plan.refusals]
+    if not plan.has_steps:
+        blocks += [
+            _refusal(refusal, looks, style)
+            for refusal, looks in zip(plan.refusals, words.looks, strict=True)
+        ]
+        blocks += [fold(words.elsewhere, style.width)] if words.elsewhere else []
         blocks += _cure(words, style)
         blocks.append(_no_plan(plan, style))
         return "\n\n".join(filter(None, blocks))
+    blocks += _conditions(plan, words, style)
     blocks.append(_checked(plan, semantics, style))
     blocks += [
         _warning(move.device.address, text, style)
@@ -73,29 +79,28 @@ def _moves_table(plan: Plan, style: Style) -> str:
 def _driver(move: Move) -> str:
     """Return the driver of now, as ``list`` shows it."""
     driver = move.device.driver
+    if driver == NOT_TOLD:
+        return "?"
     return driver if isinstance(driver, str) else "-" if driver is None else "?"
 
 
 def _becomes(move: Move) -> str:
     words = {
-        Action.BIND: "vfio-pci",
-        Action.FREE: "no driver",
-        Action.STAY: "stays",
-        Action.UNTOLD: "?",
+        Decision.MOVES: move.becomes,
+        Decision.RELEASED: "no driver",
+        Decision.STAYS: "stays",
+        Decision.NEVER: "never",
+        Decision.UNTOLD: "?",
     }
-    return words[move.action]
+    return words[move.decision]
 
 
-def _refusal(refusal: Refusal, style: Style) -> str:
+def _refusal(refusal: Refusal, looks: Sequence[str], style: Style) -> str:
     word = "error" if refusal.certain else "cannot tell"
     head = f"{style.paint(word, 'red' if refusal.certain else 'yellow')}: "
     lines = [head + printable(refusal.rule), fold(refusal.message, style.width, "  ")]
-    first, *rest = refusal.remedy.split("\n")
-    lines.append(fold(first, style.width, "  ") if first else "")
-    lines += [
-        fold(line, style.width, "  ") if line.endswith(":") else f"      {line}"
-        for line in map(printable, rest)
-    ]
+    lines.append(fold(refusal.remedy, style.width, "  ") if refusal.remedy else "")
+    lines += [f"      {printable(line)}" for line in looks]
     return "\n".join(filter(None, lines))
 
 
@@ -129,15 +134,36 @@ def _no_plan(plan: Plan, style: Style) -> str:
     return "\n".join([*lines, fold(text, style.width)])
 
 
+def _conditions(plan: Plan, words: Written, style: Style) -> list[str]:
+    """Show what to look at first, where the source does not tell all that decides."""
+    if not plan.conditions:
+        return []
+    head = (
+        "The source does not tell all that decides. First look, on the host itself "
+        "(nothing is changed); the steps hold if all is as it should be:"
+    )
+    blocks = [fold(head, style.width)]
+    for condition, commands in zip(plan.conditions, words.checks, strict=True):
+        look = Look(commands, condition.supposed, condition.otherwise)
+        blocks.append(look_block(commands, look, style))
+    return blocks
+
+
 def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
     names = addresses(m.device for m in plan.moves if m.asked) or "the group"
-    if plan.nothing_to_do:
+    if plan.conditions:
+        text = (
+            "checked: tried on the state that is supposed, with the rules of "
+            f"{printable(semantics.label)}. If all is so, VFIO will say viable and "
+            f"audit ready for {names}, and the undo leads back."
+        )
+    elif plan.nothing_to_do:
         text = f"Nothing to do now: {names} can be handed to user space as it is."
     else:
         text = (
             "checked: tried on this machine's state with the rules of "
-            f"{printable(semantics.label)}. After these steps VFIO says viable, "
-            f"audit says ready for {names}, and the undo leads back."
+            f"{printable(semantics.label)}. After these steps VFIO will say viable, "
+            f"audit will say ready for {names}, and the undo leads back."
         )
     if plan.load:
         text += f" (Supposed that {listed(plan.load)} can be loaded.)"

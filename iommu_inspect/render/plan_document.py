@@ -8,7 +8,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import known
 from iommu_inspect.plan.boot import MODPROBE_FILE, Boot, Place
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import Action, Move
+from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.documents import head
 
@@ -42,6 +42,15 @@ def plan_document(plan: Plan, words: Written, semantics: Semantics) -> dict[str,
             _member(move, caution)
             for move, caution in zip(plan.moves, words.cautions, strict=True)
         ],
+        "conditions": [
+            {
+                "look": list(lines),
+                "supposed": condition.supposed,
+                "otherwise": condition.otherwise,
+            }
+            for condition, lines in zip(plan.conditions, words.checks, strict=False)
+        ],
+        "purpose": plan.purpose.value,
         "steps": [
             {
                 "step": outcome.step.text,
@@ -75,16 +84,28 @@ def plan_document(plan: Plan, words: Written, semantics: Semantics) -> dict[str,
     }
 
 
+# The words that the document had for decisions before it had the plan's own.
+_ACTIONS = {
+    Decision.MOVES: "bind",
+    Decision.RELEASED: "free",
+    Decision.STAYS: "stay",
+    Decision.NEVER: "stay",
+    Decision.UNTOLD: "untold",
+}
+
+
 def _member(move: Move, caution: str) -> dict[str, Any]:
     driver = move.device.driver
-    bind, free = move.action is Action.BIND, move.action is Action.FREE
+    told = known(driver) and driver != NOT_TOLD
     return {
         "address": move.device.address,
         "group": move.group.id,
-        "driver": driver if known(driver) else None,
+        "driver": driver if told else None,
         "asked": move.asked,
-        "action": move.action.value,
-        "override": move.override if bind or free else None,
+        "action": _ACTIONS[move.decision],
+        "decision": move.decision.value,
+        "becomes": move.becomes if move.decision is Decision.MOVES else None,
+        "override": move.override if move.changes else None,
         "why": move.why,
         "caution": caution,
     }

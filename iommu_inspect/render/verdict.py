@@ -6,9 +6,11 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.kernel.answers import OK
 from iommu_inspect.model.text import printable
+from iommu_inspect.render.advice import advice_blocks
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
 from iommu_inspect.render.text import fold
+from iommu_inspect.rules.cures import WriteLine
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict
@@ -74,6 +76,7 @@ def audit_text(
         last.append(fold(_SUPPOSED, style.width))
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
+    blocks += advice_blocks(result, style)
     return "\n\n".join(filter(None, blocks))
 
 
@@ -115,22 +118,17 @@ def _finding_block(finding: Finding, style: Style) -> str:
     if finding.certainty is Certainty.UNKNOWN:
         about = "  ".join(filter(None, (about, "cannot tell")))
     head = "  ".join(filter(None, (f"{severity}: {finding.rule}", printable(about))))
-    first, *commands = finding.remedy.split("\n")
+    first, *lines_to_copy = finding.remedy.split("\n")
     lines = [head, fold(finding.message, style.width, "  ")]
-    lines.append(fold(first, style.width, "  ") if commands or first else "")
-    # Commands are not folded: they are there to be copied.
-    lines += [_command_or_prose(line, style) for line in commands]
+    lines.append(fold(first, style.width, "  "))
+    lines_to_copy += [c.line for c in finding.cures if isinstance(c, WriteLine)]
+    # What goes into a file is not folded: it is there to be copied.
+    lines += [f"      {printable(line)}" for line in lines_to_copy]
     return "\n".join(filter(None, lines))
 
 
-def _command_or_prose(line: str, style: Style) -> str:
-    if line.endswith(":"):
-        return fold(line, style.width, "  ")
-    return f"      {printable(line)}"
-
-
 def _sentence(result: Audit) -> str:
-    """Say what to do now, in one sentence."""
+    """Say what the verdict is, in one sentence."""
     if not result.targets:
         return _host_sentence(result)
     names = _names([_name(v) for v in result.targets if v.verdict is result.verdict])
@@ -140,8 +138,9 @@ def _sentence(result: Audit) -> str:
         mind = f", but mind the {_counted(warnings, 'warning')}" if warnings else ""
         return f"{names} can {phrase} now{mind}."
     if result.verdict is Verdict.UNKNOWN:
-        return f"Whether {names} can {phrase} cannot be told{_why(result)}."
-    return f"{names} cannot {phrase}{_why(result)}."
+        return f"Whether {names} can {phrase} cannot be told yet{_why(result)}."
+    now = " now" if result.advice.steps else ""
+    return f"{names} cannot {phrase}{now}{_why(result)}."
 
 
 def _host_sentence(result: Audit) -> str:
@@ -166,16 +165,18 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _why(result: Audit) -> str:
-    """Name what stands in the way: the first errors, or the kernel's own reason."""
+    """Name what a host needs first, or the kernel's own reason about a target."""
     wanted = result.verdict is Verdict.UNKNOWN
     # What is ignored stands in a target's way all the same; and in the kernel's.
     ignored = [ignored.finding for ignored in result.ignored]
     errors = [f for f in result.findings if _is_error(f, unknown=wanted)]
     if result.targets or not errors:
         errors += [f for f in ignored if _is_error(f, unknown=wanted)]
-    steps = list(dict.fromkeys(f.step or f"see {f.rule}" for f in errors))
-    if steps:
+    steps = list(dict.fromkeys(f.step for f in errors if f.step))
+    if steps and not result.advice.steps:
         return f": {_joined(steps)}"
+    if errors:
+        return ""
     for verdict in result.targets:
         for _, answer in verdict.answers:
             if answer.result not in (OK, "viable"):

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_DISPLAY,
+    PCI_BASE_CLASS_NETWORK,
+    PCI_BASE_CLASS_STORAGE,
+)
+from iommu_inspect.model.text import listed, shown
 
 __all__ = [
     "addresses",
     "bound_to",
+    "caution",
     "leave_to_the_host",
-    "move_to_vfio",
-    "unbind",
 ]
 
 
@@ -36,19 +40,20 @@ def leave_to_the_host(device: Device) -> str:
     return f"leave {shown(device.address)} to the host"
 
 
-def unbind(device: Device) -> str:
-    """Return the command that takes the driver off a device, until the next boot."""
-    file = quoted(f"/sys/bus/{device.bus}/drivers/{device.driver}/unbind")
-    return f"echo {quoted(device.address)} > {file}"
+# Disks, displays, networks: what a host is likely to need itself.
+_LIKELY_NEEDED = {
+    PCI_BASE_CLASS_STORAGE: (
+        "a storage controller: the host's own disks may be behind it"
+    ),
+    PCI_BASE_CLASS_NETWORK: "a network device: the host may be reached through it",
+    PCI_BASE_CLASS_DISPLAY: "a display: the host's console may be on it",
+}
 
 
-def move_to_vfio(*devices: Device) -> str:
-    """Return the commands that bind PCI devices to vfio-pci, until the next boot."""
-    lines = ["modprobe vfio-pci"]
-    for device in devices:
-        override = f"/sys/bus/pci/devices/{device.address}/driver_override"
-        lines.append(f"echo vfio-pci > {quoted(override)}")
-        if device.driver is not None and known(device.driver):
-            lines.append(unbind(device))
-        lines.append(f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe")
-    return "\n".join(lines)
+def caution(device: Device) -> str:
+    """Say what a host may lose with a device, by its class; empty where nothing."""
+    base = device.base_class
+    if device.driver is None or not known(base):
+        return ""
+    text = _LIKELY_NEEDED.get(base >> 8)
+    return f"It is {text}." if text else ""

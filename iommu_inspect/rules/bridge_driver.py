@@ -9,8 +9,7 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.text import shown
-from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
@@ -44,14 +43,11 @@ def _judge(case: Case, group: Group, device: Device) -> Finding:
     return case.finding(
         device,
         message,
-        "Unbind it; the bridge goes on forwarding, only what the driver did "
-        "(hot-plug, for shpchp) is gone. Never bind it to vfio-pci:\n"
-        f"{unbind(device)}",
+        "It has to leave its driver, and never goes to vfio-pci. It goes on "
+        "forwarding; only what the driver did (hot-plug, for shpchp) is gone.",
         others=case.neighbours(device),
         certainty=Certainty.KERNEL if certain else Certainty.UNKNOWN,
-        step=f"take {shown(device.address)} off its driver"
-        if certain
-        else "find out which rules the kernel has",
+        step="" if certain else "find out which rules the kernel has",
     )
 
 

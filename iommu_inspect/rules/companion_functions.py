@@ -17,7 +17,7 @@ from iommu_inspect.model.pci.regs import (
     PCI_VENDOR_ID_NVIDIA,
 )
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.rules._words import addresses, bound_to, move_to_vfio
+from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
@@ -75,7 +75,7 @@ def _left_behind(case: Case, device: Device, kept: list[Device]) -> Finding:
         f"and {'stays' if one else 'stay'} with the host: its "
         f"{'driver works' if one else 'drivers work'} on a card that the guest resets "
         "and puts to sleep.",
-        f"Hand them over together:\n{move_to_vfio(*kept)}",
+        "Hand them over together.",
         others=kept,
     )
 

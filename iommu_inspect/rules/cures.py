@@ -37,8 +37,11 @@ class Looking(enum.Enum):
     MEMBERS = "members"  # a group's id: who is in it
     MODULE = "module"  # a module: whether it is loaded
     MOUNTS = "mounts"  # nothing: what is mounted
+    NAMES = "names"  # a device: its interfaces and disks
+    NEIGHBOURS = "neighbours"  # a device: who is in its group
     NODE = "node"  # a group's id: who may open it
     POOL = "pool"  # a ZFS pool: which devices it is on
+    REGIONS_OF = "regions-of"  # a device: the reserved regions of its group
     RESERVED_REGIONS = "reserved-regions"  # a group's id
     RESET_METHODS = "reset-methods"  # a device
     ROUTES = "routes"  # nothing: where the default route leaves

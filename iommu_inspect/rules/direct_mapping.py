@@ -12,9 +12,9 @@ from iommu_inspect.kernel.ownership.mappings import (
 )
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.text import quoted
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking
 
 ABOUT = About(
     id="direct-mapping",
@@ -35,9 +35,9 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
                 group,
                 f"The source does not tell the reserved regions of group {group.id}, "
                 "so a 1:1 mapping that firmware insists on cannot be ruled out.",
-                "Look at them on the host itself:\n"
-                f"cat /sys/kernel/iommu_groups/{quoted(group.id)}/reserved_regions",
+                "Look at them on the host itself.",
                 certainty=Certainty.UNKNOWN,
+                cures=[Look(Looking.RESERVED_REGIONS, group.id)],
                 step=f"find out the reserved regions of group {group.id}",
             )
         return

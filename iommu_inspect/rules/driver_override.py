@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.text import quoted, shown
-from iommu_inspect.rules._words import bound_to, unbind
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
+from iommu_inspect.rules.cures import ClearOverride, Cure, ProbeAgain
 
 ABOUT = About(
     id="driver-override",
@@ -41,25 +42,24 @@ def _judge(case: Case, device: Device) -> Finding:
         f"driver_override of {shown(device.address)} says {shown(override)}, but "
         f"the device is {bound_to(device)}: the override waits for the next probe, "
         "or there is no such driver.",
-        _remedy(device, override),
+        _remedy(device),
+        cures=_cures(device, override),
     )
 
 
-def _remedy(device: Device, override: str) -> str:
+def _remedy(device: Device) -> str:
+    if device.driver is None:
+        return "Load the driver and probe again, or clear the override."
     # drivers_probe passes over a device that is bound already.
-    bound = device.driver is not None
-    directory = f"/sys/bus/{device.bus}/devices/{device.address}"
-    return "\n".join(
-        [
-            "Load the driver and probe again:",
-            f"modprobe {quoted(override)}",
-            *([unbind(device)] if bound else []),
-            f"echo {quoted(device.address)} > "
-            f"{quoted(f'/sys/bus/{device.bus}/drivers_probe')}",
-            "Or clear the override:",
-            f"echo > {quoted(f'{directory}/driver_override')}",
-        ]
+    return (
+        "It comes about once the device leaves the driver that it has; where that is "
+        "not wanted, clear the override."
     )
+
+
+def _cures(device: Device, override: str) -> tuple[Cure, ...]:
+    probe = (ProbeAgain(device.id, override),) if device.driver is None else ()
+    return (*probe, ClearOverride(device.id))
 
 
 RULE = Rule(ABOUT, check_machine=_check)

@@ -12,12 +12,13 @@ from iommu_inspect.kernel.citations import (
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host_losses import is_fatal
-from iommu_inspect.model.text import quoted, shown
-from iommu_inspect.rules._words import bound_to, leave_to_the_host, move_to_vfio, unbind
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(
@@ -34,9 +35,9 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
             group,
             f"The source does not show all members of group {group.id}, or says two "
             "things about them: what it does not show may keep user space out.",
-            "Look at the group on the host itself:\n"
-            f"ls -l /sys/kernel/iommu_groups/{quoted(group.id)}/devices",
+            "Look at the group on the host itself.",
             certainty=Certainty.UNKNOWN,
+            cures=[Look(Looking.MEMBERS, group.id)],
             step=f"find out who is in group {group.id}",
         )
     if not case.handed_over(group):
@@ -85,45 +86,30 @@ def _blocked(case: Case, group: Group, device: Device) -> Finding:
             ' DPDK says "VFIO group is not viable! Not all devices in IOMMU group '
             'bound to VFIO or unbound".'
         )
-    # No commands to copy for a device that the host lives on.
-    stays = is_fatal(case.machine, device)
     return case.finding(
         device,
         message,
-        "See host-loss first." if stays else _remedy(device),
+        "The group goes to user space as a whole: this device has to leave its driver, "
+        "or another slot has to part them.",
         others=case.neighbours(device),
         references=(VFIO_VIABLE_REMOVED, DMA_OWNER_BUSES)
         if case.may_crash
         else (DMA_OWNER_BUSES, CLAIM_BY_VFIO),
-        step=leave_to_the_host(device)
-        if stays
-        else f"take {shown(device.address)} off its driver",
-        final=stays,
+        final=is_fatal(case.machine, device),
     )
-
-
-def _remedy(device: Device) -> str:
-    remedy = (
-        f"Take {shown(device.address)} off its driver, if the host can do without "
-        f"it:\n{unbind(device)}"
-    )
-    if not device.is_pci:
-        return remedy
-    return f"{remedy}\nOr hand it over as well:\n{move_to_vfio(device)}"
 
 
 def _cannot_tell(case: Case, group: Group, device: Device) -> Finding:
     name = shown(device.address)
-    bus = value_or(device.bus, "pci")
     return case.finding(
         device,
         f"{name} is {bound_to(device)}, and whether that keeps user space out of group "
         f"{group.id} cannot be told.",
-        "Look at the driver on the host itself:\n"
-        f"readlink {quoted(f'/sys/bus/{bus}/devices/{device.address}/driver')}",
+        "Look at the driver on the host itself.",
         others=case.neighbours(device),
         certainty=Certainty.UNKNOWN,
         step=f"find out which driver {name} has",
+        cures=[Look(Looking.DRIVER, device.id)],
     )
 
 

@@ -10,23 +10,11 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host_losses import is_fatal
-from iommu_inspect.model.pci.regs import (
-    PCI_BASE_CLASS_DISPLAY,
-    PCI_BASE_CLASS_NETWORK,
-    PCI_BASE_CLASS_STORAGE,
-)
-from iommu_inspect.model.text import quoted, shown
-from iommu_inspect.rules._words import (
-    addresses,
-    bound_to,
-    leave_to_the_host,
-    move_to_vfio,
-)
+from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import bound_to, caution
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import LoadModule, Look, Looking
 from iommu_inspect.rules.finding import Purpose
-
-__all__ = ["RULE", "caution"]
 
 ABOUT = About(
     id="not-on-vfio",
@@ -45,16 +33,12 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         return
     if case.having(group, Role.UNKNOWN):  # mixed-ownership says what is not known
         return
-    endpoints = [d for d in group.devices if d.is_bridge is not True]
-    # Those without a driver may stay as they are, as long as one is on vfio.
-    to_move = [d for d in endpoints if d.driver is not None] or endpoints[:1]
-    stay = [d for d in to_move if is_fatal(case.machine, d)]
     yield case.finding(
         group,
         f"No device of group {group.id} is bound to a vfio driver, so there is no "
         f"/dev/vfio/{group.id} to open.",
-        "See host-loss first." if stay else _bind(to_move),
-        step=leave_to_the_host(stay[0]) if stay else _step(to_move),
+        "One of its devices has to go to a vfio driver, and what a driver of the host "
+        "has must leave it: the group goes as a whole.",
     )
 
 
@@ -73,11 +57,16 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         if unknown
         else "The module vfio_iommu_type1 is not loaded, and VFIO_SET_IOMMU does "
         "not load it: it returns -ENODEV.",
-        "Load it:\nmodprobe vfio_iommu_type1",
+        "Look whether it is there." if unknown else "Load it.",
         certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
         step="find out whether vfio_iommu_type1 is loaded"
         if unknown
         else "load vfio_iommu_type1",
+        cures=[
+            Look(Looking.MODULE, "vfio_iommu_type1")
+            if unknown
+            else LoadModule("vfio_iommu_type1")
+        ],
     )
 
 
@@ -101,22 +90,21 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     if device.is_bridge is True or device.is_chipset:
         kind = "bridge" if device.is_bridge is True else "part of the chipset"
         message = f"{shown(device.address)} is a {kind}: it stays with the host."
-        to_move: list[Device] = []
+        remedy, stays = "Hand over a device below it, or elsewhere.", True
     else:
         message = (
             f"{shown(device.address)} is {bound_to(device)}; only a device on a vfio "
-            f"driver can be opened by user space.{caution(device)}"
-        )
-        to_move = [device]
-    # No commands to copy for a device that the host lives on.
-    stays = is_fatal(case.machine, device)
-    yield case.finding(
-        device,
-        message,
-        "See host-loss first." if stays else _bind(to_move),
-        step=leave_to_the_host(device) if stays else _step(to_move),
-        final=stays or not to_move,
-    )
+            f"driver can be opened by user space. {caution(device)}"
+        ).rstrip()
+        remedy, stays = _TO_VFIO if device.is_pci else _TO_OTHER, False
+    yield case.finding(device, message, remedy, final=stays)
+
+
+_TO_VFIO = (
+    "It has to leave its driver for a vfio driver, if the host can do without it. "
+    "libvirt does so itself for managed devices."
+)
+_TO_OTHER = "It has to go to the vfio driver of its bus, if there is one."
 
 
 def _bifurcated(case: Case, device: Device) -> Finding:
@@ -126,7 +114,7 @@ def _bifurcated(case: Case, device: Device) -> Finding:
         f"{shown(device.address)} is {bound_to(device)}, through which DPDK works: "
         "it needs no VFIO, and is to stay on this driver. Whether DPDK can use it "
         "depends on libraries (rdma-core) that are not looked at.",
-        "Leave it on its driver, and try:\ndpdk-testpmd",
+        "Leave it on its driver, and try DPDK itself (its dpdk-testpmd does).",
         certainty=Certainty.UNKNOWN,
         step=f"leave {shown(device.address)} on its driver and try DPDK itself",
     )
@@ -138,52 +126,10 @@ def _without_iommu(case: Case, device: Device) -> Finding:
         device,
         f"{shown(device.address)} is {bound_to(device)}; DPDK needs it on "
         "uio_pci_generic, or on vfio-pci in no-IOMMU mode, since no IOMMU covers "
-        f"it.{caution(device)}",
-        "Bind it, if the host can do without it; DPDK has a program for that:\n"
-        "modprobe uio_pci_generic\n"
-        f"dpdk-devbind.py --bind=uio_pci_generic {quoted(device.address)}",
+        f"it. {caution(device)}".rstrip(),
+        "Bind it to one of them, if the host can do without it.",
         step=f"bind {shown(device.address)} to uio_pci_generic",
     )
-
-
-def _bind(devices: list[Device]) -> str:
-    if not devices:
-        return "Hand over a device that is no bridge, below it or elsewhere."
-    other = [d for d in devices if not d.is_pci]
-    if other:
-        return (
-            f"Bind {addresses(other)} to the vfio driver of the bus ({other[0].bus})."
-        )
-    return (
-        "Bind to vfio-pci what the host can do without (libvirt does so itself for "
-        f"managed devices):\n{move_to_vfio(*devices)}"
-    )
-
-
-# Disks, displays, networks: what a host is likely to need itself.
-_LIKELY_NEEDED = {
-    PCI_BASE_CLASS_STORAGE: (
-        "a storage controller: the host's own disks may be behind it"
-    ),
-    PCI_BASE_CLASS_NETWORK: "a network device: the host may be reached through it",
-    PCI_BASE_CLASS_DISPLAY: "a display: the host's console may be on it",
-}
-
-
-def caution(device: Device) -> str:
-    """Say what a host may lose with a device, before it is told how to let it go."""
-    base = device.base_class
-    if device.driver is None or not known(base):
-        return ""
-    text = _LIKELY_NEEDED.get(base >> 8)
-    return f" It is {text}." if text else ""
-
-
-def _step(devices: list[Device]) -> str:
-    if not devices:
-        return "choose a device that is no bridge"
-    driver = "vfio-pci" if all(d.is_pci for d in devices) else "a vfio driver"
-    return f"bind {addresses(devices)} to {driver}"
 
 
 RULE = Rule(

@@ -14,6 +14,7 @@ from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking
 
 ABOUT = About(
     id="reset-scope",
@@ -50,10 +51,10 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
             device,
             f"The source does not tell how {name} can be reset (the kernel shows it "
             "since v5.15).",
-            "Look at the host itself, with a kernel that shows it:\n"
-            f"cat /sys/bus/pci/devices/{device.address}/reset_method",
+            "Look at the host itself, with a kernel that shows it.",
             severity=Severity.INFO,
             certainty=Certainty.UNKNOWN,
+            cures=[Look(Looking.RESET_METHODS, device.id)],
         )
         return
     if _OWN & set(methods):

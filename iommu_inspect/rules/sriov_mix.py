@@ -12,6 +12,7 @@ from iommu_inspect.model.machine import Family
 from iommu_inspect.model.text import quoted, shown
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
+from iommu_inspect.rules.cures import RemoveVirtualFunctions
 
 ABOUT = About(
     id="sriov-mix",
@@ -50,13 +51,13 @@ def _judge(case: Case, family: Family, wanted: list[Device]) -> Iterator[Finding
 
 def _pf_refused(case: Case, pf: Device, vfs: Sequence[Device]) -> Finding:
     name = shown(pf.address)
-    file = quoted(f"/sys/bus/pci/devices/{pf.address}/sriov_numvfs")
     return case.finding(
         pf,
         f"{name} has {_counted(vfs)}: vfio-pci does not take a physical function that "
         "has any (-EBUSY, 'Cannot bind to PF with SR-IOV enabled').",
-        f"Hand over the virtual functions, or take them away first:\necho 0 > {file}",
+        "Hand over the virtual functions, or take them away first.",
         others=vfs,
+        cures=() if any(map(host_keeps, vfs)) else [RemoveVirtualFunctions(pf.id)],
         references=(
             "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_register_device()",
         ),

@@ -9,7 +9,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
-from iommu_inspect.rules._words import bound_to, move_to_vfio
+from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.finding import Purpose
 
@@ -34,7 +34,7 @@ def _judge(case: Case, device: Device) -> Finding:
     return case.finding(
         device,
         f"{shown(device.address)} is {bound_to(device)}{_told(reaches, group)}",
-        _remedy(device, group, reaches=reaches),
+        _remedy(group, reaches=reaches),
         severity=Severity.WARNING if reaches else Severity.ERROR,
         certainty=Certainty.UNKNOWN if reaches is None else Certainty.DERIVED,
         step=f"bind {shown(device.address)} to vfio-pci"
@@ -62,11 +62,11 @@ def _told(reaches: bool | None, group: Group | None) -> str:
     )
 
 
-def _remedy(device: Device, group: Group | None, *, reaches: bool | None) -> str:
+def _remedy(group: Group | None, *, reaches: bool | None) -> str:
     if group is None:
         return "Nothing to do where the program is trusted with the whole machine."
     other = "" if reaches else " (or boot with iommu=pt, which does not)"
-    return f"Use VFIO, which isolates the device{other}:\n{move_to_vfio(device)}"
+    return f"Use VFIO, which isolates the device{other}."
 
 
 RULE = Rule(ABOUT, check_machine=_check)

@@ -8,6 +8,7 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.group import Group
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking, WriteLine
 
 ABOUT = About(
     id="vfio-access",
@@ -30,8 +31,9 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         yield case.finding(
             group,
             f"Who may open {path} cannot be told ({node.value}).",
-            f"Look as root:\nls -l {path}",
+            "Look as root.",
             certainty=Certainty.UNKNOWN,
+            cures=[Look(Looking.NODE, group.id)],
         )
         return
     if node.user or node.mode & 0o066:
@@ -41,9 +43,13 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         f"{path} belongs to root alone (mode {node.mode:04o}): any other user gets "
         "'Permission denied'. libvirt changes that itself for its guests.",
         "For a user of your own, a udev rule (in /etc/udev/rules.d/), then bind the "
-        "device again:\n"
-        f'SUBSYSTEM=="vfio", KERNEL=="{group.id}", GROUP="kvm", MODE="0660"',
+        "device again.",
+        cures=[WriteLine("/etc/udev/rules.d/", _udev_rule(group))],
     )
+
+
+def _udev_rule(group: Group) -> str:
+    return f'SUBSYSTEM=="vfio", KERNEL=="{group.id}", GROUP="kvm", MODE="0660"'
 
 
 def _check_machine(case: Case) -> Iterator[Finding]:
@@ -58,8 +64,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         "guest's: without CAP_IPC_LOCK, VFIO_IOMMU_MAP_DMA fails with -ENOMEM "
         "('Cannot allocate memory'). libvirt raises the limit of its guests itself.",
         "For a user of your own, in /etc/security/limits.conf (then log in again), or "
-        "LimitMEMLOCK= in the unit:\n"
-        "@kvm  -  memlock  unlimited",
+        "LimitMEMLOCK= in the unit.",
+        cures=[WriteLine("/etc/security/limits.conf", "@kvm  -  memlock  unlimited")],
     )
 
 

@@ -21,6 +21,7 @@ from builders import (
 from shared import FIXTURES, SHARED, SYSFS
 
 from iommu_inspect.kernel.eras import Semantics, applicable
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
@@ -32,7 +33,8 @@ from iommu_inspect.plan import making
 from iommu_inspect.plan.checking import check
 from iommu_inspect.plan.commands import commands, driverctl_back
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import Action
+from iommu_inspect.plan.moves import Decision
+from iommu_inspect.rules.case import Case
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 
@@ -46,8 +48,8 @@ def plan_for(
     return make_plan(host, rules, targets, frozenset(accept))
 
 
-def actions(plan: Plan) -> dict[str, Action]:
-    return {move.device.address: move.action for move in plan.moves}
+def actions(plan: Plan) -> dict[str, Decision]:
+    return {move.device.address: move.decision for move in plan.moves}
 
 
 def of_class(address: str, driver: str | None, code: int, **more: Any) -> Device:
@@ -69,12 +71,12 @@ def test_every_member_on_a_driver_of_the_host_moves_and_the_rest_stays() -> None
     plan = plan_for(host, "01:00.0")
     assert plan.outcome is Outcome.PLANNED
     assert actions(plan) == {
-        "0000:00:01.0": Action.STAY,
-        "0000:01:00.0": Action.BIND,
-        "0000:01:00.1": Action.BIND,
-        "0000:01:00.2": Action.STAY,
-        "0000:01:00.3": Action.STAY,
-        "0000:01:00.4": Action.STAY,
+        "0000:00:01.0": Decision.STAYS,
+        "0000:01:00.0": Decision.MOVES,
+        "0000:01:00.1": Decision.MOVES,
+        "0000:01:00.2": Decision.STAYS,
+        "0000:01:00.3": Decision.STAYS,
+        "0000:01:00.4": Decision.STAYS,
     }
     assert commands(plan.there) == (
         "modprobe vfio-pci",
@@ -106,7 +108,7 @@ def test_what_vfio_pci_does_not_take_ends_without_a_driver() -> None:
     )
     plan = plan_for(host, "00:1f.6")
     assert plan.outcome is Outcome.PLANNED
-    free = [a for a, action in actions(plan).items() if action is Action.FREE]
+    free = [a for a, action in actions(plan).items() if action is Decision.RELEASED]
     assert free == ["0000:00:1e.0", "0000:00:1f.0", "PNP0C02:00"]
     lines = commands(plan.there)
     assert "echo none > /sys/bus/pci/devices/0000:00:1f.0/driver_override" in lines
@@ -120,8 +122,8 @@ def test_before_5_19_an_idle_neighbour_is_kept_from_getting_a_driver() -> None:
     members = (device("0000:01:00.0", "e1000e"), device("0000:01:00.1"))
     old = plan_for(machine(group(*members)), "01:00.0", rules=only(BEFORE_5_19))
     new = plan_for(machine(group(*members)), "01:00.0", rules=only(SINCE_5_19))
-    assert actions(old)["0000:01:00.1"] is Action.FREE
-    assert actions(new)["0000:01:00.1"] is Action.STAY
+    assert actions(old)["0000:01:00.1"] is Decision.RELEASED
+    assert actions(new)["0000:01:00.1"] is Decision.STAYS
     assert old.outcome is new.outcome is Outcome.PLANNED
 
 
@@ -159,7 +161,8 @@ def test_no_undo_passes_the_proof_that_binds_against_a_foreign_override() -> Non
         ((off, name, bind), False),
         ((off, name, restore), False),
     ):
-        checked = check(host, NEW, plan.targets, plan.there, back, frozenset())
+        case = Case(Inquiry(host, NEW), plan.targets)
+        checked = check(case, plan.there, back, frozenset())
         assert checked.back is leads_back, back
 
 
@@ -229,7 +232,10 @@ def test_vfio_iommu_type1_is_loaded_where_it_is_missing() -> None:
 def test_a_group_without_drivers_gets_one_device_on_vfio() -> None:
     host = machine(group(device("0000:01:00.0"), device("0000:01:00.1")))
     plan = plan_for(host, "group:1")
-    assert actions(plan) == {"0000:01:00.0": Action.BIND, "0000:01:00.1": Action.STAY}
+    assert actions(plan) == {
+        "0000:01:00.0": Decision.MOVES,
+        "0000:01:00.1": Decision.STAYS,
+    }
 
 
 def rules_of(plan: Plan) -> set[str]:

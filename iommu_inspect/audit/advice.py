@@ -1,0 +1,161 @@
+"""The one advice of an audit: the plan's steps, or why there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.target import Target
+from iommu_inspect.plan.cures import cure_lines
+from iommu_inspect.plan.elsewhere import slots_text
+from iommu_inspect.plan.making import Plan, make_plan
+from iommu_inspect.plan.moves import Decision, Refusal
+from iommu_inspect.plan.writing import Written, written
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
+from iommu_inspect.verdict.outcome import Verdict
+
+__all__ = ["Advice", "Look", "Mending", "advise", "advise_host"]
+
+_MOST_MENDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What to look at first: which answer lets go on, and what another means."""
+
+    commands: tuple[str, ...]
+    supposed: str
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """What mends one thing that is wrong on a host: prose, and lines to be copied."""
+
+    rule: str
+    prose: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do now.
+
+    ``decision`` is the plan's about what was asked for, ``None`` for a whole host.
+    ``steps`` are its commands in the order in which they were tried; where ``looks``
+    are named, they hold if all is as supposed. Without steps ``because`` says why
+    there are none. ``words`` is all that the plan has written.
+    """
+
+    decision: Decision | None
+    steps: tuple[str, ...] = ()
+    because: str = ""
+    looks: tuple[Look, ...] = ()
+    mending: tuple[Mending, ...] = ()
+    plan: Plan | None = None
+    words: Written | None = None
+
+
+def advise(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
+    """Say what makes the case's targets ready, by a plan that was tried."""
+    if verdict is Verdict.READY:
+        return Advice(Decision.STAYS)
+    if case.purpose is Purpose.ATTACH:
+        return _attach(case, findings)
+    plan = make_plan(case.machine, case.semantics, case.targets, purpose=case.purpose)
+    words = written(plan, case.semantics)
+    if plan.has_steps and plan.there:
+        return Advice(
+            Decision.MOVES,
+            words.there,
+            looks=tuple(
+                Look(commands, condition.supposed, condition.otherwise)
+                for condition, commands in zip(
+                    plan.conditions, words.checks, strict=True
+                )
+            ),
+            plan=plan,
+            words=words,
+        )
+    return _none(plan, words, findings)
+
+
+def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
+    """Say why there are no steps: the plan's reasons, certain ones first."""
+    refusals = sorted(plan.refusals, key=lambda refusal: not refusal.certain)
+    if not refusals:
+        refusals = [_of_error(f) for f in findings if f.severity is Severity.ERROR]
+    decisions = {move.decision for move in plan.moves if move.refusal is not None}
+    decision = Decision.NEVER if Decision.NEVER in decisions else Decision.STAYS
+    if refusals and not refusals[0].certain:
+        decision = Decision.UNTOLD
+    first = refusals[:1]
+    because = " ".join(
+        filter(None, (part for r in first for part in (r.message, r.remedy)))
+    )
+    if words.elsewhere and any(refusal.elsewhere for refusal in first):
+        because = f"{because} {words.elsewhere}"
+    lines = tuple(line for r in first for cure in r.cures for line in cure_lines(cure))
+    looks = (Look(lines, ""),) if lines else ()
+    return Advice(
+        decision, because=because.strip(), looks=looks, plan=plan, words=words
+    )
+
+
+def _of_error(finding: Finding) -> Refusal:
+    certain = finding.certainty is not Certainty.UNKNOWN
+    return Refusal(
+        finding.rule, certain, finding.message, finding.remedy, finding.cures
+    )
+
+
+def _attach(case: Case, findings: Sequence[Finding]) -> Advice:
+    """No driver that is bound stands in the way of iommu_attach_device()."""
+    errors = [f for f in findings if f.severity is Severity.ERROR]
+    because = "See which driver holds the group." if not errors else errors[0].remedy
+    if any(error.rule == "singleton-assumption" for error in errors):
+        because = f"{because} {slots_text(case.machine)}"
+    return Advice(Decision.STAYS, because=because)
+
+
+def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:
+    """Say how what is wrong on a host can be mended, the worst first."""
+    errors = [f for f in findings if f.severity is Severity.ERROR]
+    mending: dict[Mending, None] = {}
+    for finding in errors:
+        for each in _mended(case, finding):
+            mending.setdefault(each)
+        if len(mending) >= _MOST_MENDED:
+            break
+    found = tuple(mending)[:_MOST_MENDED]
+    steps = tuple(line for each in found for line in each.lines)
+    because = "" if steps or not found else found[0].prose
+    return Advice(None, steps, because, mending=found)
+
+
+def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
+    group = case.machine.group(finding.group) if finding.group is not None else None
+    members = _on_vfio(case, group)
+    if not members or finding.certainty is Certainty.UNKNOWN:
+        lines = [line for cure in finding.cures for line in cure_lines(cure)]
+        yield Mending(finding.rule, finding.remedy, tuple(lines))
+        return
+    targets = tuple(Target(d.address, d, group) for d in members)
+    plan = make_plan(case.machine, case.semantics, targets, purpose=case.purpose)
+    if plan.refusals:
+        refusal = min(plan.refusals, key=lambda each: not each.certain)
+        yield Mending(finding.rule, f"{refusal.message} {refusal.remedy}".strip())
+        return
+    names = [d.address for d in members]
+    prose = f"To go on with {', '.join(names)}:"
+    yield Mending(finding.rule, prose, written(plan, case.semantics).there)
+
+
+def _on_vfio(case: Case, group: Group | None) -> list[Device]:
+    if group is None:
+        return []
+    return [d for d in case.having(group, Role.VFIO) if d.is_pci]

@@ -1,0 +1,275 @@
+"""One decision for each member of the groups that were asked for, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.host_losses import (
+    FATAL,
+    Loss,
+    host_losses,
+    perhaps_lost,
+    perhaps_untold,
+)
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.relations import Relations
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.plan import neighbours
+from iommu_inspect.plan.moves import Decision, Move, Refusal
+from iommu_inspect.plan.refusals import of_asked, of_group, strange_names
+from iommu_inspect.rules._words import addresses, caution
+from iommu_inspect.rules.case import Case
+
+__all__ = ["Decided", "decide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decisions in the machine's order, and all that stands in the way."""
+
+    moves: tuple[Move, ...]
+    refusals: tuple[Refusal, ...]
+
+
+def decide(case: Case, accept: frozenset[str] = frozenset()) -> Decided:
+    """Decide about every member of the targets' groups.
+
+    ``accept`` names rules whose errors are not to stand in the way: ``host-loss`` lets
+    what the host lives on go.
+    """
+    deciding = _Deciding(case, accept)
+    moves = tuple(
+        deciding.move(group, device, asked)
+        for group in case.groups
+        for asked in [_asked(case, group)]
+        for device in group.devices
+    )
+    moves = deciding.not_lived_on(moves)
+    refusals = [refusal for group in case.groups for refusal in of_group(group)]
+    refusals += _of_moves(moves)
+    refusals += [refusal for move in moves for refusal in strange_names(move.device)]
+    return Decided(moves, tuple(dict.fromkeys(refusals)))
+
+
+def _of_moves(moves: Iterable[Move]) -> Iterator[Refusal]:
+    """Yield the refusals, the surest first; what the host may live on is one reason."""
+    blocking = [move for move in moves if move.refusal is not None]
+    order = (Decision.NEVER, Decision.STAYS, Decision.UNTOLD)
+    perhaps: dict[str, list[Move]] = {}
+    for move in sorted(blocking, key=lambda m: order.index(m.decision)):
+        if move.refusal is None:
+            continue
+        if move.refusal.rule == "host-loss" and not move.refusal.certain:
+            perhaps.setdefault(move.group.id, []).append(move)
+        else:
+            yield move.refusal
+    for several in perhaps.values():
+        devices = [move.device for move in several]
+        yield neighbours.perhaps_lived_on(several[0].group, devices)
+
+
+def _asked(case: Case, group: Group) -> tuple[Device, ...]:
+    """Return what was asked for: devices, or for ``group:N`` what can be handed over.
+
+    Of a group without a driver of the host one device has to go to vfio-pci, or
+    there is nothing to open.
+    """
+    by_name = case.targets_in(group)
+    if not any(t.device is None and t.group is group for t in case.targets):
+        return by_name
+    fit = [d for d in group.devices if neighbours.fits(d)]
+    bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
+    if not bound and not by_name:
+        bound = fit[:1]
+    return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
+
+
+class _Deciding:
+    """Decides about devices of one case, one after the other."""
+
+    def __init__(self, case: Case, accept: frozenset[str]) -> None:
+        self._case = case
+        self._accept = accept
+        self._relations = Relations(case.machine)
+        self._wanted = {device.id for device in case.asked if case.is_target(device)}
+
+    def move(self, group: Group, device: Device, asked: tuple[Device, ...]) -> Move:
+        """Decide about one member; ``asked`` are those that were asked for."""
+        case = self._case
+        role = case.role(device)
+        is_asked = any(device is other for other in asked)
+
+        def stays(why: str, refusal: Refusal | None = None) -> Move:
+            return Move(
+                device, group, Decision.STAYS, why, asked=is_asked, refusal=refusal
+            )
+
+        if role is Role.VFIO:
+            return stays(f"on a vfio driver already ({_driver(device)})")
+        if self._gone_with(device, asked):
+            parent = self._gone_with(device, asked)
+            return stays(f"goes with {addresses(parent)}, which has it below it")
+        if is_asked:
+            return self._asked_for(group, device)
+        if role is Role.KERNEL:
+            return self._of_the_host(group, device)
+        if role is Role.UNKNOWN:
+            why = "what its driver is to the group cannot be told"
+            move = Move(device, group, Decision.UNTOLD, why, asked=False)
+            return replace(move, refusal=neighbours.untold(move))
+        if role is Role.MANAGED:
+            return stays(_managed(case, device))
+        if role is Role.UNENFORCED:
+            return stays(f"the bus {shown(str(device.bus))} asks for no ownership")
+        if device.is_bridge is not False:
+            return stays("a bridge without a driver: it does not count")
+        if case.may_crash and device.is_pci:
+            why = (
+                "no driver, and none may come: on a kernel before v5.19 a driver that "
+                "binds here while user space has the group kills the host"
+            )
+            return Move(device, group, Decision.RELEASED, why, asked=False)
+        return stays("no driver: it goes along and is in nobody's way")
+
+    def not_lived_on(self, moves: Sequence[Move]) -> tuple[Move, ...]:
+        """Keep from moving what the host lives on, alone or with others that move.
+
+        One disk of a mirror may go; both may not.
+        """
+        if "host-loss" in self._accept:
+            return tuple(moves)
+        changed = [move.device for move in moves if move.changes]
+        losses = [
+            loss
+            for loss in host_losses(self._case.machine, changed)
+            if loss.whole and loss.use.kind in FATAL
+        ]
+        return tuple(self._if_lived_on(move, losses) for move in moves)
+
+    def _if_lived_on(self, move: Move, losses: Iterable[Loss]) -> Move:
+        if not move.changes:
+            return move
+        mine = [
+            loss
+            for loss in losses
+            if host_losses(self._case.machine, [move.device])
+            and any(self._carries(move.device, path) for path in loss.paths)
+        ]
+        if not mine:
+            return move
+        why = f"the host lives on it: {_what(mine)}"
+        return replace(
+            move,
+            decision=Decision.NEVER,
+            why=why,
+            costs=(),
+            refusal=neighbours.lived_on(self._case, move, _what(mine)),
+        )
+
+    def _carries(self, device: Device, path: str) -> bool:
+        taken = (device, *self._relations.below(device))
+        return any(
+            path == d.path or (known(d.path) and path.startswith(f"{d.path}/"))
+            for d in taken
+        )
+
+    def _gone_with(self, device: Device, asked: Iterable[Device]) -> list[Device]:
+        """Return what was asked for that takes this device along when it goes."""
+        return [
+            d
+            for d in asked
+            if d is not device and device.id in _ids(self._relations.below(d))
+        ]
+
+    def _asked_for(self, group: Group, device: Device) -> Move:
+        becomes = neighbours.driver_for(self._case, device)
+        refusal = next(of_asked(self._case, device), None)
+        if refusal is not None:
+            why = refusal.message.partition(": ")[2].rstrip(".") or refusal.message
+            return Move(device, group, Decision.STAYS, why, asked=True, refusal=refusal)
+        return Move(
+            device,
+            group,
+            Decision.MOVES,
+            "asked for",
+            asked=True,
+            becomes=becomes,
+            costs=tuple(filter(None, self._costs(device))),
+        )
+
+    def _of_the_host(self, group: Group, device: Device) -> Move:
+        """A driver of the host keeps user space out of the whole group."""
+        below = self._relations.below(device)
+        if taken := [d for d in below if d.id in self._wanted]:
+            why = f"{addresses(taken)} would go with its driver ({_driver(device)})"
+            move = Move(device, group, Decision.NEVER, why, asked=False)
+            return replace(move, refusal=neighbours.takes_target(move, taken))
+        decision, why, refusal = neighbours.decision(self._case, group, device, below)
+        move = Move(device, group, decision, why, asked=False, refusal=refusal)
+        if not move.changes:
+            return move
+        return replace(
+            move,
+            becomes=neighbours.driver_for(self._case, device),
+            costs=tuple(filter(None, self._costs(device))),
+        )
+
+    def _costs(self, device: Device) -> Iterator[str]:
+        """Say what goes with the driver of a device that is to be handed over."""
+        machine = self._case.machine
+        below = self._relations.below(device)
+        if below and device.driver is not None:
+            names = [d.address for d in below[:3]]
+            more = len(below) - len(names)
+            names += [f"{more} more"] if more > 0 else []
+            verb = "goes" if len(below) == 1 else "go"
+            yield f"{listed(map(shown, names))} {verb} with its driver."
+        losses = [
+            loss
+            for loss in host_losses(machine, [device])
+            if loss.use.kind is not UseKind.FRAMEBUFFER  # boot-display says that
+        ]
+        if losses:
+            ends = all(loss.whole for loss in losses)
+            yield (
+                f"The host loses {_what(losses)} with it."
+                if ends
+                else f"It is one of several that carry {_what(losses)}."
+            )
+        elif perhaps_lost(machine, device) or perhaps_untold(machine, device):
+            yield caution(device)
+
+
+def _ids(devices: Iterable[Device]) -> frozenset[DeviceId]:
+    return frozenset(device.id for device in devices)
+
+
+def _what(losses: Iterable[Loss]) -> str:
+    """Name what the host would lose, a few of each kind."""
+    by_kind: dict[str, list[str]] = {}
+    for loss in losses:
+        by_kind.setdefault(loss.use.kind.value, []).extend(loss.use.what)
+    parts = []
+    for kind, names in by_kind.items():
+        some = [shown(name) for name in sorted(names)]
+        if len(some) > 3:
+            some = [*some[:3], f"{len(some) - 3} more"]
+        plural = "s" if kind == "file system" and len(names) > 1 else ""
+        parts.append(f"the {kind}{plural} {listed(some)}")
+    return listed(parts)
+
+
+def _managed(case: Case, device: Device) -> str:
+    if case.may_crash and device.is_bridge is True:
+        return f"a bridge: the kernel does not mind {_driver(device)} on it"
+    return f"{_driver(device)} manages its own DMA: it does not count"
+
+
+def _driver(device: Device) -> str:
+    return neighbours.driver_name(device)

@@ -1,0 +1,202 @@
+"""What becomes of a member that was not asked for and that a host's driver has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
+from iommu_inspect.model.pci.classes import class_name
+from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_NETWORK,
+    PCI_BASE_CLASS_SERIAL,
+    PCI_BASE_CLASS_STORAGE,
+)
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.plan.moves import NOT_TOLD, VFIO_PCI, Decision, Move, Refusal
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.cures import Look, Looking
+
+__all__ = [
+    "decision",
+    "driver_for",
+    "driver_name",
+    "fits",
+    "lived_on",
+    "perhaps_lived_on",
+    "takes_target",
+    "untold",
+    "what_it_is",
+]
+
+# What the host keeps for itself though vfio-pci would take it: system management bus,
+# SPI flash and other serial buses, thermal sensors, the management engine, timers.
+_OF_THE_SYSTEM = (0x0C05, 0x0C80, 0x1180, 0x0780, 0x0880, 0x0800)
+
+_Decision = tuple[Decision, str, Refusal | None]
+
+
+def fits(device: Device) -> bool:
+    """Say whether vfio-pci takes such a device, and a host can live without it."""
+    return device.is_pci and device.is_bridge is False and not device.is_chipset
+
+
+def driver_for(_case: Case, _device: Device) -> str:
+    """Return the driver that a device goes to."""
+    return VFIO_PCI
+
+
+def decision(
+    case: Case, group: Group, device: Device, below: Sequence[Device]
+) -> _Decision:
+    """Decide about a member with a driver of the host that nobody asked for."""
+    driver = driver_name(device)
+    counts = f"{driver} is a driver of the host in group {shown(group.id)}"
+    if not device.is_pci:
+        why = f"{counts}; on the bus {device.bus} plan can only unbind"
+        return Decision.RELEASED, why, None
+    if device.is_bridge is not False:
+        return Decision.RELEASED, f"{counts}; vfio-pci does not take bridges", None
+    if device.is_chipset:
+        why = f"{counts}; a part of the chipset is not handed over"
+        return Decision.RELEASED, why, None
+    if below:
+        why = f"{addresses(below[:3])} would go with its driver ({driver})"
+        return Decision.STAYS, why, _takes_along(group, device, below)
+    if device.base_class in _OF_THE_SYSTEM:
+        why = f"{counts}; it serves the host itself, and no guest needs it"
+        return Decision.RELEASED, why, None
+    if _may_be_lived_on(case, group, device):
+        why = f"{_kind(device)}: nothing shows that the host does not live on it"
+        return Decision.STAYS, why, perhaps_lived_on(group, [device])
+    named = [d for d in case.targets_in(group) if d is not device]
+    along = f" with {addresses(named)}" if named else ""
+    return Decision.MOVES, f"shares the group{along}, and {driver} is the host's", None
+
+
+def untold(move: Move) -> Refusal:
+    """Refuse because a member's driver is not told."""
+    name = shown(move.device.address)
+    return Refusal(
+        "mixed-ownership",
+        False,
+        f"Whether {name} in group {shown(move.group.id)} has to move cannot be told: "
+        "the source does not tell what kind of driver it has.",
+        "Make the plan on the host itself, or from a capture that has the drivers.",
+        (Look(Looking.DRIVER, move.device.id),),
+    )
+
+
+def lived_on(case: Case, move: Move, what: str) -> Refusal:
+    """Refuse because the host would lose what it lives on."""
+    device = move.device
+    beside = "" if move.asked else f", of group {shown(move.group.id)},"
+    return Refusal(
+        "host-loss",
+        True,
+        f"The host lives on {shown(device.address)} ({what_it_is(device)}){beside} "
+        f"with {what}. It stays where it is.",
+        "Hand over another device."
+        if move.asked or not case.neighbours(device)
+        else "It shares the group, which goes as a whole: use another slot for the "
+        "device that you want, or another device.",
+        elsewhere=not move.asked,
+    )
+
+
+def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
+    """Refuse because what was asked for would vanish."""
+    name, driver = shown(move.device.address), driver_name(move.device)
+    vmd = "VMD, a Volume Management Device" if driver == "vmd" else driver
+    return Refusal(
+        "mixed-ownership",
+        True,
+        f"{addresses(taken)} is behind {name} ({vmd}), which owns the group. Without "
+        f"{driver} it is gone, and with it the kernel refuses the group.",
+        f"Hand over {name} as a whole, with all that is behind it, or turn VMD off in "
+        "the firmware's set-up: the drives then have groups of their own."
+        if driver == "vmd"
+        else f"Hand over {name} as a whole, with all that it has below it.",
+    )
+
+
+def _takes_along(group: Group, device: Device, below: Sequence[Device]) -> Refusal:
+    name = shown(device.address)
+    return Refusal(
+        "mixed-ownership",
+        True,
+        f"{name} ({driver_name(device)}) shares group {shown(group.id)} and has "
+        f"{addresses(below[:3])} below it, which would go with its driver.",
+        f"Ask for {name} as well if the host can do without them, or use another slot.",
+        elsewhere=True,
+    )
+
+
+def _may_be_lived_on(case: Case, group: Group, device: Device) -> bool:
+    """Say whether the host may live on a neighbour, as far as the source tells.
+
+    The USB port of a graphics card that was asked for is not taken for one: hosts
+    do not boot from it, and the card goes as a whole.
+    """
+    machine = case.machine
+    if not perhaps_lost(machine, device) and not perhaps_untold(machine, device):
+        return False
+    slots = {a.slot_name for d in case.targets_in(group) if (a := d.pci_address)}
+    address = device.pci_address
+    on_card = address is not None and address.slot_name in slots
+    return not (on_card and _base(device) == PCI_BASE_CLASS_SERIAL)
+
+
+def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
+    """Refuse because nothing shows that the host does not live on neighbours."""
+    one = len(devices) == 1
+    names = listed(
+        f"{shown(d.address)} ({what_it_is(d)}, {driver_name(d)})" for d in devices
+    )
+    it = "it" if one else "them"
+    on_network = any(_base(d) == PCI_BASE_CLASS_NETWORK for d in devices)
+    on_disk = any(_base(d) != PCI_BASE_CLASS_NETWORK for d in devices)
+    looks = [Looking.MOUNTS, Looking.SWAPS] if on_disk else []
+    looks += [Looking.ROUTES] if on_network else []
+    return Refusal(
+        "host-loss",
+        False,
+        f"{names} {'shares' if one else 'share'} group {shown(group.id)}, and the host "
+        f"may live on {it}: the source does not show what the host uses.",
+        f"Look what the host uses {it} for. If it can do without, ask for {it} as "
+        "well; if not, put the device that you want into another slot.",
+        tuple(Look(what) for what in looks),
+        elsewhere=True,
+    )
+
+
+def what_it_is(device: Device) -> str:
+    """Name a device by what its class says, and by its model where that is told."""
+    kind = _kind(device)
+    return f"{kind}, {shown(device.name)}" if device.name else kind
+
+
+def _kind(device: Device) -> str:
+    code = device.ids.class_code
+    base = _base(device)
+    if base == PCI_BASE_CLASS_STORAGE:
+        return f"storage: {class_name(code) or 'a disk'}" if known(code) else "storage"
+    if base == PCI_BASE_CLASS_NETWORK:
+        return "network"
+    return (class_name(code) if known(code) else None) or "a device"
+
+
+def _base(device: Device) -> int | None:
+    base = device.base_class
+    return base >> 8 if known(base) else None
+
+
+def driver_name(device: Device) -> str:
+    """Return the driver's name for prose."""
+    driver = device.driver
+    if driver is None or not known(driver) or driver == NOT_TOLD:
+        return "its driver"
+    return shown(driver)

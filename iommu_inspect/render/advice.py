@@ -1,0 +1,89 @@
+"""The one advice at the end of ``audit``: what to look at, what to type, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from shlex import quote
+
+from iommu_inspect.audit.advice import Advice, Look, Mending
+from iommu_inspect.audit.auditing import Audit
+from iommu_inspect.model.text import printable
+from iommu_inspect.render.layout import Style
+from iommu_inspect.render.text import fold
+from iommu_inspect.verdict.outcome import Verdict
+
+__all__ = ["advice_blocks", "look_block"]
+
+# Steps of a plan that audit shows; plan shows all of them.
+_MOST_STEPS = 14
+
+
+def advice_blocks(result: Audit, style: Style) -> Iterator[str]:
+    """Yield the blocks: checks, steps and where the rest is; or the reason for none."""
+    advice = result.advice
+    if not result.targets:
+        yield from (_mending(each, style) for each in advice.mending)
+        return
+    if result.verdict is Verdict.READY:
+        return
+    if advice.because:
+        yield fold(advice.because, style.width)
+    if advice.looks:
+        yield from _looks(advice, style)
+    if advice.steps:
+        yield from _steps(result, style)
+
+
+def _looks(advice: Advice, style: Style) -> Iterator[str]:
+    if advice.steps:
+        yield fold("First look, on the host itself (nothing is changed):", style.width)
+    for look in advice.looks:
+        yield look_block(look.commands, look, style)
+
+
+def look_block(commands: Iterable[str], look: Look, style: Style) -> str:
+    """Return a check: its commands, which answer lets go on, what another means."""
+    lines = [f"    {printable(command)}" for command in commands]
+    if look.supposed:
+        lines.append(fold(f"as it should be: {look.supposed}", style.width, "      "))
+    if look.otherwise:
+        lines.append(fold(look.otherwise, style.width, "      "))
+    return "\n".join(lines)
+
+
+def _steps(result: Audit, style: Style) -> Iterator[str]:
+    advice = result.advice
+    plan = advice.plan
+    if advice.looks:
+        head = "Then these steps (as root, until the next boot) make it ready:"
+    else:
+        head = (
+            "These steps, tried on the state that was read, make it ready (as root, "
+            "until the next boot):"
+        )
+    shown = advice.steps[:_MOST_STEPS]
+    yield "\n".join(
+        [fold(head, style.width), *(f"    {printable(step)}" for step in shown)]
+    )
+    costs = [
+        f"mind: {move.device.address}: {' '.join(move.costs)}"
+        for move in (plan.moves if plan else ())
+        if move.changes and move.costs
+    ]
+    if costs:
+        yield "\n".join(fold(cost, style.width) for cost in costs)
+    more = len(advice.steps) - len(shown)
+    rest = f"{more} steps more, the undo" if more else "The undo"
+    names = " ".join(quote(verdict.target.text) for verdict in result.targets)
+    purpose = result.purpose.value
+    option = "" if purpose == "vfio" else f" --for {purpose}"
+    yield fold(
+        f"{rest}, every boot and the guest's side: iommu-inspect plan "
+        f"{printable(names)}{option}",
+        style.width,
+    )
+
+
+def _mending(mending: Mending, style: Style) -> str:
+    lines = [fold(mending.prose, style.width)]
+    return "\n".join([*lines, *(f"    {printable(line)}" for line in mending.lines)])

@@ -1,0 +1,75 @@
+"""The document of ``audit``: ``iommu-inspect/audit/1``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iommu_inspect.audit.advice import Advice
+from iommu_inspect.audit.auditing import Audit
+from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.render.documents import answer_fields, head
+from iommu_inspect.render.finding_document import finding_fields
+
+__all__ = ["audit_document"]
+
+
+def audit_document(
+    machine: Machine, semantics: Semantics, result: Audit
+) -> dict[str, Any]:
+    """Build ``iommu-inspect/audit/1``."""
+    return {
+        **head("audit", machine, semantics),
+        "verdict": result.verdict.value,
+        "targets": [
+            {
+                "target": verdict.target.text,
+                "address": verdict.target.device and verdict.target.device.address,
+                "group": verdict.target.group and verdict.target.group.id,
+                "verdict": verdict.verdict.value,
+                "answers": [
+                    {"operation": operation, **answer_fields(answer)}
+                    for operation, answer in verdict.answers
+                ],
+            }
+            for verdict in result.targets
+        ],
+        "findings": [finding_fields(finding) for finding in result.findings],
+        "purpose": result.purpose.value,
+        "ignored": [
+            {**finding_fields(ignored.finding), "reason": ignored.by.reason}
+            for ignored in result.ignored
+        ],
+        "summary": [
+            {
+                "group": prospect.group,
+                "devices": [device.address for device in prospect.devices],
+                "possible": prospect.possible.value,
+                "steps": list(prospect.steps),
+                "because": prospect.because,
+            }
+            for prospect in result.summary
+        ],
+        "advice": _advice_fields(result.advice),
+    }
+
+
+def _advice_fields(advice: Advice) -> dict[str, Any]:
+    """Return the advice: decision, steps in order, why there are none, and checks."""
+    return {
+        "decision": advice.decision and advice.decision.value,
+        "steps": list(advice.steps),
+        "because": advice.because,
+        "look": [
+            {
+                "commands": list(look.commands),
+                "supposed": look.supposed,
+                "otherwise": look.otherwise,
+            }
+            for look in advice.looks
+        ],
+        "mending": [
+            {"rule": each.rule, "prose": each.prose, "lines": list(each.lines)}
+            for each in advice.mending
+        ],
+    }
