@@ -10,6 +10,7 @@ from iommu_inspect.kernel.ownership.roles import GroupOwnership, Ownership, summ
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     InterruptRemapping,
@@ -80,6 +81,7 @@ def machine(
         "firmware_tables": ("DMAR",),
         "guest": False,
         "vfio": VfioSettings(False, False, False, type1_loaded=True),
+        "host": Host(untold=(), disks=(), interfaces=()),
     }
     return Machine(
         source=Source("tree", "a test"),

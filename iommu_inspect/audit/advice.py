@@ -118,7 +118,7 @@ def _attach(case: Case, findings: Sequence[Finding]) -> Advice:
     errors = [f for f in findings if f.severity is Severity.ERROR]
     because = "See which driver holds the group." if not errors else errors[0].remedy
     if any(error.rule == "singleton-assumption" for error in errors):
-        because = f"{because} {slots_text(case.machine)}"
+        because = f"{because} {slots_text(case.machine, case.asked)}"
     return Advice(Decision.STAYS, because=because)
 
 

@@ -128,6 +128,8 @@ def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:
     possible, steps = _possible(verdict, errors, sure)
     if target.group is not None and possible in (Possible.AFTER, Possible.UNKNOWN):
         possible, steps = _decided(case, possible, steps)
+    if possible is Possible.AFTER and not steps:
+        steps = tuple(dict.fromkeys(f"see {error.rule}" for error in errors))
     return Prospect(
         group=group.id if group else None,
         devices=endpoints,
@@ -169,4 +171,6 @@ def _decided(
         return Possible.NEVER, why or (certain[0].message,)
     if decided.refusals:
         return Possible.UNKNOWN, (*steps, decided.refusals[0].message)
-    return possible, (*steps, *move_words(decided.moves))
+    if possible is Possible.UNKNOWN and steps:
+        return possible, steps
+    return possible, tuple(dict.fromkeys((*steps, *move_words(decided.moves))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.grouping.joining import Grouping
@@ -33,8 +33,8 @@ class Slots:
     told: bool
 
 
-def isolating_slots(machine: Machine) -> Slots:
-    """Look at every port of the host, in its order.
+def isolating_slots(machine: Machine, now: Iterable[Device] = ()) -> Slots:
+    """Look at every port of the host in its order, but those above devices of ``now``.
 
     Below one the path from which up isolates (``pci_acs_path_enabled()``) a card with
     one function, or whose functions isolate, is in a group of its own. Where a card
@@ -43,7 +43,10 @@ def isolating_slots(machine: Machine) -> Slots:
     grouping = Grouping(machine)
     free, taken = [], []
     untold = False
+    above = {p.id for device in now for p in grouping.topology.upwards(device)}
     for port in _ports(machine):
+        if port.id in above:
+            continue
         below = grouping.topology.children(port)
         isolates = grouping.path_isolates([port, *grouping.topology.upwards(port)])
         if _apart(machine, below):
@@ -76,9 +79,9 @@ def _ports(machine: Machine) -> Iterator[Device]:
             yield device
 
 
-def slots_text(machine: Machine) -> str:
-    """Say in a sentence or two which slots of this host would help."""
-    slots = isolating_slots(machine)
+def slots_text(machine: Machine, now: Iterable[Device]) -> str:
+    """Say in a sentence or two which other slots would help devices of ``now``."""
+    slots = isolating_slots(machine, now)
     sentences = []
     if slots.free:
         sentences.append(
@@ -90,7 +93,7 @@ def slots_text(machine: Machine) -> str:
         sentences.append(f"{where} in the slot below {_some(slots.taken)}.")
     if not sentences:
         return (
-            "No port of this host isolates what is in its slot."
+            "No other port of this host isolates what is in its slot."
             if slots.told
             else "Which of this host's slots isolate cannot be told from this source."
         )

@@ -110,6 +110,16 @@ def lived_on(case: Case, move: Move, what: str) -> Refusal:
 def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
     """Refuse because what was asked for would vanish."""
     name, driver = shown(move.device.address), driver_name(move.device)
+    if all(device.pci.is_virtual for device in taken):
+        return Refusal(
+            "sriov-mix",
+            True,
+            f"{addresses(taken)} shares group {shown(move.group.id)} with its physical "
+            f"function {name} ({driver}), and vanishes with that driver.",
+            "A virtual function that shares the group of its physical one cannot be "
+            "had alone.",
+            elsewhere=True,
+        )
     vmd = "VMD, a Volume Management Device" if driver == "vmd" else driver
     return Refusal(
         "mixed-ownership",

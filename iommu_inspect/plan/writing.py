@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import guests
 from iommu_inspect.plan.boot import Boot, Place, boot, cure, loaders
@@ -67,7 +68,7 @@ def written(plan: Plan, semantics: Semantics) -> Written:
                 tuple(line for each in refusal.cures for line in cure_lines(each))
                 for refusal in plan.refusals
             ),
-            elsewhere=slots_text(plan.machine)
+            elsewhere=slots_text(plan.machine, _devices(plan))
             if any(refusal.elsewhere for refusal in plan.refusals)
             else "",
         )
@@ -94,3 +95,7 @@ def written(plan: Plan, semantics: Semantics) -> Written:
         only_held=tuple(guests.only_held(plan.moves)),
         without_xml=tuple(guests.too_long(given)),
     )
+
+
+def _devices(plan: Plan) -> list[Device]:
+    return [device for target in plan.targets for device in target.devices]

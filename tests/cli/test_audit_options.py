@@ -35,9 +35,9 @@ def fleet(tmp_path: Path, *rules: str) -> Path:
     ("purpose", "target", "code", "words"),
     [
         ("vfio", "00:06.0", 0, "0000:00:06.0 can be handed to user space now."),
-        ("vfio", "00:02.0", 1, "0000:00:02.0 cannot be handed to user space:"),
+        ("vfio", "00:02.0", 1, "0000:00:02.0 cannot be handed to user space now."),
         ("dpdk", "00:02.0", 0, "can be used by DPDK now, but mind the 1 warning."),
-        ("dpdk", "00:03.0", 1, "cannot be used by DPDK: bind 0000:00:03.0"),
+        ("dpdk", "00:03.0", 1, "0000:00:03.0 cannot be used by DPDK now."),
         ("dpdk", "00:05.0", 3, "can be used by DPDK cannot be told"),
         ("attach", "00:07.0", 0, "can be attached by iommu_attach_device() now."),
         ("one-per-group", "00:06.0", 0, "can be handed out one by one now."),
@@ -124,19 +124,14 @@ def test_the_sentence_names_what_blocks_though_it_is_ignored() -> None:
     words = ("audit", "00:03.0", "--ignore", "mixed-ownership", "--from", HALF)
     done = call(*words)
     assert done.returncode == 1
-    assert "cannot be handed to user space: take 0000:00:03.1 off" in " ".join(
-        done.stdout.split()
-    )
+    assert "echo 0000:00:03.1 > /sys/bus/pci/drivers/" in done.stdout
 
 
 def test_a_host_whose_errors_are_ignored_is_told_what_the_kernel_refuses() -> None:
     done = call("audit", "--ignore", "mixed-ownership", "--from", HALF)
     assert done.returncode == 1
     last = " ".join(done.stdout.rsplit("\n\n", 1)[-1].split())
-    assert last.endswith(
-        "The kernel refuses groups that are on vfio already: take 0000:00:03.1 off its "
-        "driver."
-    )
+    assert last.endswith("The kernel refuses groups that are on vfio already.")
 
 
 def test_the_order_of_options_and_files_decides_no_reason(tmp_path: Path) -> None:

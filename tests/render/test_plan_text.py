@@ -6,6 +6,7 @@ from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host import Host
 from iommu_inspect.model.machine import Kernel, Machine, VfioSettings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.making import make_plan
@@ -105,7 +106,13 @@ def test_the_way_by_iommufd_is_a_comment_for_the_shell(
             "(more about it: iommu-inspect explain not-on-vfio)",
         ),
         (
-            machine(group(device("0000:01:00.0", Missing.DENIED))),
+            machine(
+                group(
+                    device("0000:01:00.0", "e1000e"),
+                    device("0000:01:00.1", "e1000e"),
+                ),
+                host=Host(),
+            ),
             "01:00.0",
             "No plan for 01:00.0: it cannot be told.",
         ),

@@ -27,8 +27,8 @@ UNTOLD = group(
 def sentence(host: Machine, *targets: str) -> str:
     found = tuple(find_target(host, text) for text in targets)
     text = audit_text(audit(host, only(SINCE_6_6), found))
-    lines = text.rsplit("\n\n", 1)[-1].splitlines()
-    return " ".join(line for line in lines if not line.startswith("("))
+    lines = [line for line in text.splitlines() if not line.startswith("(")]
+    return " ".join(" ".join(lines).split())
 
 
 @pytest.mark.parametrize(
@@ -38,31 +38,39 @@ def sentence(host: Machine, *targets: str) -> str:
         (("group:1",), "group 1 can be handed to user space now."),
         (
             ("02:00.0",),
-            "0000:02:00.0 cannot be handed to user space: take 0000:02:00.1 off its "
-            "driver.",
+            "0000:02:00.0 cannot be handed to user space now. These steps, tried on "
+            "the state that was read, make it ready (as root, until the next boot): "
+            "echo vfio-pci > /sys/bus/pci/devices/0000:02:00.1/driver_override "
+            "echo 0000:02:00.1 > /sys/bus/pci/drivers/ahci/unbind "
+            "echo 0000:02:00.1 > /sys/bus/pci/drivers_probe "
+            "The undo, every boot and the guest's side: iommu-inspect plan 02:00.0",
         ),
         (
             ("03:00.0",),
-            "Whether 0000:03:00.0 can be handed to user space cannot be told: find out "
-            "which driver 0000:03:00.1 has.",
+            "Whether 0000:03:00.0 can be handed to user space cannot be told yet. "
+            "First look, on the host itself (nothing is changed): "
+            "readlink /sys/bus/pci/devices/0000:03:00.1/driver as it should be: ends",
         ),
         (
             ("01:00.0", "02:00.0", "03:00.0"),
-            "0000:02:00.0 cannot be handed to user space: take 0000:02:00.1 off its "
-            "driver.",
+            "0000:02:00.0 cannot be handed to user space now. First look,",
         ),
-        ((), "1 thing is wrong: take 0000:02:00.1 off its driver."),
+        (
+            (),
+            "1 thing is wrong. To go on with 0000:02:00.0: "
+            "echo vfio-pci > /sys/bus/pci/devices/0000:02:00.1/driver_override",
+        ),
     ],
 )
 def test_the_last_sentence_says_what_to_do(
     targets: tuple[str, ...], wanted: str
 ) -> None:
-    assert sentence(machine(READY, MIXED, UNTOLD), *targets) == wanted
+    assert wanted in sentence(machine(READY, MIXED, UNTOLD), *targets)
 
 
 def test_a_host_in_order_is_said_to_be() -> None:
     wanted = "Nothing is wrong with the IOMMU groups of this host."
-    assert sentence(machine(READY)) == wanted
+    assert sentence(machine(READY)).endswith(wanted)
 
 
 def test_many_names_are_cut_short() -> None:
@@ -71,7 +79,7 @@ def test_many_names_are_cut_short() -> None:
         for n in range(1, 6)
     ]
     targets = [f"0{n}:00.0" for n in range(1, 6)]
-    assert sentence(machine(*groups), *targets) == (
+    assert sentence(machine(*groups), *targets).endswith(
         "0000:01:00.0, 0000:02:00.0, 0000:03:00.0 and 2 more can be handed to user "
         "space now."
     )

@@ -657,36 +657,15 @@ def test_what_the_proposal_would_change_is_said_of_the_right_devices() -> None:
     assert "change nothing" in message("platform-members", "axi:gpu")
 
 
-def test_an_override_that_waits_behind_a_driver_says_to_unbind_it_first() -> None:
+def test_an_override_that_waits_behind_a_driver_is_only_to_be_cleared() -> None:
     """drivers_probe does nothing to a device that has a driver."""
     bound, unbound = (
-        f["remedy"].splitlines()
+        [cure["cure"] for cure in f["cures"]]
         for f in findings("override-pending")
         if f["rule"] == "driver-override"
     )
-    unbind = "echo 0000:00:02.0 > /sys/bus/pci/drivers/nouveau/unbind"
-    probe = "echo 0000:00:02.0 > /sys/bus/pci/drivers_probe"
-    assert bound.index(unbind) < bound.index(probe)
-    assert not any("unbind" in line for line in unbound)
-
-
-def test_names_in_commands_are_safe_to_paste() -> None:
-    """Every line that is a command is one complete command with its names quoted."""
-    import shlex
-
-    commands = [
-        line
-        for found in findings("hostile-names")
-        for line in found["remedy"].splitlines()
-        if line.startswith(("echo", "modprobe", "readlink"))
-    ]
-    assert len(commands) >= 8
-    for command in commands:
-        assert command.isprintable()
-        words = shlex.split(command.replace("$'", "'").replace("\\'", ""))
-        assert ">" in words or words[0] in ("modprobe", "readlink")
-        assert len([word for word in words if word == ">"]) <= 1
-        assert len(words) <= 4, words
+    assert bound == ["clear-override"]
+    assert unbound == ["probe-again", "clear-override"]
 
 
 def test_a_newline_in_a_name_begins_no_command() -> None:
