@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shlex import quote
 
 import typer
 
@@ -33,9 +34,18 @@ def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Ma
     if demo and not machine.groups:
         opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
+    machine = _with_option(machine, source, demo=demo)
     if numeric:
         return names.without_names(machine)
     return names.with_names(machine, _namer(opened, machine))
+
+
+def _with_option(machine: Machine, source: str | None, *, demo: bool) -> Machine:
+    """Keep how the source was asked for, so that output can name further commands."""
+    option = "--demo" if demo else ""
+    if source is not None and source != "-":
+        option = f"--from {quote(source)}"
+    return replace(machine, source=replace(machine.source, option=option))
 
 
 def rules_of(machine: Machine, semantics: str) -> Semantics:

@@ -34,10 +34,14 @@ class InterruptRemapping(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the facts come from: ``live``, ``tree``, ... and the path as given."""
+    """Where the facts come from: ``live``, ``tree``, ... and the path as given.
+
+    ``option`` is how a command line names it, empty for the live host.
+    """
 
     kind: str
     name: str
+    option: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -77,10 +77,13 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
     names = " ".join(quote(verdict.target.text) for verdict in result.targets)
     purpose = result.purpose.value
     option = "" if purpose == "vfio" else f" --for {purpose}"
-    yield fold(
-        f"{rest}, every boot and the guest's side: iommu-inspect plan "
-        f"{printable(names)}{option}",
-        style.width,
+    if plan is not None and plan.machine.source.option:
+        option += f" {plan.machine.source.option}"
+    yield "\n".join(
+        [
+            fold(f"{rest}, every boot and the guest's side:", style.width),
+            f"    iommu-inspect plan {printable(names + option)}",
+        ]
     )
 
 
