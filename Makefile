@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check lab lab-quick lab-random lab-plans clean FORCE
+.PHONY: demo test check lab lab-quick lab-random lab-plans advice clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -51,6 +51,9 @@ lab-random: $(DEV_STAMP)  ## N random machines from SEED on: make lab-random SEE
 
 lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
 	$(LAB) plans --skip
+
+advice: $(DEV_STAMP)  ## hold all advice against 300 machines, fixtures and captures
+	$(BIN)/python -m tools.advice --count 300 --shared
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

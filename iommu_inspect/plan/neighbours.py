@@ -58,7 +58,10 @@ def decision(
     if not device.is_pci:
         why = f"{counts}; on the bus {device.bus} plan can only unbind"
         return Decision.RELEASED, why, None
-    if device.is_bridge is not False:
+    if not known(device.is_bridge):
+        why = "what it is cannot be told, nor whether the host lives on it"
+        return Decision.STAYS, why, perhaps_lived_on(group, [device])
+    if device.is_bridge is True:
         return Decision.RELEASED, f"{counts}; vfio-pci does not take bridges", None
     if device.is_chipset:
         why = f"{counts}; a part of the chipset is not handed over"

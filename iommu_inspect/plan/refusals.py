@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
@@ -22,7 +23,8 @@ def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
     """Yield what is wrong with targets that name no device of a group."""
     for target in targets:
         if target.device is None and target.group is not None:
-            if not any(map(fits, target.group.devices)):
+            there = any(has_vfio_driver(d) for d in target.group.devices)
+            if not there and not any(map(fits, target.group.devices)):
                 yield _nothing_fits(target)
         elif target.device is not None and target.group is None:
             yield from _no_endpoint(target.device)
