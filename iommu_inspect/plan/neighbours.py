@@ -36,6 +36,7 @@ __all__ = [
 # SPI flash and other serial buses, thermal sensors, the management engine, timers.
 _OF_THE_SYSTEM = (0x0C05, 0x0C80, 0x1180, 0x0780, 0x0880, 0x0800)
 
+_NO_KIND = "a device"
 _Decision = tuple[Decision, str, Refusal | None]
 
 
@@ -189,7 +190,9 @@ def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
 def what_it_is(device: Device) -> str:
     """Name a device by what its class says, and by its model where that is told."""
     kind = _kind(device)
-    return f"{kind}, {shown(device.name)}" if device.name else kind
+    if not device.name:
+        return kind
+    return shown(device.name) if kind == _NO_KIND else f"{kind}, {shown(device.name)}"
 
 
 def _kind(device: Device) -> str:
@@ -199,7 +202,7 @@ def _kind(device: Device) -> str:
         return f"storage: {class_name(code) or 'a disk'}" if known(code) else "storage"
     if base == PCI_BASE_CLASS_NETWORK:
         return "network"
-    return (class_name(code) if known(code) else None) or "a device"
+    return (class_name(code) if known(code) else None) or _NO_KIND
 
 
 def _base(device: Device) -> int | None:
