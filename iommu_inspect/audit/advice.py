@@ -158,7 +158,7 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
 
 
 def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
-    """Write a cure; what would move a device only where its plan has nothing against it.
+    """Write a cure; one that moves a device only where its plan is sure.
 
     Else the plan says what there is to be said first.
     """
