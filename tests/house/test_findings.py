@@ -26,8 +26,8 @@ STILL_COMMANDING = {
     *(
         f"rules/{stem}.py"
         for stem in (
-            *("_words", "address_width", "boot_display", "direct_mapping"),
-            *("driver_override", "host_loss", "ids_take_others", "ids_without_effect"),
+            *("_words", "address_width", "direct_mapping"),
+            *("driver_override", "ids_take_others", "ids_without_effect"),
             *("interrupt_remapping", "mixed_ownership", "no_iommu", "no_iommu_mode"),
             *("not_on_vfio", "reset_scope", "settings_typo", "sriov_mix"),
             "vfio_access",
