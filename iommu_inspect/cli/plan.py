@@ -75,7 +75,7 @@ def plan_devices(
     from iommu_inspect.plan.making import Outcome, make_plan
     from iommu_inspect.rules.finding import Purpose
 
-    machine = load(source, demo=demo)
+    machine = load(source, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())

@@ -26,7 +26,7 @@ STILL_COMMANDING = {
     *(
         f"rules/{stem}.py"
         for stem in (
-            *("address_width", "boot_display", "host_loss", "ids_take_others"),
+            *("address_width", "ids_take_others"),
             *("ids_without_effect", "interrupt_remapping", "no_iommu"),
             *("no_iommu_mode", "settings_typo"),
         )

@@ -39,8 +39,10 @@ _HYPERVISOR_VENDORS = re.compile(
 )
 
 
-def read_machine(tree: Tree) -> Machine:
+def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     """Read every fact that ownership and the rules need.
+
+    With ``processes`` that is also which processes have nodes of devices open.
 
     Devices that vanish while they are read are left out. The result is sorted and
     does not depend on the order in which the file system lists names.
@@ -83,7 +85,7 @@ def read_machine(tree: Tree) -> Machine:
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices),
-        host=read_host(tree, devices),
+        host=read_host(tree, devices, processes=processes),
         notes=(*tree.notes, *_unlisted(tree)),
     )
 
