@@ -21,17 +21,7 @@ COMMAND = re.compile(
     re.MULTILINE,
 )
 # What still writes commands though it is not plan's; nothing may come to it.
-STILL_COMMANDING = {
-    "settings/lint_ids.py",
-    *(
-        f"rules/{stem}.py"
-        for stem in (
-            *("address_width", "boot_display", "host_loss", "ids_take_others"),
-            *("ids_without_effect", "interrupt_remapping", "no_iommu"),
-            *("no_iommu_mode", "settings_typo"),
-        )
-    ),
-}
+STILL_COMMANDING = {"rules/boot_display.py", "rules/host_loss.py"}
 
 
 def findings_made(source: str) -> Iterator[int]:
