@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["Relations"]
@@ -32,11 +30,4 @@ class Relations:
         return tuple(found[name] for name in sorted(found))
 
     def _inside(self, device: Device) -> tuple[Device, ...]:
-        if device.is_bridge is True or not known(device.path):
-            return ()
-        inside = f"{device.path}/"
-        return tuple(d for path, d in self._by_path if path.startswith(inside))
-
-    @cached_property
-    def _by_path(self) -> list[tuple[str, Device]]:
-        return [(d.path, d) for d in self._machine.devices if known(d.path)]
+        return () if device.is_bridge is True else self._machine.inside(device)
