@@ -170,6 +170,22 @@ class Machine:
         return self._device_by_id.get(device_id)
 
     @cached_property
+    def _by_path(self) -> dict[str, list[Device]]:
+        found: dict[str, list[Device]] = {}
+        for device in self.devices:
+            above = value_or(device.path, "").rpartition("/")[0]
+            while above:
+                found.setdefault(above, []).append(device)
+                above = above.rpartition("/")[0]
+        return found
+
+    def inside(self, device: Device) -> tuple[Device, ...]:
+        """Return all devices below one in sysfs, at any depth, in their order."""
+        if not known(device.path):
+            return ()
+        return tuple(self._by_path.get(device.path, ()))
+
+    @cached_property
     def _families(self) -> dict[DeviceId, Family]:
         functions = {d.id: d for d in self.devices if d.is_pci}
         members: dict[DeviceId, set[DeviceId]] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.host import HostUse, UseKind
@@ -75,17 +73,4 @@ class Relations:
         return HostUse(UseKind.VIRTUAL_FUNCTION, what, needs)
 
     def _inside(self, device: Device) -> tuple[Device, ...]:
-        if device.is_bridge is True or not known(device.path):
-            return ()
-        return tuple(self._below_path.get(device.path, ()))
-
-    @cached_property
-    def _below_path(self) -> dict[str, list[Device]]:
-        places = {d.path for d in self._machine.devices if known(d.path)}
-        found: dict[str, list[Device]] = {}
-        for device in self._machine.devices:
-            here = device.path if known(device.path) else ""
-            while here := here.rpartition("/")[0]:
-                if here in places:
-                    found.setdefault(here, []).append(device)
-        return found
+        return () if device.is_bridge is True else self._machine.inside(device)

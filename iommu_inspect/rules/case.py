@@ -59,6 +59,9 @@ class Case:
         if not self.targets:
             return self.machine.groups
         wanted = {target.group.id for target in self.targets if target.group}
+        if len(wanted) == 1:  # as the summary asks, group by group
+            only = self.machine.group(*wanted)
+            return () if only is None else (only,)
         return tuple(group for group in self.machine.groups if group.id in wanted)
 
     @cached_property
