@@ -72,7 +72,7 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             if any(refusal.elsewhere for refusal in plan.refusals)
             else "",
         )
-    given = guests.given(plan.moves)
+    given = guests.given(plan.machine, plan.moves)
     return Written(
         there=commands(plan.there),
         back=commands(plan.back),
@@ -86,13 +86,11 @@ def written(plan: Plan, semantics: Semantics) -> Written:
         ),
         script=script(plan, semantics.label),
         boot=boot(plan),
-        libvirt=guests.libvirt_xml(plan.moves),
-        qemu=tuple(guests.qemu_arguments(plan.moves)),
-        qemu_iommufd=tuple(
-            guests.iommufd_arguments(plan.machine, semantics, plan.moves)
-        ),
+        libvirt=guests.libvirt_xml(plan.machine, plan.moves),
+        qemu=guests.qemu_arguments(plan.machine, plan.moves),
+        qemu_iommufd=guests.iommufd_arguments(plan.machine, semantics, plan.moves),
         given=tuple(given),
-        only_held=tuple(guests.only_held(plan.moves)),
+        only_held=tuple(guests.only_held(plan.machine, plan.moves)),
         without_xml=tuple(guests.too_long(given)),
     )
 
