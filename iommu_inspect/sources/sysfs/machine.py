@@ -13,6 +13,7 @@ from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.modprobe import read_settings
+from iommu_inspect.sources.host.system import read_system
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.sysfs.device import DeviceReader
 from iommu_inspect.sources.sysfs.interrupts import interrupt_remapping
@@ -86,6 +87,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices),
         host=read_host(tree, devices, processes=processes),
+        system=read_system(tree, kernel),
         notes=(*tree.notes, *_unlisted(tree)),
     )
 
@@ -353,6 +355,7 @@ def _vfio_settings(tree: Tree) -> VfioSettings:
         type1_loaded = False
     return VfioSettings(
         type1_loaded=type1_loaded,
+        disable_denylist=flag("vfio_pci", "disable_denylist"),
         enable_unsafe_noiommu_mode=flag("vfio", "enable_unsafe_noiommu_mode"),
         type1_allow_unsafe_interrupts=flag(
             "vfio_iommu_type1", "allow_unsafe_interrupts"
