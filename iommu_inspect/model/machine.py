@@ -17,6 +17,7 @@ from iommu_inspect.model.system import System
 
 __all__ = [
     "Family",
+    "Gone",
     "InterruptRemapping",
     "IommuUnit",
     "Kernel",
@@ -97,6 +98,20 @@ class VfioSettings:
     disable_denylist: Fact[bool] = Missing.ABSENT
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gone:
+    """Devices that vanished in a hypothetical step, and the driver of their parent.
+
+    Where that driver binds to ``parent`` again they come back, each into the group of
+    the id that it names; ``groups`` are those that held them.
+    """
+
+    parent: DeviceId
+    driver: str
+    devices: tuple[Device, ...]
+    groups: tuple[Group, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """The kernel behind the facts.
@@ -139,6 +154,7 @@ class Machine:
     settings: Settings = field(default_factory=Settings)
     host: Host = field(default_factory=Host)
     system: System = field(default_factory=System)
+    gone: tuple[Gone, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -37,6 +37,11 @@ E, W, I = "error", "warning", "info"  # noqa: E741
 K, D, U = "kernel", "derived", "unknown"
 
 CASES = [
+    # denylist
+    Expected("denylist", "quickassist", ("00:02.0",), ((E, K, "2", "0000:00:02.0"),)),
+    Expected("denylist", "quickassist", ("group:4",), ((E, K, "4", "0000:00:04.0"),)),
+    Expected("denylist", "quickassist", ("00:03.0",), ()),
+    Expected("denylist", "quickassist", (), ()),
     # mixed-ownership
     Expected(
         "mixed-ownership",

@@ -44,8 +44,14 @@ def parse_modprobe(text: str, file: str = "") -> ModprobeConfig:
     return ModprobeConfig(lines=tuple(_lines(text, file)))
 
 
-def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Settings:
-    """Read what is configured, and the state of vfio-pci and of the bound drivers."""
+def read_settings(
+    tree: Tree, kernel: Kernel, devices: Iterable[Device], *, aliases: bool = False
+) -> Settings:
+    """Read what is configured, and the state of vfio-pci and of the bound drivers.
+
+    With ``aliases`` also which vfio drivers there are for which devices: that is in a
+    file of more than a megabyte.
+    """
     drivers = {d.driver for d in devices if d.is_pci and isinstance(d.driver, str)}
     driver_modules = tuple(
         (driver, target.rpartition("/")[2].replace("-", "_"))
@@ -58,7 +64,22 @@ def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Sett
         command_line=map_fact(kernel.command_line, parse_command_line),
         modules=tuple(_module_states(tree, kernel, asked)),
         driver_modules=driver_modules,
+        vfio_aliases=_vfio_aliases(tree, kernel.release) if aliases else Missing.ABSENT,
     )
+
+
+def _vfio_aliases(tree: Tree, release: Fact[str]) -> Fact[tuple[tuple[str, str], ...]]:
+    """Read the lines ``alias vfio_pci:PATTERN MODULE`` of modules.alias."""
+    return map_fact(_of_release(tree, release, "modules.alias"), _aliases)
+
+
+def _aliases(content: bytes) -> tuple[tuple[str, str], ...]:
+    lines = (
+        line.decode("ascii", "replace").split()
+        for line in content.splitlines()
+        if line.startswith(b"alias vfio_pci:")
+    )
+    return tuple(sorted((line[1], line[2]) for line in lines if len(line) == 3))
 
 
 def _lines(text: str, file: str) -> Iterator[ModprobeLine]:
@@ -195,14 +216,19 @@ def _first_words(text: str) -> frozenset[str]:
 
 def _built_in(tree: Tree, release: Fact[str]) -> Fact[frozenset[str]]:
     """Read ``modules.builtin``: ``kernel/drivers/vfio/pci/vfio-pci.ko`` and so on."""
+    return map_fact(_of_release(tree, release, "modules.builtin"), _module_names)
+
+
+def _of_release(tree: Tree, release: Fact[str], file: str) -> Fact[bytes]:
+    """Read a file that comes with the modules of a kernel release."""
     if not known(release) or not _RELEASE.fullmatch(release):
         return Missing.ABSENT
     content: Fact[bytes] = Missing.ABSENT
     for directory in ("lib/modules", "usr/lib/modules"):
-        content = tree.large_data(f"{directory}/{release}/modules.builtin")
+        content = tree.large_data(f"{directory}/{release}/{file}")
         if content is not Missing.ABSENT:
             break
-    return map_fact(content, _module_names)
+    return content
 
 
 def _module_names(content: bytes) -> frozenset[str]:

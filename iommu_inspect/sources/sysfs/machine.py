@@ -85,7 +85,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         memlock_limit=_memlock_limit(tree),
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
-        settings=read_settings(tree, kernel, devices),
+        settings=read_settings(tree, kernel, devices, aliases=processes),
         host=read_host(tree, devices, processes=processes),
         system=read_system(tree, kernel),
         notes=(*tree.notes, *_unlisted(tree)),
