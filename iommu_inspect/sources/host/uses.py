@@ -14,6 +14,7 @@ from iommu_inspect.sources.host.file_systems import FileSystems
 from iommu_inspect.sources.host.mounts import Mount, Route
 from iommu_inspect.sources.host.needs import Locate, locator
 from iommu_inspect.sources.host.network import Interfaces
+from iommu_inspect.sources.host.nodes import read_nodes
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["read_host"]
@@ -61,6 +62,7 @@ def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
         untold=tuple((kind, found) for kind, found in untold if not known(found)),
         disks=blocks.carriers,
         interfaces=interfaces.carriers,
+        nodes=read_nodes(tree, blocks, interfaces),
     )
 
 
