@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, For, ForOption, From, SemanticsOption
+from iommu_inspect.cli.options import (
+    NAMES,
+    Demo,
+    For,
+    ForOption,
+    From,
+    SemanticsOption,
+)
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
@@ -38,8 +45,8 @@ def plan_devices(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="DEVICE...",
-            help="What is to be handed over: 01:00.0, group:13, or a part of a name.",
+            metavar="DEVICE|group:ID...",
+            help=f"What is to be handed over: {NAMES}.",
         ),
     ],
     source: From = None,

@@ -19,7 +19,8 @@ def what_if(
             help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER "
             "probe=DEV rebind=DEV,DRIVER claim=GROUP "
             "release=GROUP attach=DEV detach=DEV sriov=DEV,N "
-            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order.",
+            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order. DEV and "
+            "PORT are one device each: 01:00.0, enp3s0, or a part of its name.",
         ),
     ],
     source: options.From = None,
