@@ -74,7 +74,7 @@ def of(rule: str, machine: Machine, *targets: str) -> list[Finding]:
         ("nouveau", "vfio-pci", (FIRST,), "warning"),
         ("nouveau", None, (FIRST,), "warning"),
         ("vfio-pci", "vfio-pci", (FIRST,), "info"),
-        ("vfio-pci", "vfio-pci", (), None),
+        ("vfio-pci", "vfio-pci", (), "warning"),
         ("nouveau", "nouveau", (), None),
         ("vfio-pci", None, (), None),
         ("vfio-pci", "nouveau", (FIRST, SECOND), None),
