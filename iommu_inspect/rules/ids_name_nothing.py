@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.near import is_near
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.dynamic_ids import DynamicId, matches
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, id_settings
-from iommu_inspect.settings.near import is_near
 
 ABOUT = About(
     id="ids-name-nothing",

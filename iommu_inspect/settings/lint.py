@@ -9,6 +9,7 @@ from iommu_inspect.model.settings import ModprobeConfig, Settings
 from iommu_inspect.settings.ids import ID_DRIVERS, id_settings
 from iommu_inspect.settings.lint_ids import bad_entries, replaced, split_by_space
 from iommu_inspect.settings.lint_iommu import iommu_words
+from iommu_inspect.settings.lint_modules import misnamed_modules
 from iommu_inspect.settings.lint_names import (
     misnamed_files,
     misspelt_lines,
@@ -47,6 +48,8 @@ def lint(
         *split_by_space(words, modprobe),
         *iommu_words(words, maker, relax_rmrr),
     ]
+    told = {(o.where, o.text) for o in odd}
+    odd += [o for o in misnamed_modules(settings) if (o.where, o.text) not in told]
     # What is written right elsewhere is not lost.
     kept = {
         entry.numbers

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
+from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.settings.dynamic_ids import parse_id
 from iommu_inspect.settings.iommu_options import OPTIONS
@@ -142,6 +143,56 @@ def test_options_of_the_iommu(text: str, maker: Maker | None, words: str) -> Non
     assert words in odd.why
     assert odd.about_iommu
     assert odd.lost == ()
+
+
+@each(
+    "text, line",
+    [
+        ("iommu=pt", "iommu.passthrough=1"),
+        ("iommu=pt iommu.passthrough=1", ""),
+        ("iommu=on", ""),
+        ("intel_iommu=on", ""),
+        ("amd_iommu=on", ""),
+    ],
+)
+def test_arm_has_none_of_the_options_of_x86(text: str, line: str) -> None:
+    (odd,) = on_command_line(text, Maker.ARM)
+    assert "Arm has none of that name" in odd.why
+    assert (odd.fix.line, odd.about_iommu) == (line, True)
+    if line:
+        assert on_command_line(line, Maker.ARM) == ()
+
+
+@each(
+    "text, patched, found",
+    [
+        ("intel_iommu=on,relax_rmrr", True, []),
+        ("intel_iommu=on,relax_rmrr", False, [("does not know relax_rmrr", True)]),
+        ("intel_iommu=relax_rmrr", Missing.ABSENT, [("cannot be told", False)]),
+        (
+            "intel_iommu=relax_rmrr,pt",
+            Missing.ABSENT,
+            [("cannot be told", False), ("does not know pt", True)],
+        ),
+        ("intel_iommu=relax_rmrr,pt", True, [("does not know pt", True)]),
+    ],
+)
+def test_an_option_that_only_patched_kernels_have(
+    text: str, patched: Fact[bool], found: list[tuple[str, bool]]
+) -> None:
+    settings = Settings(command_line=parse_command_line(text))
+    odd = lint(settings, Maker.INTEL, patched)
+    assert [o.sure for o in odd] == [sure for _, sure in found]
+    for oddity, (words, _) in zip(odd, found, strict=True):
+        assert words in oddity.why
+
+
+@each("maker", [None, *Maker])
+def test_nobody_is_told_that_an_iommu_is_on(maker: Maker | None) -> None:
+    """Whether it is, the groups say; the host may have none."""
+    for text in ("amd_iommu=on", "intel_iommu=on", "iommu=on"):
+        for odd in on_command_line(text, maker):
+            assert "is on" not in odd.fix.prose
 
 
 @pytest.mark.parametrize("parameter", OPTIONS)

@@ -61,6 +61,9 @@ def xen_role(tree: Tree) -> Fact[XenRole | None]:
     drivers/xen/xenfs/super.c); a tar of /proc holds empty files too. xenfs may not be
     mounted: then a domain without an id is dom0, but tool stacks give it one.
     """
+    capabilities = tree.text("proc/xen/capabilities")
+    if known(capabilities) and "control_d" in capabilities.split():
+        return XenRole.DOM0
     kind = tree.text("sys/hypervisor/type")
     if not known(kind):
         if kind is Missing.ABSENT and (tree.live or tree.exists("sys/hypervisor")):
@@ -68,9 +71,6 @@ def xen_role(tree: Tree) -> Fact[XenRole | None]:
         return kind
     if kind != "xen":
         return None
-    capabilities = tree.text("proc/xen/capabilities")
-    if known(capabilities) and "control_d" in capabilities.split():
-        return XenRole.DOM0
     if known(capabilities) and tree.live:
         return XenRole.GUEST
     nobody = tree.text("sys/hypervisor/uuid") == _NO_DOMAIN
