@@ -12,6 +12,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.platform import Processor, XenRole
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.system import System
 
@@ -133,10 +134,12 @@ class Machine:
     ``groups_known`` is false where the source holds no trace of IOMMU groups and
     so cannot tell "there are none" from "they were not captured".
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
-    ``guest`` says whether the host runs on a hypervisor. ``host`` is what the host
-    itself uses its devices for, ``system`` how it boots. ``cpu_address_bits`` is the
-    width of the processor's physical addresses. ``memlock_limit`` is how many bytes the
-    process that read the source may lock, ``None`` where nothing limits it.
+    ``iort_nodes`` are the types of the nodes in Arm's IORT (``IortNode``), as numbers.
+    ``guest`` says whether the host runs on a hypervisor; ``xen`` what it is to Xen,
+    ``None`` where it does not run on it. ``host`` is what the host itself uses its
+    devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
+    processor's physical addresses. ``memlock_limit`` is how many bytes the process that
+    read the source may lock, ``None`` where nothing limits it.
     """
 
     source: Source
@@ -146,6 +149,9 @@ class Machine:
     groups_known: bool = True
     iommus: Fact[tuple[IommuUnit, ...]] = Missing.ABSENT
     firmware_tables: Fact[tuple[str, ...]] = Missing.ABSENT
+    iort_nodes: Fact[tuple[int, ...]] = Missing.ABSENT
+    processor: Fact[Processor] = Missing.ABSENT
+    xen: Fact[XenRole | None] = Missing.ABSENT
     guest: Fact[bool] = Missing.ABSENT
     cpu_address_bits: Fact[int] = Missing.ABSENT
     memlock_limit: Fact[int | None] = Missing.ABSENT

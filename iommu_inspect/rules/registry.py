@@ -15,11 +15,13 @@ from iommu_inspect.rules import (
     driver_override,
     expectation,
     host_loss,
+    ids_name_nothing,
     ids_take_others,
     ids_without_effect,
     interrupt_remapping,
     iommufd_node,
     mixed_ownership,
+    no_answer,
     no_iommu,
     no_iommu_mode,
     not_on_vfio,
@@ -34,6 +36,7 @@ from iommu_inspect.rules import (
     sriov_mix,
     uio_driver,
     vfio_access,
+    xen_dom0,
 )
 from iommu_inspect.rules.base import Rule
 
@@ -41,6 +44,8 @@ __all__ = ["RULES", "find_rule"]
 
 RULES: tuple[Rule, ...] = (
     expectation.RULE,
+    no_answer.RULE,
+    xen_dom0.RULE,
     no_iommu.RULE,
     no_iommu_mode.RULE,
     host_loss.RULE,
@@ -55,6 +60,7 @@ RULES: tuple[Rule, ...] = (
     partial_group.RULE,
     settings_typo.RULE,
     ids_without_effect.RULE,
+    ids_name_nothing.RULE,
     ids_take_others.RULE,
     driver_override.RULE,
     acs_override.RULE,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.machine import Kernel
+from iommu_inspect.model.module_names import meant, mentions
 from iommu_inspect.model.settings import (
     ModprobeConfig,
     ModprobeLine,
@@ -16,6 +18,12 @@ from iommu_inspect.model.settings import (
     Word,
 )
 from iommu_inspect.sources.host.command_line import parse_command_line, parse_words
+from iommu_inspect.sources.host.module_lists import (
+    module_names,
+    modules_of_kernel,
+    of_release,
+    read_module_lists,
+)
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["parse_modprobe", "read_settings"]
@@ -31,8 +39,9 @@ _DIRECTORIES = (
 _READ = (".conf", ".alias")
 # What may be asked of though no device is bound to it.
 _ALWAYS_ASKED = ("pci_stub", "vfio_pci")
+# A module of kernels before v6.2.
+_OUTDATED = ("vfio_virqfd",)
 _BLANKS = re.compile(r"[ \t]+")
-_RELEASE = re.compile(r"\w[\w.+~-]*")
 
 
 def parse_modprobe(text: str, file: str = "") -> ModprobeConfig:
@@ -59,18 +68,31 @@ def read_settings(
         if known(target := tree.target(f"sys/bus/pci/drivers/{driver}/module"))
     )
     asked = sorted({*_ALWAYS_ASKED, *(module for _, module in driver_modules)})
-    return Settings(
+    settings = Settings(
         modprobe=_modprobe(tree),
         command_line=map_fact(kernel.command_line, parse_command_line),
         modules=tuple(_module_states(tree, kernel, asked)),
         driver_modules=driver_modules,
         vfio_aliases=_vfio_aliases(tree, kernel.release) if aliases else Missing.ABSENT,
+        module_lists=read_module_lists(tree),
     )
+    return replace(settings, existing=tuple(_existing(tree, kernel, settings)))
+
+
+def _existing(
+    tree: Tree, kernel: Kernel, settings: Settings
+) -> Iterator[tuple[str, bool]]:
+    """Look the odd names up in the kernel's list, which is long: if there are any."""
+    odd = {m.key for m in mentions(settings) if meant(m.name) or m.key in _OUTDATED}
+    if odd:
+        modules = modules_of_kernel(tree, kernel.release)
+        if known(modules):
+            yield from ((name, name in modules) for name in sorted(odd))
 
 
 def _vfio_aliases(tree: Tree, release: Fact[str]) -> Fact[tuple[tuple[str, str], ...]]:
     """Read the lines ``alias vfio_pci:PATTERN MODULE`` of modules.alias."""
-    return map_fact(_of_release(tree, release, "modules.alias"), _aliases)
+    return map_fact(of_release(tree, release, "modules.alias"), _aliases)
 
 
 def _aliases(content: bytes) -> tuple[tuple[str, str], ...]:
@@ -166,7 +188,7 @@ def _module_states(
     tree: Tree, kernel: Kernel, asked: Iterable[str]
 ) -> Iterator[tuple[str, ModuleState]]:
     loaded = map_fact(tree.text("proc/modules"), _first_words)
-    built_in = _built_in(tree, kernel.release)
+    built_in = module_names(tree, kernel.release, "modules.builtin")
     shown = [m for m in asked if tree.exists(f"sys/module/{m}")]
     # Only what came as a module has this file. A capture may lack it altogether.
     with_state = [m for m in shown if tree.exists(f"sys/module/{m}/initstate")]
@@ -212,27 +234,3 @@ def _lists_modules(tree: Tree) -> bool:
 
 def _first_words(text: str) -> frozenset[str]:
     return frozenset(line.split()[0] for line in text.splitlines() if line.split())
-
-
-def _built_in(tree: Tree, release: Fact[str]) -> Fact[frozenset[str]]:
-    """Read ``modules.builtin``: ``kernel/drivers/vfio/pci/vfio-pci.ko`` and so on."""
-    return map_fact(_of_release(tree, release, "modules.builtin"), _module_names)
-
-
-def _of_release(tree: Tree, release: Fact[str], file: str) -> Fact[bytes]:
-    """Read a file that comes with the modules of a kernel release."""
-    if not known(release) or not _RELEASE.fullmatch(release):
-        return Missing.ABSENT
-    content: Fact[bytes] = Missing.ABSENT
-    for directory in ("lib/modules", "usr/lib/modules"):
-        content = tree.large_data(f"{directory}/{release}/{file}")
-        if content is not Missing.ABSENT:
-            break
-    return content
-
-
-def _module_names(content: bytes) -> frozenset[str]:
-    paths = content.decode("ascii", "replace").split()
-    return frozenset(
-        path.rpartition("/")[2].partition(".ko")[0].replace("-", "_") for path in paths
-    )
