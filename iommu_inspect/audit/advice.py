@@ -141,8 +141,9 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     group = case.machine.group(finding.group) if finding.group is not None else None
     members = _on_vfio(case, group)
     if not members or finding.certainty is Certainty.UNKNOWN:
-        lines = [line for cure in finding.cures for line in cure_lines(cure)]
-        yield Mending(finding.rule, finding.remedy, tuple(lines))
+        prose, *lines = finding.remedy.split("\n")
+        lines += [line for cure in finding.cures for line in cure_lines(cure)]
+        yield Mending(finding.rule, prose, tuple(lines))
         return
     targets = tuple(Target(d.address, d, group) for d in members)
     plan = make_plan(case.machine, case.semantics, targets, purpose=case.purpose)
