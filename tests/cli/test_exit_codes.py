@@ -55,6 +55,19 @@ def test_where_nothing_can_be_told_every_command_says_so(
     assert done.returncode == code, done.stdout + done.stderr
 
 
+def test_predict_cannot_tell_where_no_answer_can_be_told(tmp_path: Path) -> None:
+    """A group, and neither its drivers nor the kernel: every answer is unknown."""
+    source = tmp_path / "lspci.txt"
+    source.write_text(
+        "01:00.0 Ethernet controller: Intel Corporation 82574L\n"
+        "\tFlags: fast devsel, IOMMU group 3\n"
+    )
+    for output in ("table", "json"):
+        done = call("predict", "--from", source, "--format", output)
+        assert done.returncode == 3
+        assert "unknown" in done.stdout
+
+
 KERNEL = FIXTURES / "kernels"
 
 
