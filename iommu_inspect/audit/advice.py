@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
@@ -11,10 +12,11 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.cures import cure_lines
 from iommu_inspect.plan.elsewhere import slots_text
-from iommu_inspect.plan.making import Plan, make_plan
+from iommu_inspect.plan.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.moves import Decision, Refusal
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.outcome import Verdict
 
@@ -142,8 +144,8 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     members = _on_vfio(case, group)
     if not members or finding.certainty is Certainty.UNKNOWN:
         prose, *lines = finding.remedy.split("\n")
-        lines += [line for cure in finding.cures for line in cure_lines(cure)]
-        yield Mending(finding.rule, prose, tuple(lines))
+        lines += [line for cure in finding.cures for line in _cured(case, cure)]
+        yield Mending(finding.rule, prose, tuple(dict.fromkeys(lines)))
         return
     targets = tuple(Target(d.address, d, group) for d in members)
     plan = make_plan(case.machine, case.semantics, targets, purpose=case.purpose)
@@ -154,6 +156,24 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     names = [d.address for d in members]
     prose = f"To go on with {', '.join(names)}:"
     yield Mending(finding.rule, prose, written(plan, case.semantics).there)
+
+
+def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
+    """Write a cure; one that moves a device only where its plan is sure.
+
+    Else the plan says what there is to be said first.
+    """
+    if not isinstance(cure, ByAddress | ProbeAgain):
+        return cure_lines(cure)
+    device = case.machine.device(cure.device)
+    if device is None:
+        return ()
+    target = Target(device.address, device, case.machine.group_of(device))
+    plan = make_plan(case.machine, case.semantics, [target], purpose=case.purpose)
+    if plan.outcome is Outcome.PLANNED:
+        return cure_lines(cure)
+    option = f" {case.machine.source.option}" if case.machine.source.option else ""
+    return (f"iommu-inspect plan {quote(device.address)}{option}",)
 
 
 def _on_vfio(case: Case, group: Group | None) -> list[Device]:

@@ -99,7 +99,7 @@ def audit_targets(
     if summary and targets:
         raise typer.BadParameter("--summary is about the whole host, without targets")
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
-    machine = load(source, numeric=numeric, demo=demo)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
     result = audit(

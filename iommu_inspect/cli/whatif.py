@@ -42,7 +42,7 @@ def what_if(
     from iommu_inspect.kernel.steps.step import parse_step
 
     parsed = [parse_step(text) for text in steps]
-    machine = load(source, numeric=numeric, demo=demo)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     simulation = simulate(machine, rules, parsed)
     found = effects(machine, simulation, rules)

@@ -13,6 +13,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.settings import Settings
+from iommu_inspect.model.system import System
 
 __all__ = [
     "Family",
@@ -93,6 +94,7 @@ class VfioSettings:
     type1_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
     iommufd_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
     type1_loaded: Fact[bool] = Missing.ABSENT
+    disable_denylist: Fact[bool] = Missing.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,9 @@ class Machine:
     so cannot tell "there are none" from "they were not captured".
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
     ``guest`` says whether the host runs on a hypervisor. ``host`` is what the host
-    itself uses its devices for. ``cpu_address_bits`` is the width of the processor's
-    physical addresses. ``memlock_limit`` is how many bytes the process that read the
-    source may lock, ``None`` where nothing limits it.
+    itself uses its devices for, ``system`` how it boots. ``cpu_address_bits`` is the
+    width of the processor's physical addresses. ``memlock_limit`` is how many bytes the
+    process that read the source may lock, ``None`` where nothing limits it.
     """
 
     source: Source
@@ -136,6 +138,7 @@ class Machine:
     vfio: VfioSettings = VfioSettings()
     settings: Settings = field(default_factory=Settings)
     host: Host = field(default_factory=Host)
+    system: System = field(default_factory=System)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -34,8 +34,12 @@ def _lines(cure: cures.Cure) -> tuple[str, ...]:
             return (f"modprobe {quoted(module)}",)
         case cures.StopUsing(UseKind.SWAP, what):
             return (f"swapoff {quoted(what)}",)
-        case cures.StopUsing(_, what):
+        case cures.StopUsing(UseKind.FILE_SYSTEM, what):
             return (f"umount {quoted(what)}",)
+        case cures.StopUsing(UseKind.MEDIATED, what):
+            return (f"echo 1 > {quoted(f'/sys/bus/mdev/devices/{what}/remove')}",)
+        case cures.StopUsing():
+            return ()
         case cures.ByAddress(device, driver):
             name = quoted(device.name)
             return (f"driverctl set-override {name} {quoted(driver)}",)
@@ -76,6 +80,7 @@ _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.FRAMEBUFFER: lambda _: (
         "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem"
     ),
+    cures.Looking.HOLDERS: lambda node: f"fuser -v {quoted(str(node))}",
     cures.Looking.INTERRUPTS: lambda _: "grep -H . /sys/kernel/irq/*/chip_name",
     cures.Looking.IOMMU_CAPABILITY: lambda unit: (
         f"cat {quoted(f'/sys/class/iommu/{unit}/intel-iommu/cap')}"

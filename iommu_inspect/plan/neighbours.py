@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host import HostUse
 from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import (
@@ -15,10 +16,12 @@ from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_STORAGE,
 )
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.use_words import described
 from iommu_inspect.plan.moves import NOT_TOLD, VFIO_PCI, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules.host_loss import stopping
 
 __all__ = [
     "decision",
@@ -36,6 +39,7 @@ __all__ = [
 # SPI flash and other serial buses, thermal sensors, the management engine, timers.
 _OF_THE_SYSTEM = (0x0C05, 0x0C80, 0x1180, 0x0780, 0x0880, 0x0800)
 
+_NO_KIND = "a device"
 _Decision = tuple[Decision, str, Refusal | None]
 
 
@@ -93,7 +97,7 @@ def untold(move: Move) -> Refusal:
     )
 
 
-def lived_on(case: Case, move: Move, what: str) -> Refusal:
+def lived_on(case: Case, move: Move, uses: Sequence[HostUse]) -> Refusal:
     """Refuse because the host would lose what it lives on."""
     device = move.device
     beside = "" if move.asked else f", of group {shown(move.group.id)},"
@@ -101,13 +105,20 @@ def lived_on(case: Case, move: Move, what: str) -> Refusal:
         "host-loss",
         True,
         f"The host lives on {shown(device.address)} ({what_it_is(device)}){beside} "
-        f"with {what}. It stays where it is.",
-        "Hand over another device."
+        f"with {described(uses)}. It stays where it is.",
+        _OTHERWISE[bool(stopping(uses))]
         if move.asked or not case.neighbours(device)
         else "It shares the group, which goes as a whole: use another slot for the "
         "device that you want, or another device.",
+        stopping(uses),
         elsewhere=not move.asked,
     )
+
+
+_OTHERWISE = {
+    False: "Hand over another device.",
+    True: "Hand over another device, or have the host stop using it first.",
+}
 
 
 def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
@@ -189,7 +200,9 @@ def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
 def what_it_is(device: Device) -> str:
     """Name a device by what its class says, and by its model where that is told."""
     kind = _kind(device)
-    return f"{kind}, {shown(device.name)}" if device.name else kind
+    if not device.name:
+        return kind
+    return shown(device.name) if kind == _NO_KIND else f"{kind}, {shown(device.name)}"
 
 
 def _kind(device: Device) -> str:
@@ -199,7 +212,7 @@ def _kind(device: Device) -> str:
         return f"storage: {class_name(code) or 'a disk'}" if known(code) else "storage"
     if base == PCI_BASE_CLASS_NETWORK:
         return "network"
-    return (class_name(code) if known(code) else None) or "a device"
+    return (class_name(code) if known(code) else None) or _NO_KIND
 
 
 def _base(device: Device) -> int | None:

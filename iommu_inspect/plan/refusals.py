@@ -16,7 +16,7 @@ from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking, RemoveVirtualFunctions
 
-__all__ = ["of_asked", "of_group", "of_targets", "strange_names"]
+__all__ = ["DENIED", "of_asked", "of_group", "of_targets", "strange_names"]
 
 
 def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
@@ -76,11 +76,11 @@ def _no_endpoint(device: Device) -> Iterator[Refusal]:
 
 # vfio_pci_dev_in_denylist() in drivers/vfio/pci/vfio_pci.c: QuickAssist since v5.9,
 # DSA and IAX of Sapphire Rapids since v6.9 and in stable kernels before.
-_DENIED = {0x0435, 0x0443, 0x0B25, 0x0CFE, 0x19E2, 0x19E3, 0x37C8, 0x37C9}
+DENIED = {0x0435, 0x0443, 0x0B25, 0x0CFE, 0x19E2, 0x19E3, 0x37C8, 0x37C9}
 
 
 def _denied(device: Device) -> Iterator[Refusal]:
-    if device.ids.vendor != 0x8086 or device.ids.device not in _DENIED:
+    if device.ids.vendor != 0x8086 or device.ids.device not in DENIED:
         return
     yield Refusal(
         "not-on-vfio",

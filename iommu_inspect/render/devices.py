@@ -8,7 +8,9 @@ from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.classes import class_name
+from iommu_inspect.model.relations import Relations
 from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.uses import use_line
 
 __all__ = ["describe", "device_name", "device_table", "kind_name"]
 
@@ -19,20 +21,35 @@ def device_table(
     groups: Iterable[Owned],
     ungrouped: Iterable[Device],
     style: Style = PLAIN,
+    relations: Relations | None = None,
 ) -> str:
-    """Return the table of ``list``: one line a device, the group on its first."""
+    """Return the table of ``list``: one line a device, the group on its first.
+
+    With ``relations`` a line below a device says what the host uses it for.
+    """
     rows: list[list[str]] = []
+    below: list[str] = []
+
+    def add(first: list[str], cells: list[str], used: str = "") -> None:
+        rows.append([*first, *cells])
+        below.append(used)
+
+    def add_device(first: list[str], device: Device) -> None:
+        used = "" if relations is None else use_line(relations, device)
+        add(first, _device_cells(device), used)
+
     for owned in groups:
         group = owned.group
         first = [group.id, owned.ownership.value]
         for device in group.devices:
-            rows.append([*first, *_device_cells(device)])
+            add_device(first, device)
             first = ["", ""]
         if not group.devices:
-            rows.append([*first, "(no devices)", "", ""])
-    rows += [["-", "-", *_device_cells(device)] for device in ungrouped]
+            add(first, ["(no devices)", "", ""])
+    for device in ungrouped:
+        add_device(["-", "-"], device)
     headers = ["GROUP", "OWNERSHIP", "DEVICE", "DRIVER", "DESCRIPTION"]
-    return table(headers, rows, style, paints={1: _OWNERSHIP_COLOURS})
+    return table(headers, rows, style, paints={1: _OWNERSHIP_COLOURS}, below=below)
 
 
 def _device_cells(device: Device) -> list[str]:

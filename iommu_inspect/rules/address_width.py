@@ -10,6 +10,7 @@ from iommu_inspect.model.machine import IommuUnit
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking
 
 ABOUT = About(
     id="address-width",
@@ -40,12 +41,12 @@ def _judge(case: Case, unit: IommuUnit, devices: list[Device]) -> Iterator[Findi
     if not known(width):
         yield case.finding(
             None,
-            f"The source does not tell how wide the addresses are that {unit.name} "
-            f"translates, for {addresses(devices)}.",
-            "Look at the host itself:\n"
-            f"cat /sys/class/iommu/{unit.name}/intel-iommu/cap",
+            f"The source does not tell how wide the addresses that {shown(unit.name)} "
+            f"translates are, for {addresses(devices)}.",
+            "Look at the unit's capability register on the host itself.",
             others=devices,
             certainty=Certainty.UNKNOWN,
+            cures=[Look(Looking.IOMMU_CAPABILITY, unit.name)],
         )
         return
     if not _is_short(width, processor):

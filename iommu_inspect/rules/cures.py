@@ -30,6 +30,7 @@ class Looking(enum.Enum):
     BOOT_DISPLAY = "boot-display"  # nothing: which card the firmware booted on
     DRIVER = "driver"  # a device
     FRAMEBUFFER = "framebuffer"  # nothing: who holds firmware's framebuffer
+    HOLDERS = "holders"  # a file of /dev: who has it open
     INTERRUPTS = "interrupts"  # nothing: whether interrupts are remapped
     IOMMU_CAPABILITY = "iommu-capability"  # an IOMMU unit of sysfs
     IOMMU_GROUP = "iommu-group"  # a device: which group it is in
@@ -75,7 +76,10 @@ class LoadModule:
 
 @dataclass(frozen=True, slots=True)
 class StopUsing:
-    """Have the host stop using a file system (``what`` is its mount point) or swap."""
+    """Have the host stop using what ``what`` names.
+
+    That is a file system's mount point, a swap area, or a mediated device.
+    """
 
     kind: UseKind
     what: str

@@ -9,9 +9,10 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import ByAddress
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, id_settings, named_by
 
@@ -123,22 +124,13 @@ def _conflict(
         f"The id {shown(entry.text)} {setting.where} names {addresses(wanted)}, but "
         f"{'also' if sure else 'perhaps also'} {states}: ids cannot tell two alike "
         f"devices apart. {future}",
-        _remedy(setting, entry, wanted),
+        f"Take {shown(entry.text)} out of ids= and choose by address (driverctl keeps "
+        "that over boots).",
         others=(*wanted, *(n.device for n in others)),
         severity=severity,
         certainty=Certainty.DERIVED if sure else Certainty.UNKNOWN,
         step=f"choose {addresses(wanted)} by address, not by id",
-    )
-
-
-def _remedy(setting: IdSetting, entry: DynamicId, wanted: list[Device]) -> str:
-    driver = ID_DRIVERS[setting.module]
-    return "\n".join(
-        [
-            f"Take {shown(entry.text)} out of ids= and choose by address; driverctl "
-            "keeps it over boots:",
-            *(f"driverctl set-override {quoted(d.address)} {driver}" for d in wanted),
-        ]
+        cures=(ByAddress(device.id, driver) for device in wanted),
     )
 
 

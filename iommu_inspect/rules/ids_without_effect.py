@@ -9,21 +9,34 @@ from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
-from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import (
+    ByAddress,
+    Cure,
+    LoadModule,
+    Look,
+    Looking,
+    ProbeAgain,
+    WriteLine,
+)
 from iommu_inspect.settings.ids import IdSetting, id_settings, named_by
+from iommu_inspect.settings.oddity import is_plain
 
 ABOUT = About(
     id="ids-without-effect",
     summary="vfio-pci.ids names a device that another driver has",
     severity=Severity.WARNING,
 )
-_MODULE = "vfio_pci"
+_MODULE, _DRIVER = "vfio_pci", "vfio-pci"
+_FILE = "/etc/modprobe.d/vfio.conf"
 _REBUILD = (
     "Rebuild the initramfs, which has a copy of modprobe.d of its own "
     "(update-initramfs -u, dracut -f or mkinitcpio -P), and boot again."
 )
+# What to do: prose, and what would help as data.
+_Remedy = tuple[str, tuple[Cure, ...]]
 
 
 def _check(case: Case) -> Iterator[Finding]:
@@ -67,7 +80,7 @@ def _has_twin_on_vfio(case: Case, setting: IdSetting, device: Device) -> bool:
 
 def _judge(case: Case, setting: IdSetting, device: Device) -> Finding:
     entry = next(entry for entry, named in named_by(setting, device) if named)
-    why, remedy = _cause(case.machine, setting, device)
+    why, (remedy, cures) = _cause(case.machine, setting, device)
     quiet = device.driver is None and not case.targets
     told = known(case.machine.settings.module(_MODULE))
     return case.finding(
@@ -77,17 +90,17 @@ def _judge(case: Case, setting: IdSetting, device: Device) -> Finding:
         remedy,
         severity=Severity.INFO if quiet else None,
         certainty=Certainty.DERIVED if told else Certainty.UNKNOWN,
+        cures=cures,
     )
 
 
-def _cause(machine: Machine, setting: IdSetting, device: Device) -> tuple[str, str]:
-    """Say why, and what to do: a line of prose, then lines for a file or a shell."""
+def _cause(machine: Machine, setting: IdSetting, device: Device) -> tuple[str, _Remedy]:
+    """Say why, and what to do."""
     state = machine.settings.module(_MODULE)
     if state is ModuleState.BUILT_IN and setting.from_modprobe:
         return (
             "vfio-pci is built into this kernel, and modprobe.d is for modules.",
-            "Put it on the kernel command line instead:\n"
-            f"{quoted(f'vfio-pci.ids={setting.value}')}",
+            _on_command_line(setting),
         )
     if state is ModuleState.NOT_LOADED:
         return (
@@ -96,11 +109,13 @@ def _cause(machine: Machine, setting: IdSetting, device: Device) -> tuple[str, s
             _load_first(machine, device),
         )
     if device.driver is None:
+        look, again = Look(Looking.KERNEL_LOG, "vfio"), ProbeAgain(device.id, _DRIVER)
         return (
             "vfio-pci has not taken it, or somebody unbound it since.",
-            "Look what vfio-pci said about it, and let it probe again:\n"
-            "dmesg | grep vfio\n"
-            f"echo {quoted(device.address)} > /sys/bus/pci/drivers_probe",
+            (
+                "Look what the kernel log has of vfio-pci, and let it probe again.",
+                (look, again),
+            ),
         )
     if not known(state):
         return (
@@ -111,7 +126,14 @@ def _cause(machine: Machine, setting: IdSetting, device: Device) -> tuple[str, s
     return _lost_race(machine, device)
 
 
-def _lost_race(machine: Machine, device: Device) -> tuple[str, str]:
+def _on_command_line(setting: IdSetting) -> _Remedy:
+    line = f"vfio-pci.ids={setting.value}"
+    if not is_plain(line):
+        return "Put it on the kernel command line instead.", ()
+    return "Put it on the kernel command line instead:", (WriteLine("", line),)
+
+
+def _lost_race(machine: Machine, device: Device) -> tuple[str, _Remedy]:
     """vfio-pci is there, with these ids, and came too late."""
     module = _module_of(machine, device)
     if machine.settings.module(_MODULE) is ModuleState.BUILT_IN:
@@ -129,33 +151,36 @@ def _lost_race(machine: Machine, device: Device) -> tuple[str, str]:
         return (
             f"that driver was there first, although a softdep of {shown(module)} asks "
             "for vfio-pci before it: the initramfs may not have that line yet.",
-            _REBUILD,
+            (_REBUILD, ()),
         )
     return "that driver was there first.", _load_first(machine, device)
 
 
-def _load_first(machine: Machine, device: Device) -> str:
+def _load_first(machine: Machine, device: Device) -> _Remedy:
     if device.driver is None:
-        return "Load it, and let it probe the devices:\nmodprobe vfio-pci"
+        return "Have vfio-pci loaded; it then probes the device.", (
+            LoadModule(_DRIVER),
+        )
     module = _module_of(machine, device)
     if machine.settings.module(module) is ModuleState.BUILT_IN:
         return _by_address(device)
     if _MODULE in _modprobe(machine).loaded_before(module):
-        return _REBUILD
-    return "\n".join(
-        [
-            f"Let vfio-pci be loaded before {shown(module)}, with this line in "
-            f"/etc/modprobe.d/vfio.conf. {_REBUILD}",
-            f"softdep {quoted(module)} pre: vfio-pci",
-        ]
+        return _REBUILD, ()
+    line = f"softdep {module} pre: vfio-pci"
+    if not is_plain(line):
+        return f"Let vfio-pci be loaded before that driver. {_REBUILD}", ()
+    return (
+        f"Let vfio-pci be loaded before {shown(module)}, with this line in {_FILE}. "
+        f"{_REBUILD}",
+        (WriteLine(_FILE, line),),
     )
 
 
-def _by_address(device: Device) -> str:
+def _by_address(device: Device) -> _Remedy:
     """No softdep helps against a driver that is built in."""
     return (
-        "Choose the driver by address, which driverctl keeps over boots:\n"
-        f"driverctl set-override {quoted(device.address)} vfio-pci"
+        "Choose the driver by address (driverctl keeps that over boots).",
+        (ByAddress(device.id, _DRIVER),),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.machine import InterruptRemapping
+from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking, SetParameter
 
 ABOUT = About(
     id="interrupt-remapping",
@@ -14,6 +16,7 @@ ABOUT = About(
     severity=Severity.ERROR,
     joint=True,
 )
+_UNSAFE = "allow_unsafe_interrupts"
 
 
 def _check(case: Case) -> Iterator[Finding]:
@@ -33,29 +36,43 @@ def _check(case: Case) -> Iterator[Finding]:
                 None,
                 "The source does not tell whether interrupts are remapped, so whether "
                 "VFIO_SET_IOMMU works cannot be told.",
-                "Look for names that begin with IR- (x86) or ITS- (arm64):\n"
-                "grep -H . /sys/kernel/irq/*/chip_name",
+                "Look for names that begin with IR- (x86) or ITS- (arm64).",
                 certainty=Certainty.UNKNOWN,
                 step="find out whether interrupts are remapped",
+                cures=[Look(Looking.INTERRUPTS)],
             )
         return
     yield case.finding(
         None,
         "Interrupts are not remapped: no chip under /sys/kernel/irq shows it. "
         "VFIO_SET_IOMMU returns -EPERM for every group.",
-        "Turn interrupt remapping on in the firmware's set-up, and take "
-        "intremap=off and nointremap off the kernel command line. Or, where the "
-        "guests are trusted:\n"
-        "echo Y > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+        f"Turn interrupt remapping on in the firmware's set-up{_off(machine)}. Or, "
+        "where every guest is trusted as much as the host, allow unsafe interrupts "
+        "(allow_unsafe_interrupts of vfio_iommu_type1).",
         severity=None if needed else Severity.WARNING,
         step="turn interrupt remapping on",
+        cures=[SetParameter("vfio_iommu_type1", _UNSAFE, on=True)],
     )
+
+
+def _off(machine: Machine) -> str:
+    """Name the words that turn it off; where they cannot be seen, those there are."""
+    words = machine.settings.command_line
+    if not known(words):
+        return ", and take intremap=off and nointremap off the kernel command line"
+    given = [
+        shown(word.text)
+        for word in words
+        if word.key == "nointremap"
+        or (word.key == "intremap" and "off" in (word.value or "").split(","))
+    ]
+    return f", and take {listed(given)} off the kernel command line" if given else ""
 
 
 def _unsafe(case: Case) -> Finding:
     vfio = case.machine.vfio
-    commands = [
-        f"echo N > /sys/module/{module}/parameters/allow_unsafe_interrupts"
+    off = [
+        SetParameter(module, _UNSAFE, on=False)
         for module, on in (
             ("vfio_iommu_type1", vfio.type1_allow_unsafe_interrupts),
             ("iommufd", vfio.iommufd_allow_unsafe_interrupts),
@@ -71,8 +88,9 @@ def _unsafe(case: Case) -> Finding:
     return case.finding(
         None,
         f"{message}.",
-        "\n".join(["Turn it off where interrupts are remapped:", *commands]),
+        "Turn it off where interrupts are remapped.",
         severity=Severity.INFO if remapped else Severity.WARNING,
+        cures=off,
     )
 
 

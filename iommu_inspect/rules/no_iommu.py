@@ -8,8 +8,9 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.model.text import shown
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 
 ABOUT = About(
@@ -44,13 +45,13 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     if not machine.groups or machine.group_of(device) is not None:
         return
     if not known(device.group):
-        link = quoted(f"/sys/bus/pci/devices/{device.address}/iommu_group")
         yield case.finding(
             device,
             f"The source does not tell the group of {shown(device.address)}.",
-            f"Look at the host itself:\nreadlink {link}",
+            "Look where its iommu_group leads, on the host itself.",
             certainty=Certainty.UNKNOWN,
             step=f"find out the group of {shown(device.address)}",
+            cures=[Look(Looking.IOMMU_GROUP, device.id)],
         )
         return
     # A vfio driver binds to a device without a group only in no-IOMMU mode, and then

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
+from iommu_inspect.rules.cures import SetParameter
 from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(
@@ -14,7 +15,8 @@ ABOUT = About(
     summary="a no-IOMMU group poses as isolation",
     severity=Severity.ERROR,
 )
-_TURN_OFF = "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+_MODE = "enable_unsafe_noiommu_mode"
+_TURN_OFF = SetParameter("vfio", _MODE, on=False)
 
 
 def _check_group(case: Case, group: Group) -> Iterator[Finding]:
@@ -36,8 +38,9 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         group,
         f"{_named(group)}: nothing isolates the device, it can read and write all "
         "memory, and VFIO_SET_IOMMU refuses every type but VFIO_NOIOMMU_IOMMU.",
-        f"Turn the IOMMU on and enable_unsafe_noiommu_mode off:\n{_TURN_OFF}",
+        f"Turn the IOMMU on, and {_MODE} of vfio off.",
         step="turn the IOMMU on",
+        cures=[_TURN_OFF],
     )
 
 
@@ -53,8 +56,9 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         None,
         "vfio's no-IOMMU mode is allowed: a device that no IOMMU covers can be "
         "handed to user space without any isolation, in a group that vfio makes up.",
-        f"Turn it off, unless that is wanted:\n{_TURN_OFF}",
+        f"Turn it off ({_MODE} of vfio), unless that is wanted.",
         severity=Severity.WARNING,
+        cures=[_TURN_OFF],
     )
 
 

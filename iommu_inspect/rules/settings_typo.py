@@ -9,9 +9,10 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
-from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.settings.dynamic_ids import matches
 from iommu_inspect.settings.lint import Oddity, lint
 
@@ -32,9 +33,10 @@ def _check(case: Case) -> Iterator[Finding]:
             None,
             f"{listed(map(shown, unread))} could not be read: what it says about "
             "vfio-pci is not known.",
-            f"Look yourself:\ngrep -n vfio {' '.join(map(quoted, unread))}",
+            "Look what they say about vfio-pci, as root.",
             severity=Severity.INFO,
             certainty=Certainty.UNKNOWN,
+            cures=(Look(Looking.SETTINGS, file) for file in unread),
         )
 
 
@@ -52,12 +54,21 @@ def _judge(case: Case, oddity: Oddity) -> Finding:
     return case.finding(
         in_scope[0] if in_scope else None,
         f"{shown(oddity.text)} {oddity.where}: {oddity.why}.{effect}",
-        oddity.fix,
+        oddity.fix.prose,
         others=in_scope,
         severity=severity,
         certainty=Certainty.DERIVED,
         step=f"mend the ids for {addresses(in_scope)}" if in_scope else "",
+        cures=_cures(oddity, in_scope),
     )
+
+
+def _cures(oddity: Oddity, missed: list[Device]) -> Iterator[Cure]:
+    if oddity.fix.line:
+        yield WriteLine(oddity.fix.file, oddity.fix.line)
+    for device in missed:
+        if device.address in oddity.lost_addresses:
+            yield ByAddress(device.id, oddity.driver)
 
 
 def _missed(case: Case, oddity: Oddity) -> list[Device]:

@@ -37,6 +37,7 @@ class IdSetting:
     ``reaches``: whether the driver gets to see it at all; modprobe.d does not reach a
     driver that is built in. ``in_force``: whether it is the one that counts, the last
     of those, since each ``ids=`` replaces the one before (``param_set_copystring()``).
+    ``file`` is that of modprobe.d.
     """
 
     module: str
@@ -46,6 +47,7 @@ class IdSetting:
     from_modprobe: bool
     reaches: bool = True
     in_force: bool = True
+    file: str = ""
 
     @property
     def entries(self) -> tuple[DynamicId, ...]:
@@ -76,6 +78,7 @@ def id_settings(settings: Settings, module: str) -> tuple[IdSetting, ...]:
             word.text,
             word.value or "",
             from_modprobe=True,
+            file=line.file,
         )
         for line in modprobe.about("options", module)
         for word in line.options

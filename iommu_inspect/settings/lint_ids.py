@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from iommu_inspect.model.settings import ModprobeConfig, Word
-from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.model.text import listed, shown
 from iommu_inspect.settings.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.settings.ids import COMMAND_LINE, ID_DRIVERS, IdSetting, place_of
-from iommu_inspect.settings.oddity import Oddity, entries_of, ids_in, write
+from iommu_inspect.settings.oddity import Fix, Oddity, entries_of, ids_in, write
 
 __all__ = ["bad_entries", "replaced", "split_by_space"]
 
@@ -32,11 +32,12 @@ def bad_entries(setting: IdSetting) -> Iterator[Oddity]:
                     f"{shown(text)} is an address, and ids= takes vendor:device as in "
                     "lspci -nn"
                 ),
-                fix=(
-                    "Choose by address with driverctl:\n"
-                    f"driverctl set-override {quoted(_full(text))} {driver}"
+                fix=Fix(
+                    "Write its vendor:device there, or choose the driver by address "
+                    "(driverctl keeps that over boots)."
                 ),
                 lost_addresses=(_full(text),),
+                driver=driver,
             )
         elif entry is None:
             yield Oddity(
@@ -46,8 +47,7 @@ def bad_entries(setting: IdSetting) -> Iterator[Oddity]:
                     f"{shown(text)} is no vendor:device in hexadecimal; the kernel "
                     f'logs invalid id string "{shown(text)}" and goes on'
                 ),
-                fix="Write each as in lspci -nn, with a comma and no space between:\n"
-                f"{driver}.ids=10de:1e04,10de:10f7",
+                fix=_as_in_lspci(setting, driver),
                 lost=ids_in(text),
             )
         elif entry.rest.strip(":") or _too_wide(entry):
@@ -55,10 +55,18 @@ def bad_entries(setting: IdSetting) -> Iterator[Oddity]:
                 where=setting.where,
                 text=setting.text,
                 why=_why_odd(entry),
-                fix="Write each as in lspci -nn, with a comma and no space between:\n"
-                f"{driver}.ids=10de:1e04,10de:10f7",
+                fix=_as_in_lspci(setting, driver),
                 lost=ids_in(text)[1:],
             )
+
+
+def _as_in_lspci(setting: IdSetting, driver: str) -> Fix:
+    """Show the form, with ids that nobody may take for the right ones."""
+    form = f"options {driver} ids" if setting.from_modprobe else f"{driver}.ids"
+    return Fix(
+        "Write each entry as lspci -nn shows it (vendor:device, four hexadecimal "
+        f"digits each), with a comma and no space between: {form}=VVVV:DDDD,VVVV:DDDD."
+    )
 
 
 def _too_wide(entry: DynamicId) -> bool:
@@ -94,9 +102,19 @@ def replaced(configured: tuple[IdSetting, ...]) -> Iterator[Oddity]:
                 if setting.reaches
                 else f"{driver} is built in, and modprobe.d is for modules"
             ),
-            fix=write("Put all into one", f"ids={','.join(_unique(configured))}"),
+            fix=_in_one(configured, last),
             lost=setting.entries,
         )
+
+
+def _in_one(configured: tuple[IdSetting, ...], last: IdSetting) -> Fix:
+    """Have everything where it counts."""
+    driver = ID_DRIVERS[last.module]
+    ids = ",".join(_unique(configured))
+    if last.from_modprobe:
+        line = f"options {driver} ids={ids}"
+        return write("Put all into one line", line, last.file)
+    return write("Put all into one, on the kernel command line", f"{driver}.ids={ids}")
 
 
 def _unique(configured: tuple[IdSetting, ...]) -> tuple[str, ...]:
@@ -109,15 +127,15 @@ def split_by_space(
 ) -> Iterator[Oddity]:
     """Yield lists of ids that a space cuts in two."""
     for module, driver in ID_DRIVERS.items():
-        yield from _tails(words, f"{module}.ids", f"{driver}.ids", COMMAND_LINE)
+        yield from _tails(words, f"{module}.ids", f"{driver}.ids", COMMAND_LINE, "")
         for line in modprobe.about("options", module):
             yield from _tails(
-                line.options, "ids", f"options {driver} ids", place_of(line)
+                line.options, "ids", f"options {driver} ids", place_of(line), line.file
             )
 
 
 def _tails(
-    words: tuple[Word, ...], key: str, name: str, where: str
+    words: tuple[Word, ...], key: str, name: str, where: str, file: str
 ) -> Iterator[Oddity]:
     """Find ids behind a space: they are words of their own, and nobody's."""
     for at, word in enumerate(words):
@@ -135,7 +153,7 @@ def _tails(
             where=where,
             text=" ".join((word.text, *tail)),
             why=f"the value ends at the space, and {listed(tail)} {_is(tail)} ignored",
-            fix=write("Leave the space out", f"{name}={whole}"),
+            fix=write("Leave the space out", f"{name}={whole}", file),
             lost=entries_of(",".join(tail)),
         )
 

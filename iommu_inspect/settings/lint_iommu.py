@@ -8,7 +8,7 @@ from iommu_inspect.model.settings import Word
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.settings.ids import COMMAND_LINE
 from iommu_inspect.settings.iommu_options import OPTIONS, unknown_options
-from iommu_inspect.settings.oddity import Oddity
+from iommu_inspect.settings.oddity import Fix, Oddity, write
 
 __all__ = ["iommu_words"]
 
@@ -33,32 +33,35 @@ def iommu_words(words: tuple[Word, ...], maker: str | None) -> Iterator[Oddity]:
 
 def _others_word(word: Word, maker: str, words: tuple[Word, ...]) -> Oddity:
     if maker == "amd":
-        fix = "Take it out; AMD-Vi needs no parameter."
+        fix = Fix("Take it out; AMD-Vi needs no parameter.")
     elif any(w.key == "intel_iommu" for w in words):
-        fix = "Take it out."
+        fix = Fix("Take it out.")
     else:
-        fix = (
+        fix = write(
             "Take it out. VT-d is turned on with this, where the kernel does not do "
-            "so by itself:\nintel_iommu=on"
+            "so by itself",
+            "intel_iommu=on",
         )
     mine, others = ("AMD", "Intel") if maker == "amd" else ("Intel", "AMD")
     why = f"that is for IOMMUs of {others}, and this host has one of {mine}"
     return _oddity(word, why, fix)
 
 
-def _oddity(word: Word, why: str, fix: str) -> Oddity:
+def _oddity(word: Word, why: str, fix: Fix) -> Oddity:
     return Oddity(COMMAND_LINE, word.text, why, fix, about_iommu=True)
 
 
 def _unknown_option(word: Word, unknown: tuple[str, ...]) -> Oddity:
     names = listed(shown(option) for option in unknown)
     if word.key == "amd_iommu" and "on" in unknown:
-        fix = "Take it out; AMD-Vi is on unless something turns it off."
+        fix = Fix("Take it out; AMD-Vi is on unless something turns it off.")
     elif "pt" in unknown:
-        fix = "If pass-through for the host's own devices was meant:\niommu=pt"
+        fix = write("If pass-through for the host's own devices was meant", "iommu=pt")
     elif word.key == "iommu" and "on" in unknown:
-        fix = "Take it out; VT-d is turned on with this:\nintel_iommu=on"
+        fix = write("Take it out; VT-d is turned on with this", "intel_iommu=on")
     else:
-        fix = f"Take it out, or look it up under {word.key}= in kernel-parameters.txt."
+        fix = Fix(
+            f"Take it out, or look it up under {word.key}= in kernel-parameters.txt."
+        )
     why = f"the kernel does not know {names} there and passes over it"
     return _oddity(word, why, fix)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Word
-from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.model.text import shown
 from iommu_inspect.settings.dynamic_ids import split_ids
 from iommu_inspect.settings.ids import COMMAND_LINE, ID_DRIVERS, place_of
-from iommu_inspect.settings.oddity import Oddity, entries_of, ids_in, write
+from iommu_inspect.settings.oddity import Fix, Oddity, entries_of, ids_in, write
 
 __all__ = ["misnamed_files", "misspelt_lines", "misspelt_words"]
 
@@ -71,7 +71,7 @@ def _misspelt_options(line: ModprobeLine, text: str) -> Iterator[Oddity]:
             where=place_of(line),
             text=text,
             why="the module and its options have to be two words here",
-            fix=write("Write it so", meant),
+            fix=write("Write it so", meant, line.file),
             lost=entries_of(value),
         )
         return
@@ -90,7 +90,9 @@ def _misspelt_options(line: ModprobeLine, text: str) -> Iterator[Oddity]:
                 if line.module == "vfio"
                 else f"{driver} has no parameter {shown(key)}; it is ids"
             ),
-            fix=write("Write it so", f"options {driver} ids={word.value or ''}"),
+            fix=write(
+                "Write it so", f"options {driver} ids={word.value or ''}", line.file
+            ),
             lost=entries_of(word.value or ""),
         )
 
@@ -104,7 +106,9 @@ def _bare_ids(lines: list[ModprobeLine]) -> Oddity:
         where=place_of(lines[0]),
         text=" ".join((lines[0].command, *lines[0].arguments)),
         why=f"modprobe passes over a line with only ids in it{many}",
-        fix=write("Put all into one line", f"options vfio-pci ids={ids}"),
+        fix=write(
+            "Put all into one line", f"options vfio-pci ids={ids}", lines[0].file
+        ),
         lost=entries_of(ids),
     )
 
@@ -115,7 +119,7 @@ def _bad_line(line: ModprobeLine, text: str) -> Oddity:
         where=place_of(line),
         text=text,
         why=f"modprobe has no command {shown(line.command)} and passes over the line",
-        fix=write("If options were meant", f"options {words}"),
+        fix=write("If options were meant", f"options {words}", line.file),
         lost=ids_in(words),
     )
 
@@ -130,7 +134,7 @@ def misnamed_files(modprobe: ModprobeConfig) -> Iterator[Oddity]:
             where=place_of(line),
             text=" ".join((line.command, *line.arguments)),
             why="modprobe reads only files whose name ends in .conf",
-            fix=f"Rename it:\nmv {quoted(line.file)} {quoted(f'{line.file}.conf')}",
+            fix=Fix(f"Rename it: {shown(line.file)}.conf is read."),
             lost=tuple(entry for value in values for entry in entries_of(value)),
         )
 

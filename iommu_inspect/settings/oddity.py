@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.settings.dynamic_ids import DynamicId, parse_id, split_ids
 
-__all__ = ["Oddity", "entries_of", "ids_in", "write"]
+__all__ = ["Fix", "Oddity", "entries_of", "ids_in", "is_plain", "write"]
 
 _ANY_ID = re.compile(r"[0-9a-fA-F]{4}[:\-.][0-9a-fA-F]{4}(?![0-9a-fA-F])")
 
@@ -15,21 +15,33 @@ _PLAIN = re.compile(r"[\w.,:=/ -]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """What would put a setting right: prose, and the ``line`` to write, if one helps.
+
+    ``file`` is where the line belongs; none stands for the kernel's command line.
+    """
+
+    prose: str
+    line: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Oddity:
     """One setting that does not do what it seems to say.
 
-    ``lost`` are the ids, and ``lost_addresses`` the devices, that somebody meant and
-    the kernel does not get to see; both empty where the setting is about something
-    else (``about_iommu``) or nothing was meant that could be missed. ``fix`` begins
-    with a line of prose.
+    ``lost`` are the ids, and ``lost_addresses`` the devices, that somebody meant for
+    ``driver`` and the kernel does not get to see; both empty where the setting is
+    about something else (``about_iommu``) or nothing was meant that could be missed.
     """
 
     where: str
     text: str
     why: str
-    fix: str
+    fix: Fix
     lost: tuple[DynamicId, ...] = ()
     lost_addresses: tuple[str, ...] = ()
+    driver: str = "vfio-pci"
     about_iommu: bool = False
 
 
@@ -45,10 +57,17 @@ def ids_in(text: str) -> tuple[DynamicId, ...]:
     return tuple(entry for entry in parsed if entry is not None)
 
 
-def write(prose: str, line: str) -> str:
-    """Return a remedy that ends in a line to be copied into a file.
+def is_plain(line: str) -> bool:
+    """Say whether a line for a file may be printed to be copied.
 
-    The line is made of what the source says. One with a character that such a line
-    never needs is left out: somebody will paste it into a shell.
+    It is made of what the source says. One with a character that such a line never
+    needs is none: somebody will paste it into a shell.
     """
-    return f"{prose}:\n{line}" if _PLAIN.fullmatch(line) else "Write it anew by hand."
+    return _PLAIN.fullmatch(line) is not None
+
+
+def write(prose: str, line: str, file: str = "") -> Fix:
+    """Return a fix with a line to be copied into a file, if it is a plain one."""
+    if not is_plain(line):
+        return Fix("Write it anew by hand.")
+    return Fix(f"{prose}:", line, file)

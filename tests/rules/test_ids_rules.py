@@ -8,19 +8,24 @@ from typing import Any
 
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
+from examples import each
 
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.target import find_target
+from iommu_inspect.rules.cures import ByAddress, Cure, WriteLine
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
 
 LOADED, BUILT_IN, NOT_LOADED = ModuleState
 FIRST, SECOND = "0000:01:00.0", "0000:02:00.0"
+BY_ADDRESS = ByAddress(DeviceId(FIRST, "pci"), "vfio-pci")
+SOFTDEP = WriteLine("/etc/modprobe.d/vfio.conf", "softdep nouveau pre: vfio-pci")
 
 
 def card(address: str, driver: Fact[str | None], **more: Any) -> Device:
@@ -125,28 +130,28 @@ def test_ids_that_modprobe_d_gives_to_a_built_in_driver_take_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vfio_pci", "nouveau", "modprobe", "message", "remedy"),
+    ("vfio_pci", "nouveau", "modprobe", "message", "cure"),
     [
-        (LOADED, LOADED, "", "was there first.", "softdep nouveau pre: vfio-pci"),
+        (LOADED, LOADED, "", "was there first.", SOFTDEP),
         (
             LOADED,
             LOADED,
             "softdep nouveau pre: vfio-pci",
             "although a softdep",
-            "Rebuild the initramfs",
+            None,
         ),
-        (LOADED, BUILT_IN, "", "before any module", "driverctl set-override"),
-        (NOT_LOADED, LOADED, "", "vfio-pci is not loaded,", "softdep nouveau"),
-        (NOT_LOADED, BUILT_IN, "", "vfio-pci is not loaded,", "driverctl"),
+        (LOADED, BUILT_IN, "", "before any module", BY_ADDRESS),
+        (NOT_LOADED, LOADED, "", "vfio-pci is not loaded,", SOFTDEP),
+        (NOT_LOADED, BUILT_IN, "", "vfio-pci is not loaded,", BY_ADDRESS),
         (
             NOT_LOADED,
             LOADED,
             "install vfio-pci /bin/false",
             "runs another command",
-            "softdep",
+            SOFTDEP,
         ),
-        (BUILT_IN, LOADED, "", "vfio-pci is built into this kernel, but", "driverctl"),
-        (None, LOADED, "", "the source does not tell", "softdep nouveau"),
+        (BUILT_IN, LOADED, "", "vfio-pci is built into this kernel, but", BY_ADDRESS),
+        (None, LOADED, "", "the source does not tell", SOFTDEP),
     ],
 )
 def test_why_the_ids_have_no_effect(
@@ -154,7 +159,7 @@ def test_why_the_ids_have_no_effect(
     nouveau: ModuleState,
     modprobe: str,
     message: str,
-    remedy: str,
+    cure: Cure | None,
 ) -> None:
     lost = host(
         card(FIRST, "nouveau"),
@@ -166,7 +171,8 @@ def test_why_the_ids_have_no_effect(
         (found,) = of("ids-without-effect", lost, *targets)
         assert message in found.message
         assert "bound to nouveau" in found.message
-        assert remedy in found.remedy
+        assert found.cures == (() if cure is None else (cure,))
+        assert ("initramfs" in found.remedy) is (cure != BY_ADDRESS)
         assert found.severity.value == "warning"
         assert found.certainty.value == ("derived" if vfio_pci else "unknown")
 
@@ -246,3 +252,22 @@ def test_a_file_that_cannot_be_read_is_named_where_something_was_asked_for() -> 
     (found,) = of("settings-typo", locked, FIRST)
     assert (found.severity.value, found.certainty.value) == ("info", "unknown")
     assert judged(locked, FIRST).verdict.value == "ready"
+
+
+@each(
+    "line, cures",
+    [
+        ("vfio-pci.ids=10de:1e04", ["ByAddress"]),
+        ("vfio-pci.ids=01:00.0", ["ByAddress"]),
+        ("vfio-pci-ids=10de:1e04", ["WriteLine"]),
+        ("vfio-pci-ids=10de:1e04;id", []),
+    ],
+)
+def test_what_would_help_is_data_and_no_remedy_is_a_command(
+    line: str, cures: list[str]
+) -> None:
+    both = host(card(FIRST, "nouveau"), card(SECOND, "nouveau"), command_line=line)
+    rules = ("ids-take-others", "settings-typo")
+    found = [f for f in judged(both, FIRST).findings if f.rule in rules]
+    assert [type(cure).__name__ for f in found for cure in f.cures] == cures
+    assert not any("\n" in f.remedy for f in found)
