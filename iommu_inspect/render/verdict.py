@@ -6,6 +6,7 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.audit.told_once import Told
 from iommu_inspect.kernel.answers import OK
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.advice import advice_blocks
@@ -115,6 +116,8 @@ def _target_line(verdict: TargetVerdict, style: Style) -> str:
     target = verdict.target
     word = verdict.verdict.value.upper()
     group = f"group {target.group.id}" if target.group else "no group"
+    if not target.group and target.device and not known(target.device.group):
+        group = "group not known"
     parts = [word, *([target.device.address] if target.device else []), group]
     parts.append(_what(target))
     line = fold("  ".join(filter(None, parts)), style.width, hanging="    ")

@@ -9,6 +9,7 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
@@ -74,6 +75,7 @@ _DPDK = (
     "DPDK can do without, through vfio's no-IOMMU mode or uio_pci_generic: the device, "
     "and whoever programs it, then reaches all memory."
 )
+_MOST_NAMES = 3
 _SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
 _DPDK_DEVICE = (
     "DPDK can have it only through vfio's no-IOMMU mode or uio_pci_generic: it then "
@@ -104,13 +106,33 @@ def _turn_on(machine: Machine) -> str:
     )
 
 
+def _on_vfio_all_the_same(machine: Machine) -> str:
+    """Say what a device on a vfio driver shows where no group is seen.
+
+    A vfio driver binds to a device without a group in no-IOMMU mode alone.
+    """
+    on_vfio = [d for d in machine.devices if d.is_pci and has_vfio_driver(d) is True]
+    if not on_vfio:
+        return ""
+    names = addresses(on_vfio[:_MOST_NAMES])
+    if len(on_vfio) > _MOST_NAMES:
+        names = f"{addresses(on_vfio[:1])} and {len(on_vfio) - 1} more"
+    verb = "is" if len(on_vfio) == 1 else "are"
+    return (
+        f"The source holds no trace of IOMMU groups, but {names} {verb} on a vfio "
+        "driver: this host has an IOMMU that works, or vfio's no-IOMMU mode is on, "
+        "which isolates nothing. Which of the two cannot be told."
+    )
+
+
 def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
     """Say which layer is missing: our conclusion from what is there."""
     if not machine.groups_known:
         return (
             Certainty.UNKNOWN,
-            "The source holds no trace of IOMMU groups: whether the host has none, or "
-            "they were not captured, cannot be told.",
+            _on_vfio_all_the_same(machine)
+            or "The source holds no trace of IOMMU groups: whether the host has none, "
+            "or they were not captured, cannot be told.",
             "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too.",
         )
     units, tables = machine.iommus, machine.firmware_tables
