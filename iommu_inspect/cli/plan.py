@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, For, ForOption, From, SemanticsOption
+from iommu_inspect.cli.options import (
+    Demo,
+    For,
+    ForOption,
+    From,
+    Numeric,
+    SemanticsOption,
+)
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
@@ -61,6 +68,7 @@ def plan_devices(
             help="Settings for every kind of distribution, not this host's alone.",
         ),
     ] = False,
+    numeric: Numeric = False,
     output: Annotated[
         PlanFormat,
         typer.Option(
@@ -84,7 +92,7 @@ def plan_devices(
     from iommu_inspect.plan.writing import written
     from iommu_inspect.rules.finding import Purpose
 
-    machine = load(source, demo=demo, processes=True)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())
