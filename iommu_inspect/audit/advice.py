@@ -143,8 +143,9 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     group = case.machine.group(finding.group) if finding.group is not None else None
     members = _on_vfio(case, group)
     if not members or finding.certainty is Certainty.UNKNOWN:
-        lines = [line for cure in finding.cures for line in _cured(case, cure)]
-        yield Mending(finding.rule, finding.remedy, tuple(dict.fromkeys(lines)))
+        prose, *lines = finding.remedy.split("\n")
+        lines += [line for cure in finding.cures for line in _cured(case, cure)]
+        yield Mending(finding.rule, prose, tuple(dict.fromkeys(lines)))
         return
     targets = tuple(Target(d.address, d, group) for d in members)
     plan = make_plan(case.machine, case.semantics, targets, purpose=case.purpose)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from iommu_inspect.audit.exceptions import Ignore, set_aside
+from iommu_inspect.audit.told_once import nameless
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
@@ -19,7 +20,7 @@ from iommu_inspect.rules.registry import RULES
 from iommu_inspect.verdict.kernel_side import answers, of_target
 from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings, worst
 
-__all__ = ["Possible", "Prospect", "summary"]
+__all__ = ["Possible", "Prospect", "alike", "summary"]
 
 _RANKS = {rule.id: rank for rank, rule in enumerate(RULES)}
 
@@ -76,6 +77,18 @@ def summary(
         asked = replace(case, targets=(target,))
         prospects.append(_prospect(asked, target, found))
     return tuple(prospects)
+
+
+def alike(prospects: Iterable[Prospect]) -> tuple[tuple[Prospect, ...], ...]:
+    """Put together what has the same said of it but for names, in order."""
+    found: dict[tuple[object, ...], list[Prospect]] = {}
+    for each in prospects:
+        said = [
+            nameless(s, each.devices, each.group) for s in (*each.steps, each.because)
+        ]
+        key = (each.possible, each.group is None, *said)
+        found.setdefault(key, []).append(each)
+    return tuple(map(tuple, found.values()))
 
 
 def _rank(finding: Finding) -> int:

@@ -14,6 +14,7 @@ from iommu_inspect.cli.options import (
     FormatOption,
     ForOption,
     From,
+    Numeric,
     SemanticsOption,
 )
 
@@ -74,6 +75,15 @@ def audit_targets(
             help="Show for each group of the host what is to be done first.",
         ),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Show every finding by itself, also where many say the same.",
+        ),
+    ] = False,
+    numeric: Numeric = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Say whether devices can be handed to user space, what blocks, what to do.
@@ -90,7 +100,7 @@ def audit_targets(
     if summary and targets:
         raise typer.BadParameter("--summary is about the whole host, without targets")
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
-    machine = load(source, demo=demo, processes=True)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
     result = audit(
@@ -110,7 +120,10 @@ def audit_targets(
     else:
         from iommu_inspect.render.verdict import audit_text
 
-        emit(audit_text(result, style(), notes=notes, summary=summary))
+        text = audit_text(
+            result, style(), notes=notes, summary=summary, verbose=verbose
+        )
+        emit(text)
     raise typer.Exit(of_verdict(result.verdict))
 
 

@@ -13,6 +13,7 @@ from iommu_inspect.cli.options import (
     For,
     ForOption,
     From,
+    Numeric,
     SemanticsOption,
 )
 
@@ -68,6 +69,7 @@ def plan_devices(
             help="Settings for every kind of distribution, not this host's alone.",
         ),
     ] = False,
+    numeric: Numeric = False,
     output: Annotated[
         PlanFormat,
         typer.Option(
@@ -91,7 +93,7 @@ def plan_devices(
     from iommu_inspect.plan.writing import written
     from iommu_inspect.rules.finding import Purpose
 
-    machine = load(source, demo=demo, processes=True)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())

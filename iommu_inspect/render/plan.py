@@ -11,6 +11,7 @@ from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.advice import look_block
+from iommu_inspect.render.devices import device_name
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.plan_blocks import (
     block,
@@ -76,11 +77,11 @@ def _moves_table(plan: Plan, style: Style) -> str:
             move.device.address,
             _driver(move),
             _becomes(move),
-            move.why,
+            f"{device_name(move.device)}: {move.why}",
         ]
         for index, move in enumerate(plan.moves)
     ]
-    headers = ["GROUP", "DEVICE", "DRIVER", "BECOMES", "WHY"]
+    headers = ["GROUP", "DEVICE", "DRIVER", "BECOMES", "WHAT IT IS, AND WHY"]
     return table(headers, rows, style, paints={3: _COLOURS})
 
 

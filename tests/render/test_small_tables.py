@@ -67,7 +67,7 @@ def test_a_group_that_lost_its_last_device_is_listed_as_empty() -> None:
         ((), []),
         (
             (Prospect("1", CARD.devices, Possible.NOW),),
-            ["now   1      0000:01:00.0"],
+            ["now   1      0000:01:00.0  Ethernet controller [8086:1234]"],
         ),
         (
             (
@@ -75,9 +75,10 @@ def test_a_group_that_lost_its_last_device_is_listed_as_empty() -> None:
                 Prospect(None, CARD.devices, Possible.NEVER, because="three"),
             ),
             [
-                "after  2      0000:02:00.0  one; two",
-                "              0000:02:00.1",
-                "never  -      0000:01:00.0  three",
+                "after  2      0000:02:00.0  Ethernet controller [8086:1234]",
+                "              0000:02:00.1  Ethernet controller [8086:1234]",
+                "                            all: one; two",
+                "never  -      0000:01:00.0  Ethernet controller [8086:1234]: three",
             ],
         ),
     ],

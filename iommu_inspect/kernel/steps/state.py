@@ -90,11 +90,11 @@ def with_device(machine: Machine, old: Device, new: Device) -> Machine:
     def swap(devices: tuple[Device, ...]) -> tuple[Device, ...]:
         return tuple(new if device is old else device for device in devices)
 
-    return replace(
-        machine,
-        groups=tuple(replace(g, devices=swap(g.devices)) for g in machine.groups),
-        ungrouped=swap(machine.ungrouped),
+    groups = tuple(
+        replace(g, devices=swap(g.devices)) if any(d is old for d in g.devices) else g
+        for g in machine.groups
     )
+    return replace(machine, groups=groups, ungrouped=swap(machine.ungrouped))
 
 
 def with_group(machine: Machine, old: Group, new: Group) -> Machine:
