@@ -49,7 +49,7 @@ def _on_vfio(moves: Sequence[Move]) -> list[PciAddress]:
     found = [
         move.device.pci_address
         for move in moves
-        if move.decision is Decision.MOVES
+        if move.to_vfio
         or (move.decision is Decision.STAYS and has_vfio_driver(move.device))
     ]
     return sorted(address for address in found if address is not None)

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.kernel.ownership.uio import works_through
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.acts import AllowUnsafe, Load, PlanStep
 from iommu_inspect.plan.assuming import Condition, assume
 from iommu_inspect.plan.checking import Check, check
 from iommu_inspect.plan.deciding import decide
-from iommu_inspect.plan.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.plan.dpdk import asks_nothing_of_group
+from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move, Refusal, of_finding
 from iommu_inspect.plan.refusals import of_targets
 from iommu_inspect.plan.sequence import steps_back, steps_there
 from iommu_inspect.rules.case import Case
@@ -76,6 +78,20 @@ class Plan:
         return not self.there
 
     @property
+    def is_told(self) -> bool:
+        """Say whether all that decides is told, or nothing can be supposed for it.
+
+        That is so of what asks nothing of a group: iommu_attach_device() has its
+        answer, and DPDK works through drivers of the kernel.
+        """
+        if self.purpose is Purpose.ATTACH:
+            return True
+        devices = [d for target in self.targets for d in target.devices]
+        return self.purpose is Purpose.DPDK and all(
+            works_through(device) is not None for device in devices
+        )
+
+    @property
     def load(self) -> tuple[str, ...]:
         """The modules that have to be there first."""
         return tuple(step.module for step in self.there if isinstance(step, Load))
@@ -100,7 +116,7 @@ def make_plan(
     conditions under which it holds.
     """
     told = _planned(machine, semantics, targets, accept, purpose)
-    if any(refusal.certain for refusal in told.refusals):
+    if any(refusal.certain for refusal in told.refusals) or told.is_told:
         return told
     supposed = assume(machine, targets)
     if not supposed.conditions:
@@ -127,7 +143,7 @@ def _planned(
     decided = decide(case, accept)
     moves = decided.moves
     unsafe = _needs_unsafe(machine, accept)
-    there = steps_there(moves, _to_load(machine, moves), unsafe=unsafe)
+    there = steps_there(moves, _to_load(case, moves), unsafe=unsafe)
     back = steps_back(moves, unsafe=unsafe)
     refusals = [*of_targets(targets), *_without_group(case), *decided.refusals]
     checked: Check | None = None
@@ -162,8 +178,8 @@ def _without_group(case: Case) -> Iterable[Refusal]:
             yield of_finding(finding)
 
 
-def _to_load(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
-    """Return the modules that opening the group needs, in the order of loading.
+def _to_load(case: Case, moves: Sequence[Move]) -> tuple[str, ...]:
+    """Return the modules that are needed, in the order of loading.
 
     vfio's soft dependency brings vfio_iommu_type1 along; a modprobe that knows none
     (busybox) does not, so it is named where it is not known to be there.
@@ -171,11 +187,23 @@ def _to_load(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
     if not moves:
         return ()
     drivers = [m.becomes for m in moves if m.decision is Decision.MOVES]
-    there = {device.driver for device in machine.devices}
+    there = {device.driver for device in case.machine.devices}
     modules = [name for name in dict.fromkeys(drivers) if name not in there]
-    if machine.vfio.type1_loaded is not True:
+    if _opens_groups(case, moves) and case.machine.vfio.type1_loaded is not True:
         modules.append("vfio_iommu_type1")
     return tuple(modules)
+
+
+def _opens_groups(case: Case, moves: Sequence[Move]) -> bool:
+    """Say whether a group is to be opened by VFIO: one that VFIO made up has no type 1.
+
+    DPDK opens none for what it has by other means.
+    """
+    asked = [m for m in moves if m.asked and m.group.is_noiommu is not True]
+    return any(
+        not asks_nothing_of_group(case, m.device) and m.becomes == VFIO_PCI
+        for m in asked
+    )
 
 
 def _needs_unsafe(machine: Machine, accept: frozenset[str]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import Cure
@@ -14,6 +15,8 @@ from iommu_inspect.rules.finding import Certainty, Finding
 
 __all__ = [
     "NOT_TOLD",
+    "NO_GROUP",
+    "UIO",
     "VFIO_PCI",
     "Decision",
     "Move",
@@ -24,6 +27,9 @@ __all__ = [
 ]
 
 VFIO_PCI = "vfio-pci"
+UIO = "uio_pci_generic"
+# Stands for the group of a device that has none; DPDK can do without.
+NO_GROUP = Group("-", ())
 # Stands for the driver of a device where a conditional plan supposes that there is
 # one; no command is written with it.
 NOT_TOLD = "(its driver)"
@@ -67,8 +73,9 @@ class Move:
     """The decision about one member of a group, and why.
 
     ``asked`` says that it was asked for by name; ``becomes`` is the driver that a
-    device which moves goes to. ``costs`` say what goes with its driver of now, a
-    sentence each. ``refusal`` is set where the decision stands in the way of a plan.
+    device which moves goes to. ``group`` is ``NO_GROUP`` where it has none. ``costs``
+    say what goes with its driver of now, a sentence each. ``refusal`` is set where the
+    decision stands in the way of a plan.
     """
 
     device: Device
@@ -84,6 +91,12 @@ class Move:
     def changes(self) -> bool:
         """Say whether anything is done to the device."""
         return self.decision in (Decision.MOVES, Decision.RELEASED)
+
+    @property
+    def to_vfio(self) -> bool:
+        """Say whether the device goes to a vfio driver."""
+        goes = self.decision is Decision.MOVES
+        return goes and normalised(self.becomes) in VFIO_DRIVERS
 
     @property
     def override(self) -> str:

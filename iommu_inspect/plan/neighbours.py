@@ -15,10 +15,12 @@ from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_STORAGE,
 )
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.plan.dpdk import driver_for_dpdk
 from iommu_inspect.plan.moves import NOT_TOLD, VFIO_PCI, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules.finding import Purpose
 
 __all__ = [
     "decision",
@@ -44,8 +46,10 @@ def fits(device: Device) -> bool:
     return device.is_pci and device.is_bridge is False and not device.is_chipset
 
 
-def driver_for(_case: Case, _device: Device) -> str:
-    """Return the driver that a device goes to."""
+def driver_for(case: Case, device: Device) -> str:
+    """Return the driver that a device goes to: what it is wanted for decides."""
+    if case.purpose is Purpose.DPDK and case.asked_for(device):
+        return driver_for_dpdk(case, device)
     return VFIO_PCI
 
 

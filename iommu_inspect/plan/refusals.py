@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, shown
+from iommu_inspect.plan.dpdk import refusals_of_dpdk
 from iommu_inspect.plan.moves import Refusal
-from iommu_inspect.plan.neighbours import fits
+from iommu_inspect.plan.neighbours import driver_for, fits
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking, RemoveVirtualFunctions
@@ -38,9 +40,11 @@ def _nothing_fits(target: Target) -> Refusal:
 
 
 def of_asked(case: Case, device: Device) -> Iterator[Refusal]:
-    """Yield what keeps a device that was asked for from going to vfio-pci."""
+    """Yield what keeps a device that was asked for from going where it is wanted."""
     yield from _no_endpoint(device)
-    yield from _denied(device)
+    yield from refusals_of_dpdk(case, device)
+    if normalised(driver_for(case, device)) in VFIO_DRIVERS:
+        yield from _denied(device)
     yield from _virtual_functions(case, device)
 
 

@@ -14,6 +14,7 @@ from iommu_inspect.plan.cures import cure_lines
 from iommu_inspect.plan.elsewhere import slots_text
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.script import script
+from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]
 
@@ -72,7 +73,10 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             if any(refusal.elsewhere for refusal in plan.refusals)
             else "",
         )
-    given = guests.given(plan.moves)
+    # DPDK and drivers of the host have no guest.
+    by_guest = plan.purpose in (Purpose.VFIO, Purpose.ONE_PER_GROUP)
+    moves = plan.moves if by_guest else ()
+    given = guests.given(moves)
     return Written(
         there=commands(plan.there),
         back=commands(plan.back),
@@ -86,13 +90,11 @@ def written(plan: Plan, semantics: Semantics) -> Written:
         ),
         script=script(plan, semantics.label),
         boot=boot(plan),
-        libvirt=guests.libvirt_xml(plan.moves),
-        qemu=tuple(guests.qemu_arguments(plan.moves)),
-        qemu_iommufd=tuple(
-            guests.iommufd_arguments(plan.machine, semantics, plan.moves)
-        ),
+        libvirt=guests.libvirt_xml(moves),
+        qemu=tuple(guests.qemu_arguments(moves)),
+        qemu_iommufd=tuple(guests.iommufd_arguments(plan.machine, semantics, moves)),
         given=tuple(given),
-        only_held=tuple(guests.only_held(plan.moves)),
+        only_held=tuple(guests.only_held(moves)),
         without_xml=tuple(guests.too_long(given)),
     )
 

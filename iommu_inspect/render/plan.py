@@ -13,8 +13,10 @@ from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.advice import look_block
 from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.rules.registry import find_rule
 
 __all__ = ["plan_text", "qemu_text"]
@@ -122,7 +124,7 @@ def _no_plan(plan: Plan, style: Style) -> str:
     if rules:
         more = f"(more about it: iommu-inspect explain {rules[0]})"
         lines.append(fold(more, style.width))
-    names = listed(dict.fromkeys(printable(t.text) for t in plan.targets))
+    names = _targets(plan)
     if plan.outcome is Outcome.UNKNOWN:
         lines.append(fold(f"No plan for {names}: it cannot be told.", style.width))
         return "\n".join(lines)
@@ -150,7 +152,10 @@ def _conditions(plan: Plan, words: Written, style: Style) -> list[str]:
 
 
 def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
-    names = addresses(m.device for m in plan.moves if m.asked) or "the group"
+    asked = [m for m in plan.moves if m.asked]
+    names = addresses(m.device for m in asked) or _targets(plan)
+    by_vfio = plan.purpose is not Purpose.DPDK or any(m.to_vfio for m in asked)
+    viable = "VFIO will say viable, " if by_vfio else ""
     if plan.conditions:
         text = (
             "checked: tried on the state that is supposed, with the rules of "
@@ -158,16 +163,21 @@ def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
             f"audit ready for {names}, and the undo leads back."
         )
     elif plan.nothing_to_do:
-        text = f"Nothing to do now: {names} can be handed to user space as it is."
+        phrase = PHRASES[plan.purpose]
+        text = f"Nothing to do now: {names} can {phrase} as it is."
     else:
         text = (
             "checked: tried on this machine's state with the rules of "
-            f"{printable(semantics.label)}. After these steps VFIO will say viable, "
-            f"audit will say ready for {names}, and the undo leads back."
+            f"{printable(semantics.label)}. After these steps {viable}audit will say "
+            f"ready for {names}, and the undo leads back."
         )
     if plan.load:
         text += f" (Supposed that {listed(plan.load)} can be loaded.)"
     return fold(text, style.width)
+
+
+def _targets(plan: Plan) -> str:
+    return listed(dict.fromkeys(printable(t.text) for t in plan.targets))
 
 
 def _warning(rule: str, message: str, style: Style) -> str:
@@ -182,7 +192,8 @@ def _now(plan: Plan, words: Written, style: Style) -> list[str]:
     script = "--format shell prints this and the undo as a script that checks itself"
     if any(move.changes for move in plan.moves):
         blocks.append(_block("The same with driverctl:", words.driverctl))
-        blocks.append(_block("Undo (shut the guest down first):", words.back))
+        user = "program" if plan.purpose is Purpose.DPDK else "guest"
+        blocks.append(_block(f"Undo (shut the {user} down first):", words.back))
         if words.driverctl_back:
             blocks.append(_block("Undo with driverctl:", words.driverctl_back))
     untold = [
@@ -230,9 +241,13 @@ def _boot(words: Written, style: Style) -> list[str]:
         blocks.append(
             "\n".join([head, *_loaders(settings.kernel_words, settings.command_line)])
         )
-    head = "  or, by address, with driverctl alone:"
-    blocks.append(_block(head, settings.driverctl))
+    if settings.driverctl:
+        alone = settings.modprobe or settings.kernel_words
+        head = "  or, by address, with driverctl alone:" if alone else "  driverctl:"
+        blocks.append(_block(head, settings.driverctl))
     blocks += [fold(note, style.width, "  ") for note in settings.notes]
+    if not settings.modprobe and not settings.driverctl:
+        return blocks
     text = (
         "Undo: take the lines and words out again, rebuild the initramfs, boot. With "
         "driverctl: driverctl unset-override DEVICE."
@@ -278,7 +293,8 @@ def _guests(words: Written, style: Style) -> list[str]:
             "takes PCI domains up to ffff. The arguments below use sysfsdev=."
         )
         blocks.append(fold(text, style.width))
-    blocks.append(_block("QEMU:", words.qemu))
+    if words.qemu:
+        blocks.append(_block("QEMU:", words.qemu))
     if words.qemu_iommufd:
         blocks.append(
             _block(

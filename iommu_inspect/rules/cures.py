@@ -30,6 +30,7 @@ class Looking(enum.Enum):
     BOOT_DISPLAY = "boot-display"  # nothing: which card the firmware booted on
     DRIVER = "driver"  # a device
     FRAMEBUFFER = "framebuffer"  # nothing: who holds firmware's framebuffer
+    GROUP_TYPE = "group-type"  # a device: whether the IOMMU translates for its group
     INTERRUPTS = "interrupts"  # nothing: whether interrupts are remapped
     IOMMU_CAPABILITY = "iommu-capability"  # an IOMMU unit of sysfs
     IOMMU_GROUP = "iommu-group"  # a device: which group it is in

@@ -24,6 +24,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
     machine = case.machine
     if any(group.is_noiommu is not True for group in machine.groups):
         return
+    if case.targets and all(map(case.needs_no_iommu, case.targets)):
+        return
     certainty, message, remedy = _missing_layer(machine)
     unknown = certainty is Certainty.UNKNOWN
     unsafe = case.purpose is Purpose.DPDK and not unknown
@@ -42,6 +44,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
     if not machine.groups or machine.group_of(device) is not None:
+        return
+    if any(t.device is device and case.needs_no_iommu(t) for t in case.targets):
         return
     if not known(device.group):
         link = quoted(f"/sys/bus/pci/devices/{device.address}/iommu_group")

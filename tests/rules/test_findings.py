@@ -147,7 +147,7 @@ CASES = [
         "not-on-vfio",
         DPDK,
         ("00:05.0", "--for", "dpdk"),
-        ((E, U, "5", "0000:00:05.0"),),  # mlx5_core
+        ((W, K, "5", "0000:00:05.0"),),  # mlx5_core, where it belongs
     ),
     Expected("not-on-vfio", DPDK, ("00:05.0",), ((E, K, "5", "0000:00:05.0"),)),
     Expected(
