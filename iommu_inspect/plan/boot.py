@@ -11,9 +11,8 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.modules import built_in, modules_of
-from iommu_inspect.plan.moves import UIO, VFIO_PCI, Decision, Move
+from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["MODPROBE_FILE", "Boot", "Place", "boot", "cure", "loaders"]
 
@@ -57,10 +56,6 @@ def boot(plan: Plan) -> Boot | None:
     """Return the settings for every boot, ``None`` if there is nothing to set."""
     to_vfio = [m for m in plan.moves if m.device.is_pci and _goes_to_vfio(m)]
     freed = [m for m in plan.moves if m.decision is Decision.RELEASED]
-    if plan.purpose in (Purpose.DPDK, Purpose.ATTACH) and not freed:
-        others = [m for m in plan.moves if m.changes and not m.to_vfio]
-        if others or not any(m.asked for m in to_vfio):
-            return _of_others(others)
     if not to_vfio and not freed:
         return None
     virtual = [m for m in to_vfio if m.device.pci.is_virtual]
@@ -83,33 +78,6 @@ def boot(plan: Plan) -> Boot | None:
         command_line=loaders(words),
         driverctl=tuple(_driverctl(move) for move in (*to_vfio, *freed)),
         notes=tuple(_notes(plan, virtual, freed)),
-    )
-
-
-def _of_others(moves: Sequence[Move]) -> Boot | None:
-    """Return the settings for devices that are to be on another driver than vfio-pci.
-
-    One that the kernel gives them needs none; uio_pci_generic has no ids of its own.
-    """
-    if not moves:
-        return None
-    by_uio = [m for m in moves if m.becomes == UIO]
-    at_home = [m for m in moves if m.becomes != UIO]
-    notes = [
-        f"{_names([m])}: the kernel gives it to {m.becomes} by itself at every boot, "
-        "unless a setting takes it for vfio-pci (ids= in modprobe.d or on the kernel's "
-        "command line, driverctl): take that out."
-        for m in at_home
-    ]
-    return Boot(
-        method="address",
-        why="by address, with driverctl" if by_uio else "nothing is to be set",
-        modprobe=(),
-        initramfs=(),
-        kernel_words=(),
-        command_line=(),
-        driverctl=tuple(driverctl_set(m.device, m.becomes, save=True) for m in by_uio),
-        notes=tuple(notes),
     )
 
 

@@ -23,14 +23,13 @@ from iommu_inspect.model.text import listed, shown
 from iommu_inspect.plan import neighbours
 from iommu_inspect.plan.dpdk import (
     asks_nothing_of_group,
-    has_no_group,
     stays_for_dpdk,
+    without_group,
 )
 from iommu_inspect.plan.moves import NO_GROUP, Decision, Move, Refusal
 from iommu_inspect.plan.refusals import of_asked, of_group, strange_names
 from iommu_inspect.rules._words import addresses, caution
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Decided", "decide"]
 
@@ -55,7 +54,7 @@ def decide(case: Case, accept: frozenset[str] = frozenset()) -> Decided:
         for group in case.groups
         for asked in [_asked(case, group)]
         for device in group.devices
-    ) + tuple(deciding.move(NO_GROUP, d, (d,)) for d in _alone(case))
+    ) + tuple(deciding.move(NO_GROUP, d, (d,)) for d in without_group(case))
     moves = deciding.not_lived_on(moves)
     refusals = [refusal for group in case.groups for refusal in of_group(group)]
     refusals += _of_moves(moves)
@@ -94,21 +93,6 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     if not bound and not by_name:
         bound = fit[:1]
     return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
-
-
-def _alone(case: Case) -> tuple[Device, ...]:
-    """Return devices without a group that go somewhere all the same, for DPDK."""
-    if case.purpose is not Purpose.DPDK:
-        return ()
-    alone = (t.device for t in case.targets if t.group is None)
-    return tuple(
-        dict.fromkeys(
-            device
-            for device in alone
-            if device is not None
-            and (has_no_group(case, device) or asks_nothing_of_group(case, device))
-        )
-    )
 
 
 class _Deciding:

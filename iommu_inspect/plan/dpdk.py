@@ -20,9 +20,9 @@ from iommu_inspect.rules.finding import Purpose
 __all__ = [
     "asks_nothing_of_group",
     "driver_for_dpdk",
-    "has_no_group",
     "refusals_of_dpdk",
     "stays_for_dpdk",
+    "without_group",
 ]
 
 
@@ -35,14 +35,29 @@ def driver_for_dpdk(case: Case, device: Device) -> str:
     through = works_through(device)
     if through is not None:
         return through
-    return UIO if has_no_group(case, device) else VFIO_PCI
+    return UIO if _has_no_group(case, device) else VFIO_PCI
 
 
-def has_no_group(case: Case, device: Device) -> bool:
+def _has_no_group(case: Case, device: Device) -> bool:
     """Say whether the device certainly has no group."""
     machine = case.machine
     has_none = known(device.group) and machine.groups_known
     return has_none and machine.group_of(device) is None
+
+
+def without_group(case: Case) -> tuple[Device, ...]:
+    """Return the devices asked for that have no group and go somewhere all the same."""
+    if case.purpose is not Purpose.DPDK:
+        return ()
+    alone = [t.device for t in case.targets if t.group is None]
+    return tuple(
+        dict.fromkeys(
+            device
+            for device in alone
+            if device is not None
+            and (_has_no_group(case, device) or asks_nothing_of_group(case, device))
+        )
+    )
 
 
 def stays_for_dpdk(case: Case, device: Device) -> str | None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
+from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.cures import Cure
+from iommu_inspect.rules.cures import AnotherSlot, Cure
 from iommu_inspect.rules.finding import Certainty, Finding
 
 __all__ = [
@@ -99,6 +99,12 @@ class Move:
         return goes and normalised(self.becomes) in VFIO_DRIVERS
 
     @property
+    def by_vfio(self) -> bool:
+        """Say whether the device ends on a vfio driver, or stays on one."""
+        stays = self.decision is Decision.STAYS
+        return self.to_vfio or (stays and has_vfio_driver(self.device) is True)
+
+    @property
     def override(self) -> str:
         """The driver_override that the device gets: ``none`` keeps drivers away."""
         return self.becomes if self.decision is Decision.MOVES else "none"
@@ -108,7 +114,12 @@ def of_finding(finding: Finding) -> Refusal:
     """Turn an error of a rule into a reason."""
     certain = finding.certainty is not Certainty.UNKNOWN
     return Refusal(
-        finding.rule, certain, finding.message, finding.remedy, finding.cures
+        finding.rule,
+        certain,
+        finding.message,
+        finding.remedy,
+        finding.cures,
+        elsewhere=any(isinstance(cure, AnotherSlot) for cure in finding.cures),
     )
 
 

@@ -8,11 +8,12 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import guests
-from iommu_inspect.plan.boot import Boot, Place, boot, cure, loaders
+from iommu_inspect.plan.boot import Boot, Place, cure, loaders
 from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.cures import cure_lines
 from iommu_inspect.plan.elsewhere import slots_text
 from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.other_drivers import every_boot
 from iommu_inspect.plan.script import script
 from iommu_inspect.rules.finding import Purpose
 
@@ -89,7 +90,7 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             for condition in plan.conditions
         ),
         script=script(plan, semantics.label),
-        boot=boot(plan),
+        boot=every_boot(plan),
         libvirt=guests.libvirt_xml(moves),
         qemu=tuple(guests.qemu_arguments(moves)),
         qemu_iommufd=tuple(guests.iommufd_arguments(plan.machine, semantics, moves)),

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
+from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.recompute import Recomputed, recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_on_uio, works_through
@@ -52,6 +54,16 @@ class Case:
     def proposal(self) -> Inquiry:
         """The machine under the rule that was proposed in 2021."""
         return Inquiry(self.machine, named(PROPOSED.name))
+
+    @cached_property
+    def grouping(self) -> Grouping:
+        """The machine's answers about isolation."""
+        return Grouping(self.machine)
+
+    @cached_property
+    def recomputed(self) -> Recomputed:
+        """The groups that isolation as it is now would give."""
+        return recompute(self.machine)
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:

@@ -10,6 +10,7 @@ from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
 
 __all__ = [
+    "AnotherSlot",
     "ByAddress",
     "ClearOverride",
     "Cure",
@@ -120,8 +121,16 @@ class WriteLine:
     line: str
 
 
+@dataclass(frozen=True, slots=True)
+class AnotherSlot:
+    """Put the card into another slot, below a port that isolates."""
+
+    device: DeviceId
+
+
 Cure: TypeAlias = (
     Look
+    | AnotherSlot
     | SetParameter
     | LoadModule
     | StopUsing

@@ -98,6 +98,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         if is_on_uio(device):
             return  # uio-driver says what that comes to
     if bound:
+        if case.purpose is Purpose.ONE_PER_GROUP and device.driver != "vfio-pci":
+            yield from _variant(case, device)
         return
     if bound is None:
         return  # mixed-ownership says that the driver is not known
@@ -155,6 +157,21 @@ def _besides_vfio(case: Case, device: Device) -> Iterator[Finding]:
         cures=[Look(Looking.DRIVER, device.id)] if untold else [],
         references=(_DPDK_GUIDE,),
     )
+
+
+def _variant(case: Case, device: Device) -> Iterator[Finding]:
+    """discoverPermittedHostPCIDevices() in KubeVirt's pci_device.go asks for vfio-pci.
+
+    It lets NVIDIA's virtual functions pass as well, whatever they are on.
+    """
+    if known(device.driver):
+        yield case.finding(
+            device,
+            f"{shown(device.address)} is {bound_to(device)}, a vfio driver: VFIO takes "
+            "it, and KubeVirt's device plugin offers only what is on vfio-pci itself.",
+            "Look whether the manager in use knows the driver.",
+            severity=Severity.WARNING,
+        )
 
 
 def _matters(case: Case, device: Device) -> bool:

@@ -358,7 +358,7 @@ CASES = [
         "singleton-assumption",
         HALF,
         ("00:01.0", "--for", "one-per-group"),
-        ((E, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),  # the card's own audio
     ),
     Expected(
         "singleton-assumption",
