@@ -30,7 +30,7 @@ from lab.live import run_live
 from lab.machines import MACHINES, find_machine
 from lab.needs import images, is_ci
 from lab.plan_cases import CASES, PLAN_KERNELS, QEMU_KERNELS, QUICK_CASE
-from lab.plan_report import render_plans
+from lab.plan_report import render_plans, summary
 from lab.plan_trial import load_trials, problems
 from lab.plans import PlanJob, run_plans
 from lab.report import boot_of, render
@@ -267,6 +267,7 @@ def _plans(options: argparse.Namespace) -> int:
         raise Unavailable(f"no evidence in {root}")
     options.out.write_text(render_plans(trials, "python -m lab plans"))
     say(f"wrote {options.out}: {len(trials)} plans")
+    say(summary(trials))
     return 1 if status or any(any(problems(trial)) for trial in trials) else 0
 
 

@@ -8,13 +8,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.plan_cases import PlanCase
 
-__all__ = ["Moment", "Ran", "Trial", "load_trials", "problems", "save_trials"]
+__all__ = [
+    "Moment",
+    "Ran",
+    "Trial",
+    "Typed",
+    "load_trials",
+    "problems",
+    "save_trials",
+]
 
 _READY = {
     "VFIO_GROUP_GET_STATUS": "viable",
@@ -23,6 +31,8 @@ _READY = {
 }
 # What QEMU 7.2 to 10 say of a device that they cannot have, or not whole.
 _COMPLAINT = re.compile(r"vfio|error|fail|iommu", re.IGNORECASE)
+# What plan ends with where a check has to be made first.
+_CONDITIONAL = 3
 _HOST = re.compile(r"vfio-pci,host=([0-9a-f:.]+)")
 
 
@@ -32,6 +42,14 @@ class Ran:
 
     status: int
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One printed line that was typed by itself, and how it ended."""
+
+    line: str
+    ran: Ran
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,11 @@ class Trial:
 
     ``undone`` and ``end`` are missing where there was no plan. ``rules`` are those
     that refused. ``qemu`` is what QEMU's monitor printed, ``qemu_errors`` the rest.
+    ``checks`` are the printed checks with the guest's answers, ``careless`` is the
+    script without somebody having looked, where it asks for that. ``steps`` are those
+    of the document with the answers that it foretells; ``typed`` and ``back`` are the
+    printed steps, there and back, typed one by one; ``unprinted`` is what the document
+    holds and the text for people does not. ``alive`` says whether the host still works.
     """
 
     case: PlanCase
@@ -72,6 +95,16 @@ class Trial:
     arguments: str = ""
     qemu: Ran | None = None
     qemu_errors: tuple[str, ...] = ()
+    checks: tuple[Typed, ...] = ()
+    careless: Ran | None = None
+    careless_devices: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    steps: tuple[tuple[str, str], ...] = ()
+    typed: tuple[Typed, ...] = ()
+    typed_devices: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    back: tuple[Typed, ...] = ()
+    back_devices: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    unprinted: tuple[str, ...] = ()
+    alive: Ran | None = None
 
 
 def problems(trial: Trial) -> Iterator[str]:
@@ -81,11 +114,19 @@ def problems(trial: Trial) -> Iterator[str]:
         yield "before: audit says ready, so nothing is shown"
     if trial.before.kernel and not _refuses(trial.before.kernel):
         yield "before: the kernel refuses nothing, so nothing is shown"
+    if trial.alive is not None and trial.alive.status:
+        yield f"the host does not work any more: {' '.join(trial.alive.lines)}"
+    for line in trial.unprinted:
+        yield f"plan does not print for people: {line}"
+    yield from _looked_at(trial)
     if trial.case.refused:
         yield from _refused(trial)
         return
-    if trial.plan_status:
+    if trial.plan_status != (_CONDITIONAL if trial.checks else 0) or trial.rules:
         yield f"no plan: exit {trial.plan_status}, {', '.join(trial.rules)}"
+        return
+    if trial.case.stops:
+        yield from _stopped(trial)
         return
     if trial.done.status:
         yield f"the script fails: {' '.join(trial.done.lines)}"
@@ -94,7 +135,67 @@ def problems(trial: Trial) -> Iterator[str]:
         yield f"after: audit says {trial.after.verdict}"
     yield from _not_accepted(trial.after.kernel)
     yield from _not_back(trial)
+    yield from _step_by_step(trial)
     yield from _qemu(trial)
+
+
+def _looked_at(trial: Trial) -> Iterator[str]:
+    """Compare the answers of the printed checks with those that they must have."""
+    if trial.case.is_conditional and not trial.rules and not trial.checks:
+        yield "a fact is missing, and nothing is to be looked at"
+    if not trial.case.is_conditional and trial.checks:
+        yield "nothing is missing, and something is to be looked at"
+    said = "\n".join(line for check in trial.checks for line in check.ran.lines)
+    for pattern in trial.case.answers:
+        if not re.search(pattern, said, re.MULTILINE):
+            yield f"no check answers {pattern}: {said[:200]}"
+    for check in trial.checks:
+        # grep ends with 1 where it finds nothing, and that is an answer.
+        if check.ran.status > 1:
+            yield f"the check fails: {check.line}: {' '.join(check.ran.lines)}"
+    if trial.careless is not None:
+        if not trial.careless.status:
+            yield "the script does not ask whether somebody has looked"
+        yield from _changed(
+            "a script that nobody looked for",
+            trial.before.devices,
+            trial.careless_devices,
+        )
+
+
+def _stopped(trial: Trial) -> Iterator[str]:
+    if not trial.done.status:
+        yield "the script goes on although a check fails"
+    said = " ".join(trial.done.lines)
+    if trial.case.stops not in said:
+        yield f"the script stops with: {said}"
+    yield from _unchanged("the script that a check stops", trial.before, trial.after)
+
+
+def _step_by_step(trial: Trial) -> Iterator[str]:
+    """Compare the steps that were typed with those foretold, and with the script."""
+    lines = [typed for typed in trial.typed if _is_on_device(typed.line)]
+    if len(lines) != len(trial.steps):
+        yield f"{len(trial.steps)} steps are foretold, {len(lines)} are printed"
+    for (step, result), typed in zip(trial.steps, lines, strict=False):
+        if (result == "0") != (typed.ran.status == 0):
+            said = " ".join(typed.ran.lines) or "0"
+            yield f"step {step}: {result} is foretold, the guest says {said}"
+    for typed in (*trial.typed, *trial.back):
+        if typed.ran.status:
+            yield f"{typed.line} fails: {' '.join(typed.ran.lines)}"
+    yield from _changed(
+        "the steps one by one, not the script,",
+        trial.after.devices,
+        trial.typed_devices,
+    )
+    yield from _changed(
+        "the undo line by line", trial.before.devices, trial.back_devices
+    )
+
+
+def _is_on_device(line: str) -> bool:
+    return "/sys/bus/" in line
 
 
 def _disagreements(when: str, moment: Moment) -> Iterator[str]:
@@ -118,7 +219,7 @@ def _refused(trial: Trial) -> Iterator[str]:
         yield f"refused by {', '.join(trial.rules)}, not by {trial.case.refused}"
     if not trial.done.status:
         yield "the script of a refused plan succeeds"
-    yield from _changed("the script of a refused plan", trial.before, trial.after)
+    yield from _unchanged("the script of a refused plan", trial.before, trial.after)
 
 
 def _not_accepted(answers: Mapping[str, str]) -> Iterator[str]:
@@ -137,16 +238,24 @@ def _not_back(trial: Trial) -> Iterator[str]:
         return
     if trial.undone.status:
         yield f"the undo fails: {' '.join(trial.undone.lines)}"
-    yield from _changed("do and undo", trial.before, trial.end)
+    yield from _unchanged("do and undo", trial.before, trial.end)
 
 
-def _changed(what: str, first: Moment, last: Moment) -> Iterator[str]:
-    for address in sorted({*first.devices, *last.devices}):
-        was, is_now = first.devices.get(address), last.devices.get(address)
-        if was != is_now:
-            yield f"after {what}: {address} is {is_now}, was {was}"
+def _unchanged(what: str, first: Moment, last: Moment) -> Iterator[str]:
+    yield from _changed(what, first.devices, last.devices)
     if first.unsafe != last.unsafe:
         yield f"after {what}: allow_unsafe_interrupts is {last.unsafe}"
+
+
+def _changed(
+    what: str,
+    first: Mapping[str, tuple[str, str]],
+    last: Mapping[str, tuple[str, str]],
+) -> Iterator[str]:
+    for address in sorted({*first, *last}):
+        was, is_now = first.get(address), last.get(address)
+        if was != is_now:
+            yield f"after {what}: {address} is {is_now}, was {was}"
 
 
 def _qemu(trial: Trial) -> Iterator[str]:
@@ -187,25 +296,42 @@ def load_trials(root: Path) -> list[Trial]:
 
 def _trial(document: dict[str, Any]) -> Trial:
     case = document["case"]
-    for key in ("targets", "setup", "kernels"):
-        case[key] = tuple(case.get(key, ()))
+    for key in ("targets", "setup", "kernels", "lost", "answers"):
+        case[key] = tuple(case[key])
+    moments = ("before", "after", "end")
+    runs = ("done", "undone", "qemu", "careless", "alive")
     return Trial(
         **{
             **document,
             "case": PlanCase(**case),
-            "rules": tuple(document["rules"]),
-            "qemu_errors": tuple(document["qemu_errors"]),
-            **{k: _moment(document[k]) for k in ("before", "after", "end")},
-            **{k: _ran(document[k]) for k in ("done", "undone", "qemu")},
+            **{k: tuple(document[k]) for k in ("rules", "qemu_errors", "unprinted")},
+            "steps": tuple((step, result) for step, result in document["steps"]),
+            **{k: _moment(document[k]) for k in moments},
+            **{k: _ran(document[k]) for k in runs},
+            **{k: _typed(document[k]) for k in ("checks", "typed", "back")},
+            **{k: _devices(document[k]) for k in _DEVICES},
         }
     )
+
+
+_DEVICES = ("careless_devices", "typed_devices", "back_devices")
 
 
 def _moment(document: dict[str, Any] | None) -> Moment | None:
     if document is None:
         return None
-    devices = {name: tuple(found) for name, found in document["devices"].items()}
-    return Moment(**{**document, "devices": devices})
+    return Moment(**{**document, "devices": _devices(document["devices"])})
+
+
+def _devices(document: dict[str, list[str]]) -> dict[str, tuple[str, str]]:
+    return {name: (driver, override) for name, (driver, override) in document.items()}
+
+
+def _typed(documents: list[dict[str, Any]]) -> tuple[Typed, ...]:
+    return tuple(
+        Typed(found["line"], Ran(found["ran"]["status"], tuple(found["ran"]["lines"])))
+        for found in documents
+    )
 
 
 def _ran(document: dict[str, Any] | None) -> Ran | None:
