@@ -30,8 +30,9 @@ from lab.live import run_live
 from lab.machines import MACHINES, find_machine
 from lab.needs import images, is_ci
 from lab.plan_cases import CASES, PLAN_KERNELS, QEMU_KERNELS, QUICK_CASE
+from lab.plan_judge import problems
 from lab.plan_report import render_plans, summary
-from lab.plan_trial import load_trials, problems
+from lab.plan_trial import load_trials
 from lab.plans import PlanJob, run_plans
 from lab.report import boot_of, render
 from lab.run import Job, run_all

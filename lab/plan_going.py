@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.guest import Answer, Guest
 from lab.host import shell
 from lab.kernels import Image
-from lab.plan_cases import PlanCase
+from lab.plan_case import PlanCase
 from lab.plan_tool import Source, tool, without
 from lab.plan_trial import Moment, Ran, Trial, Typed
 from lab.truth import vfio_answers

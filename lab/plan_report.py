@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from lab.plan_trial import Trial, problems
+from lab.plan_judge import problems
+from lab.plan_trial import Trial
 from lab.report import rank, table
 
 __all__ = ["render_plans", "summary"]

@@ -16,9 +16,10 @@ from lab.guest import GuestError, boot
 from lab.host import mount_host, with_host
 from lab.kernels import Image
 from lab.machines import Machine
-from lab.plan_cases import PlanCase
+from lab.plan_case import PlanCase
 from lab.plan_going import go_through, prepare_guest
-from lab.plan_trial import Trial, problems, save_trials
+from lab.plan_judge import problems
+from lab.plan_trial import Trial, save_trials
 from lab.userland import userland
 
 __all__ = ["PlanJob", "run_plans"]

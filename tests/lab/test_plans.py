@@ -14,7 +14,9 @@ from shared import SYSFS
 from lab.__main__ import main
 from lab.errors import LabError
 from lab.machines import MACHINES
-from lab.plan_cases import CASES, PLAN_KERNELS, QUICK_CASE, PlanCase
+from lab.plan_case import PlanCase
+from lab.plan_cases import CASES, PLAN_KERNELS, QUICK_CASE
+from lab.plan_judge import problems
 from lab.plan_report import render_plans, summary
 from lab.plan_tool import without
 from lab.plan_trial import (
@@ -23,7 +25,6 @@ from lab.plan_trial import (
     Trial,
     Typed,
     load_trials,
-    problems,
     save_trials,
 )
 
