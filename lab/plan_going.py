@@ -9,6 +9,7 @@ import base64
 import gzip
 import io
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,12 +40,13 @@ awk -F '[: ]+' '{
     print ""
 }' /lab/depends > "$directory/modules.dep"
 """
-# Driver and override of every device.
+# The override of every device, and all devices below their drivers.
 _DEVICES = """\
 for path in /sys/bus/pci/devices/*; do
-    driver=$(readlink "$path/driver")
-    echo "${path##*/},${driver##*/},$(cat "$path/driver_override")"
+    read -r override < "$path/driver_override"
+    echo "${path##*/} $override"
 done
+for path in /sys/bus/pci/drivers/*/*:*; do echo "$path"; done
 """
 # The printed arguments, unchanged, end the command. QEMU opens the devices before the
 # first instruction of its guest, and -S runs none.
@@ -62,9 +64,11 @@ exit $status
 _QEMU_SECONDS = 420.0
 _DASH = f"PATH={PATH} /usr/bin/dash"
 _SCRIPT = "/tmp/plan.sh"
-_LINE = "/tmp/line.sh"
+_LINES = "/tmp/lines.sh"
+# Stands, with the exit status, behind what a line printed.
+_END = "ended with"
 _LIST = "/tmp/devices.sh"
-_PIECE = 700
+_PIECE = 2000
 _NOT_SET = "(null)"
 
 _Devices = dict[str, tuple[str, str]]
@@ -72,8 +76,8 @@ _Devices = dict[str, tuple[str, str]]
 
 def prepare_guest(guest: Guest) -> None:
     """Give the guest what the plans and the looking at it need."""
-    _send(guest, _LINE, _MODULES)
-    shell(guest, f"sh {_LINE}")
+    _send(guest, _LINES, _MODULES)
+    shell(guest, f"sh {_LINES}")
     _send(guest, _LIST, _DEVICES)
 
 
@@ -96,7 +100,7 @@ def go_through(guest: Guest, image: Image, case: PlanCase, *, qemu: bool) -> Tri
         printed.script,
         Ran(0, ()),
         before,
-        checks=tuple(_type(guest, look) for look in printed.looks),
+        checks=_type_all(guest, printed.looks),
         steps=printed.steps,
         unprinted=printed.unprinted,
     )
@@ -116,17 +120,10 @@ def go_through(guest: Guest, image: Image, case: PlanCase, *, qemu: bool) -> Tri
         trial = _start_qemu(guest, trial, source, names)
     undone = _run(guest, f"{_DASH} {_SCRIPT} undo")
     trial = replace(trial, undone=undone, end=_moment(guest, names))
-    return _typed(guest, trial, printed)
-
-
-def _typed(guest: Guest, trial: Trial, printed: _Printed) -> Trial:
-    """Type the steps, as ``plan`` prints them for people, one after the other."""
-    there = tuple(_type(guest, line) for line in printed.now)
-    after = _settled(guest)
-    back = tuple(_type(guest, line) for line in printed.undo)
-    return replace(
-        trial, typed=there, typed_devices=after, back=back, back_devices=_settled(guest)
-    )
+    there = _type_all(guest, printed.now)
+    trial = replace(trial, typed=there, typed_devices=_settled(guest))
+    back = _type_all(guest, printed.undo)
+    return replace(trial, back=back, back_devices=_settled(guest))
 
 
 @dataclass(frozen=True)
@@ -193,8 +190,8 @@ def _start_qemu(
     guest: Guest, trial: Trial, source: Source, names: Sequence[str]
 ) -> Trial:
     _, arguments = tool(source, "plan", *names, "--format", "qemu")
-    _send(guest, _LINE, _QEMU + arguments + _AFTER_QEMU)
-    answer = guest.command(f"shell {_DASH} {_LINE}", _QEMU_SECONDS)
+    _send(guest, _LINES, _QEMU + arguments + _AFTER_QEMU)
+    answer = guest.command(f"shell {_DASH} {_LINES}", _QEMU_SECONDS)
     errors = guest.command("show /tmp/qemu-err").lines
     return replace(trial, arguments=arguments, qemu=_ran(answer), qemu_errors=errors)
 
@@ -223,10 +220,14 @@ def _moment(guest: Guest, names: Sequence[str], capture: bytes | None = None) ->
 
 
 def _devices(guest: Guest) -> _Devices:
-    found = {}
+    found = dict[str, tuple[str, str]]()
     for line in guest.command(f"shell sh {_LIST}").lines:
-        address, driver, override = line.split(",")
-        found[address] = (driver, "" if override == _NOT_SET else override)
+        if line.startswith("/"):
+            driver, address = line.split("/")[-2:]
+            found[address] = (driver, found[address][1])
+        else:
+            address, _, override = line.partition(" ")
+            found[address] = ("", "" if override == _NOT_SET else override)
     return found
 
 
@@ -243,9 +244,29 @@ def _run(guest: Guest, words: str) -> Ran:
 
 def _type(guest: Guest, line: str) -> Typed:
     """Run one line as if it were typed."""
-    packed = base64.b64encode(f"{line}\n".encode()).decode()
-    write = f"echo {packed} | base64 -d > {_LINE}"
-    return Typed(line, _ran(guest.command(f"shell {write}; {_DASH} {_LINE} 2>&1")))
+    return _type_all(guest, [line])[0]
+
+
+def _type_all(guest: Guest, lines: Sequence[str]) -> tuple[Typed, ...]:
+    """Run lines one after the other, each by a shell of its own."""
+    if not lines:
+        return ()
+    typed = (
+        f"{_DASH} -c {shlex.quote(line)} 2>&1 < /dev/null; echo {_END} $?"
+        for line in lines
+    )
+    _send(guest, _LINES, "\n".join((*typed, "")))
+    found, said = list[Typed](), list[str]()
+    for text in guest.command(f"shell /usr/bin/dash {_LINES}").lines:
+        # What printed no end of a line stands before the mark.
+        before, mark, status = text.partition(f"{_END} ")
+        said += [before] if before or not mark else []
+        if mark:
+            found.append(Typed(lines[len(found)], Ran(int(status), tuple(said))))
+            said.clear()
+    if len(found) != len(lines):
+        raise LabError(f"{len(found)} of {len(lines)} lines ended: {lines[0]} ...")
+    return tuple(found)
 
 
 def _send(guest: Guest, path: str, text: str) -> None:
