@@ -28,7 +28,7 @@ from lab.judge import judge
 from lab.kernels import KERNELS, find_kernel
 from lab.live import run_live
 from lab.machines import MACHINES, find_machine
-from lab.needs import images, is_ci
+from lab.needs import images, is_ci, programs_for
 from lab.plan_cases import CASES, PLAN_KERNELS, QEMU_KERNELS, QUICK_CASE
 from lab.plan_judge import problems
 from lab.plan_report import render_plans, summary
@@ -205,6 +205,7 @@ def _quick(options: argparse.Namespace) -> int:
 def _go(options: argparse.Namespace, pairs: Sequence[Pair]) -> int:
     """Boot and compare; the status is 1 after a wrong answer or a failed boot."""
     ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    programs_for([machine for machine, _, _ in pairs], say)
     jobs = [Job(machine, ready[kernel.name], seed) for machine, kernel, seed in pairs]
     root = options.evidence or evidence_root()
     say(f"{len(jobs)} boots, {options.jobs} at a time; what they show is in {root}")
@@ -286,6 +287,7 @@ def _carry_out(
     pairs: Sequence[Pair], root: Path, qemu: Sequence[str], at_once: int
 ) -> int:
     ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    programs_for([machine for machine, _, _ in pairs], say, plans=True)
     jobs = [
         PlanJob(
             machine,

@@ -327,7 +327,7 @@ _DISKS = (
             Device("e1000e", "nic", "rp2"),
         ),
         newer_qemu=True,
-        states=(BOOTED, functions("card")),
+        states=(BOOTED, functions("card"), unbind("card")),
     ),
 )
 
