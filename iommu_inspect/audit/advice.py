@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.elsewhere import slots_text
-from iommu_inspect.plan.making import Plan, make_plan
-from iommu_inspect.plan.moves import Decision, Refusal
+from iommu_inspect.plan.making import Outcome, Plan, make_plan
+from iommu_inspect.plan.moves import Decision, of_finding
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
+from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["Advice", "Look", "Mending", "advise", "advise_host"]
@@ -64,8 +65,6 @@ def advise(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
     """Say what makes the case's targets ready, by a plan that was tried."""
     if verdict is Verdict.READY:
         return Advice(Decision.STAYS)
-    if case.purpose is Purpose.ATTACH:
-        return _attach(case, findings)
     plan = make_plan(case.machine, case.semantics, case.targets, purpose=case.purpose)
     words = written(plan, case.semantics)
     if plan.has_steps and plan.there:
@@ -88,7 +87,7 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
     """Say why there are no steps: the plan's reasons, certain ones first."""
     refusals = sorted(plan.refusals, key=lambda refusal: not refusal.certain)
     if not refusals:
-        refusals = [_of_error(f) for f in findings if f.severity is Severity.ERROR]
+        refusals = [of_finding(f) for f in findings if f.severity is Severity.ERROR]
     decisions = {move.decision for move in plan.moves if move.refusal is not None}
     decision = Decision.NEVER if Decision.NEVER in decisions else Decision.STAYS
     if refusals and not refusals[0].certain:
@@ -104,22 +103,6 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
     return Advice(
         decision, because=because.strip(), looks=looks, plan=plan, words=words
     )
-
-
-def _of_error(finding: Finding) -> Refusal:
-    certain = finding.certainty is not Certainty.UNKNOWN
-    return Refusal(
-        finding.rule, certain, finding.message, finding.remedy, finding.cures
-    )
-
-
-def _attach(case: Case, findings: Sequence[Finding]) -> Advice:
-    """No driver that is bound stands in the way of iommu_attach_device()."""
-    errors = [f for f in findings if f.severity is Severity.ERROR]
-    because = "See which driver holds the group." if not errors else errors[0].remedy
-    if any(error.rule == "singleton-assumption" for error in errors):
-        because = f"{because} {slots_text(case.machine, case.asked)}"
-    return Advice(Decision.STAYS, because=because)
 
 
 def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:
@@ -141,8 +124,9 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     group = case.machine.group(finding.group) if finding.group is not None else None
     members = _on_vfio(case, group)
     if not members or finding.certainty is Certainty.UNKNOWN:
-        lines = [line for cure in finding.cures for line in cure_lines(cure)]
-        yield Mending(finding.rule, finding.remedy, tuple(lines))
+        prose, *lines = finding.remedy.split("\n")
+        lines += [line for cure in finding.cures for line in _cured(case, cure)]
+        yield Mending(finding.rule, prose, tuple(dict.fromkeys(lines)))
         return
     targets = tuple(Target(d.address, d, group) for d in members)
     plan = make_plan(case.machine, case.semantics, targets, purpose=case.purpose)
@@ -153,6 +137,24 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     names = [d.address for d in members]
     prose = f"To go on with {', '.join(names)}:"
     yield Mending(finding.rule, prose, written(plan, case.semantics).there)
+
+
+def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
+    """Write a cure; one that moves a device only where its plan is sure.
+
+    Else the plan says what there is to be said first.
+    """
+    if not isinstance(cure, ByAddress | ProbeAgain):
+        return cure_lines(cure)
+    device = case.machine.device(cure.device)
+    if device is None:
+        return ()
+    target = Target(device.address, device, case.machine.group_of(device))
+    plan = make_plan(case.machine, case.semantics, [target], purpose=case.purpose)
+    if plan.outcome is Outcome.PLANNED:
+        return cure_lines(cure)
+    option = f" {case.machine.source.option}" if case.machine.source.option else ""
+    return (f"iommu-inspect plan {quote(device.address)}{option}",)
 
 
 def _on_vfio(case: Case, group: Group | None) -> list[Device]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from iommu_inspect.audit.advice import Advice, advise, advise_host
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
-from iommu_inspect.audit.summary import Prospect, summary
+from iommu_inspect.audit.summary import Prospect, alike, summary
+from iommu_inspect.audit.told_once import Told, told_once
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.expectation import Expectation
@@ -22,6 +23,7 @@ from iommu_inspect.verdict.judge import (
     verdicts,
 )
 from iommu_inspect.verdict.outcome import Verdict
+from iommu_inspect.verdict.unseen import Unseen, unseen
 
 __all__ = ["Audit", "audit"]
 
@@ -33,6 +35,8 @@ class Audit:
     Without targets it speaks of the whole host: blocked if something is wrong; then
     ``summary`` says of each group how far it is from being handed over. ``ignored``
     holds what else would be among the findings. ``advice`` is what to do now.
+    ``told`` is the findings and ``alike`` the summary as a person reads them, the same
+    said once; ``unseen`` what the source does not show of a whole host.
     """
 
     verdict: Verdict
@@ -42,6 +46,9 @@ class Audit:
     ignored: tuple[Ignored, ...] = ()
     summary: tuple[Prospect, ...] = ()
     advice: Advice = field(default_factory=lambda: Advice(None))
+    told: tuple[Told, ...] = ()
+    alike: tuple[tuple[Prospect, ...], ...] = ()
+    unseen: tuple[Unseen, ...] = ()
 
 
 def audit(
@@ -66,14 +73,18 @@ def audit(
     judged = verdicts(case, [*findings, *(each.finding for each in ignored)])
     verdict = overall(case, judged, findings)
     every = [*findings, *(each.finding for each in ignored)]
+    prospects = () if targets else summary(case, ignores, strict=strict)
     return Audit(
         verdict=verdict,
         targets=judged,
         findings=findings,
         purpose=purpose,
         ignored=tuple(ignored),
-        summary=() if targets else summary(case, ignores, strict=strict),
+        summary=prospects,
         advice=advise(case, verdict, every) if targets else advise_host(case, findings),
+        told=told_once(findings, machine),
+        alike=alike(prospects),
+        unseen=unseen(case),
     )
 
 

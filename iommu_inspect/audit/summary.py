@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from iommu_inspect.audit.exceptions import Ignore, set_aside
+from iommu_inspect.audit.told_once import nameless
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
@@ -19,7 +20,7 @@ from iommu_inspect.rules.registry import RULES
 from iommu_inspect.verdict.kernel_side import answers, of_target
 from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings, worst
 
-__all__ = ["Possible", "Prospect", "summary"]
+__all__ = ["Possible", "Prospect", "alike", "summary"]
 
 _RANKS = {rule.id: rank for rank, rule in enumerate(RULES)}
 
@@ -78,6 +79,18 @@ def summary(
     return tuple(prospects)
 
 
+def alike(prospects: Iterable[Prospect]) -> tuple[tuple[Prospect, ...], ...]:
+    """Put together what has the same said of it but for names, in order."""
+    found: dict[tuple[object, ...], list[Prospect]] = {}
+    for each in prospects:
+        said = [
+            nameless(s, each.devices, each.group) for s in (*each.steps, each.because)
+        ]
+        key = (each.possible, each.group is None, *said)
+        found.setdefault(key, []).append(each)
+    return tuple(map(tuple, found.values()))
+
+
 def _rank(finding: Finding) -> int:
     return _RANKS[finding.rule]
 
@@ -127,7 +140,7 @@ def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:
     endpoints = tuple(d for d in target.devices if _is_endpoint(d))
     possible, steps = _possible(verdict, errors, sure)
     if target.group is not None and possible in (Possible.AFTER, Possible.UNKNOWN):
-        possible, steps = _decided(case, possible, steps)
+        possible, steps = _decided(case, possible, steps, errors)
     if possible is Possible.AFTER and not steps:
         steps = tuple(dict.fromkeys(f"see {error.rule}" for error in errors))
     return Prospect(
@@ -158,7 +171,7 @@ def _steps(errors: list[Finding]) -> tuple[str, ...]:
 
 
 def _decided(
-    case: Case, possible: Possible, steps: tuple[str, ...]
+    case: Case, possible: Possible, steps: tuple[str, ...], errors: list[Finding]
 ) -> tuple[Possible, tuple[str, ...]]:
     """Say what the plan decides about a group, as the steps of the host come first."""
     if case.purpose is Purpose.ATTACH:
@@ -170,7 +183,10 @@ def _decided(
         why = tuple(f"{m.device.address}: {m.why}" for m in stays[:1])
         return Possible.NEVER, why or (certain[0].message,)
     if decided.refusals:
-        return Possible.UNKNOWN, (*steps, decided.refusals[0].message)
+        # What a rule has said is not said again.
+        said = {error.rule for error in errors}
+        more = (r.message for r in decided.refusals[:1] if r.rule not in said)
+        return Possible.UNKNOWN, (*steps, *more)
     if possible is Possible.UNKNOWN and steps:
         return possible, steps
     return possible, tuple(dict.fromkeys((*steps, *move_words(decided.moves))))

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iommu_inspect.cli.options import (
+    NAMES,
     Demo,
     For,
     Format,
     FormatOption,
     ForOption,
     From,
+    Numeric,
     SemanticsOption,
 )
 
@@ -28,8 +30,8 @@ def audit_targets(
         list[str] | None,
         typer.Argument(
             metavar="[DEVICE|group:ID]...",
-            help="What is to be handed over: 01:00.0, group:13, or a part of a name. "
-            "Without any, the whole host is looked at.",
+            help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
+            "looked at.",
         ),
     ] = None,
     source: From = None,
@@ -73,6 +75,15 @@ def audit_targets(
             help="Show for each group of the host what is to be done first.",
         ),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Show every finding by itself, also where many say the same.",
+        ),
+    ] = False,
+    numeric: Numeric = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Say whether devices can be handed to user space, what blocks, what to do.
@@ -89,7 +100,7 @@ def audit_targets(
     if summary and targets:
         raise typer.BadParameter("--summary is about the whole host, without targets")
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
-    machine = load(source, demo=demo)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
     result = audit(
@@ -109,7 +120,10 @@ def audit_targets(
     else:
         from iommu_inspect.render.verdict import audit_text
 
-        emit(audit_text(result, style(), notes=notes, summary=summary))
+        text = audit_text(
+            result, style(), notes=notes, summary=summary, verbose=verbose
+        )
+        emit(text)
     raise typer.Exit(of_verdict(result.verdict))
 
 

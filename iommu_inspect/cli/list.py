@@ -19,7 +19,7 @@ def list_groups(
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", help="Only devices whose address or name has this."
+            metavar="DEVICE", help=f"Only devices that this fits: {options.NAMES}."
         ),
     ] = None,
     driver: Annotated[
@@ -46,7 +46,7 @@ def list_groups(
     numeric: options.Numeric = False,
     demo: options.Demo = False,
 ) -> None:
-    """Show the groups, their devices and drivers, and who owns each group."""
+    """Show the groups, their devices, drivers and uses, and who owns each group."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.selection import Selection, named, select
@@ -66,14 +66,19 @@ def list_groups(
     wanted = Selection(group, devices, driver, class_, ownership)
     groups, ungrouped = select(Inquiry(machine, rules), wanted)
     if output is options.Format.JSON:
-        from iommu_inspect.render.documents import list_document, to_json
+        from iommu_inspect.render.documents import to_json
+        from iommu_inspect.render.list_document import list_document
 
         emit(to_json(list_document(machine, rules, groups, ungrouped)))
     else:
+        from iommu_inspect.model.relations import Relations
         from iommu_inspect.render.devices import device_table
+        from iommu_inspect.render.uses import untold_text
 
         if groups or ungrouped:
-            emit(device_table(groups, ungrouped, style()))
+            emit(device_table(groups, ungrouped, style(), Relations(machine)))
+            if untold := untold_text(machine):
+                complain(untold)
     if not machine.groups_known:
         complain("the source holds no trace of IOMMU groups: it cannot tell them")
         raise typer.Exit(Exit.CANNOT_TELL)

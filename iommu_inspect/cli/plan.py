@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, For, ForOption, From, SemanticsOption
+from iommu_inspect.cli.options import (
+    NAMES,
+    Demo,
+    For,
+    ForOption,
+    From,
+    Numeric,
+    SemanticsOption,
+)
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
     from iommu_inspect.plan.making import Plan
+    from iommu_inspect.plan.writing import Written
 
 __all__ = ["plan_devices"]
 
@@ -37,8 +46,8 @@ def plan_devices(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="DEVICE...",
-            help="What is to be handed over: 01:00.0, group:13, or a part of a name.",
+            metavar="DEVICE|group:ID...",
+            help=f"What is to be handed over: {NAMES}.",
         ),
     ],
     source: From = None,
@@ -53,6 +62,14 @@ def plan_devices(
         ),
     ] = None,
     purpose: ForOption = For.VFIO,
+    all_systems: Annotated[
+        bool,
+        typer.Option(
+            "--all-systems",
+            help="Settings for every kind of distribution, not this host's alone.",
+        ),
+    ] = False,
+    numeric: Numeric = False,
     output: Annotated[
         PlanFormat,
         typer.Option(
@@ -73,27 +90,26 @@ def plan_devices(
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_targets
     from iommu_inspect.plan.making import Outcome, make_plan
+    from iommu_inspect.plan.writing import written
     from iommu_inspect.rules.finding import Purpose
 
-    machine = load(source, demo=demo)
+    machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())
     plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
-    _print(plan, rules, output)
+    _print(plan, written(plan, rules, all_systems=all_systems), rules, output)
     codes = {Outcome.REFUSED: Exit.BLOCKED, Outcome.UNKNOWN: Exit.CANNOT_TELL}
     if plan.outcome in codes:
         raise typer.Exit(codes[plan.outcome])
 
 
-def _print(plan: Plan, rules: Semantics, output: PlanFormat) -> None:
+def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> None:
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.model.text import printable
     from iommu_inspect.plan.script import refusing_script
-    from iommu_inspect.plan.writing import written
     from iommu_inspect.render.plan import plan_text, qemu_text
 
-    words = written(plan, rules)
     if output is PlanFormat.TABLE:
         emit(plan_text(plan, words, rules, style()))
         return

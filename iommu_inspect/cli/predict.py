@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
+from iommu_inspect.cli.options import (
+    NAMES,
+    Demo,
+    Format,
+    FormatOption,
+    From,
+    SemanticsOption,
+)
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
@@ -22,7 +29,8 @@ def predict_answers(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DEVICE|group:ID]...", help="Only these; otherwise everything."
+            metavar="[DEVICE|group:ID]...",
+            help=f"Only these; otherwise everything. {NAMES}.",
         ),
     ] = None,
     source: From = None,
@@ -49,10 +57,13 @@ def predict_answers(
     # Names are read only where a target may be given by a part of one.
     machine = load(source, numeric=not targets, demo=demo)
     asked = _asked(machine, targets)
+    told = True
     if compare is None:
-        _predict(machine, rules_of(machine, semantics), asked, output)
+        told = _predict(machine, rules_of(machine, semantics), asked, output)
     else:
         _compare(machine, _compared(machine, compare), asked, output)
+    if not told:
+        raise typer.Exit(Exit.CANNOT_TELL)
     if not machine.groups_known:
         complain("the source holds no trace of IOMMU groups: it cannot tell them")
         raise typer.Exit(Exit.CANNOT_TELL)
@@ -82,22 +93,27 @@ def _predict(
     rules: Semantics,
     asked: Callable[[Prediction | Comparison], bool],
     output: Format,
-) -> None:
+) -> bool:
+    """Show the answers, and say whether any of them, or none, could be told."""
     from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.kernel.answers import UNKNOWN
     from iommu_inspect.kernel.ownership.inquiry import Inquiry
 
     predictions = [p for p in Inquiry(machine, rules).predictions() if asked(p)]
+    results = {p.answer.result for p in predictions} - {"n/a"}
+    told = results != {UNKNOWN} or not machine.groups_known
     if output is Format.JSON:
         from iommu_inspect.render.documents import predict_document, to_json
 
         emit(to_json(predict_document(machine, rules, predictions)))
-        return
+        return told
     from iommu_inspect.render.predictions import predict_table
 
     if predictions:
         emit(predict_table(predictions, style()))
     if not rules.certain:
         complain(f"{rules.basis}; --semantics chooses a kernel")
+    return told
 
 
 def _compared(machine: Machine, text: str) -> list[Semantics]:

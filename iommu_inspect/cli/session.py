@@ -19,8 +19,16 @@ from iommu_inspect.sources.tree.tree import Tree
 __all__ = ["load", "rules_of"]
 
 
-def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Machine:
+def load(
+    source: str | None,
+    *,
+    numeric: bool = False,
+    demo: bool = False,
+    processes: bool = False,
+) -> Machine:
     """Read this host, or the source that ``--from`` names.
+
+    With ``processes`` it is also read who has the devices open, which takes longer.
 
     Raises:
         SourceError: the source cannot be read.
@@ -28,7 +36,7 @@ def load(source: str | None, *, numeric: bool = False, demo: bool = False) -> Ma
     if demo and source is not None:
         raise typer.BadParameter("--demo and --from exclude each other")
     opened = open_live() if source is None else open_source(source)
-    machine = read_source(opened)
+    machine = read_source(opened, processes=processes)
     for note in machine.notes:
         typer.echo(f"iommu-inspect: note: {note}", err=True)
     if demo and not machine.groups:

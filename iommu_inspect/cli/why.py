@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, Format, FormatOption, From, Numeric
+from iommu_inspect.cli.options import NAMES, Demo, Format, FormatOption, From, Numeric
 
 __all__ = ["explain_group"]
 
 
 def explain_group(
     devices: Annotated[
-        list[str], typer.Argument(metavar="DEVICE...", help="Whose group to explain.")
+        list[str],
+        typer.Argument(metavar="DEVICE...", help=f"Whose group to explain: {NAMES}."),
     ],
     source: From = None,
     demo: Demo = False,
@@ -25,7 +26,11 @@ def explain_group(
     The path from each device up to the root says where isolation is lost. With
     several devices, it says first whether and why they share a group. Without root,
     configuration space is cut short and much cannot be told.
+
+    Exit code: 0 told, 2 usage, 3 the group or a reason cannot be told, 4 source
+    unreadable.
     """
+    from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load
     from iommu_inspect.kernel.eras import applicable
@@ -58,3 +63,6 @@ def explain_group(
         from iommu_inspect.render.why import why_text
 
         emit(why_text(answers, pairs, style()))
+    told = all(shares.told for shares, _ in answers)
+    if not told or any(each.shared is None for each in pairs):
+        raise typer.Exit(Exit.CANNOT_TELL)

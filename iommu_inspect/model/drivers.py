@@ -6,6 +6,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 
 __all__ = [
+    "UIO_DRIVERS",
     "VFIO_DRIVERS",
     "has_vfio_driver",
     "host_keeps",
@@ -32,6 +33,10 @@ VFIO_DRIVERS = frozenset(
         "xe_vfio_pci",
     }
 )
+
+# Drivers of UIO for any PCI function: uio_pci_generic of the kernel, and igb_uio of
+# dpdk-kmods.
+UIO_DRIVERS = frozenset({"igb_uio", "uio_pci_generic"})
 
 
 def normalised(driver: str) -> str:

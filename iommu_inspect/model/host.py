@@ -1,13 +1,18 @@
-"""What the host itself lives on: file systems, swap, networks, console, display."""
+"""What the host itself uses its devices for: file systems, networks, displays, ..."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.text import shown
 
-__all__ = ["Carrier", "Host", "HostUse", "UseKind"]
+__all__ = ["Carrier", "Host", "HostUse", "UseKind", "some"]
+
+_MOST = 3
 
 
 class UseKind(enum.Enum):
@@ -17,8 +22,14 @@ class UseKind(enum.Enum):
     SWAP = "swap"
     DEFAULT_ROUTE = "default route"
     NETWORK = "network"
+    DISPLAY = "display"
     CONSOLE = "console"
     FRAMEBUFFER = "framebuffer"
+    MEDIATED = "mediated device"
+    VIRTUAL_FUNCTION = "virtual function"
+    PROCESS = "process"
+    USB = "usb"
+    THUNDERBOLT = "thunderbolt"
 
 
 class Carrier(enum.Enum):
@@ -33,12 +44,14 @@ class Carrier(enum.Enum):
 class HostUse:
     """One thing that the host does with its devices.
 
-    ``what`` names it: mount points, a swap area, a network interface, a terminal.
-    ``via`` is the kernel's name of what it is on (``dm-0``), empty if that says no
-    more. ``needs`` are sets of device paths (``Device.path``): of each set one must
-    stay, or the use is lost. One disk is one set of one; two disks of which both are
-    needed are two sets; a mirror is one set of two. It is missing where the use is
-    known and its devices are not; ``carrier`` says then what could be one.
+    ``what`` names it: mount points, a swap area, a network interface, a terminal,
+    connectors with a screen, mediated or virtual devices, processes (``Xorg (1234)``),
+    or kinds of what is plugged in. ``via`` is the kernel's name of what it is on
+    (``dm-0``, ``/dev/dri/card0``), empty if that says no more. ``needs`` are sets of
+    device paths (``Device.path``): of each set one must stay, or the use is lost. One
+    disk is one set of one; two disks of which both are needed are two sets; a mirror
+    is one set of two. It is missing where the use is known and its devices are not;
+    ``carrier`` says then what could be one.
     """
 
     kind: UseKind
@@ -52,16 +65,46 @@ class HostUse:
         """Every device path that the use stands on, sorted."""
         if not known(self.needs):
             return ()
-        return tuple(sorted({path for some in self.needs for path in some}))
+        return tuple(sorted({path for one in self.needs for path in one}))
+
+    @property
+    def text(self) -> str:
+        """The use in a few words, as ``list`` shows it: ``nvme0n1p2: /, /home``."""
+        what = some(self.what)
+        match self.kind:
+            case UseKind.FILE_SYSTEM:
+                return f"{shown(self.via)}: {what}" if self.via else what
+            case UseKind.SWAP:
+                return f"swap: {what}"
+            case UseKind.DEFAULT_ROUTE | UseKind.NETWORK:
+                return f"{what}: {self.kind.value}"
+            case UseKind.MEDIATED:
+                return f"mdev: {what}"
+            case UseKind.VIRTUAL_FUNCTION:
+                return f"VFs: {what}"
+            case UseKind.PROCESS:
+                return f"open: {what}"
+            case _:
+                return f"{self.kind.value}: {what}"
 
 
-@dataclass(frozen=True, slots=True)
+def some(names: Iterable[str], between: str = ", ") -> str:
+    """Return the first few of names, and how many more there are."""
+    words = [shown(name) for name in names]
+    if len(words) > _MOST + 1:
+        words = [*words[:_MOST], f"{len(words) - _MOST} more"]
+    return between.join(words)
+
+
+@dataclass(frozen=True)
 class Host:
     """What a source tells of the host's own uses of its devices.
 
     ``uses`` are those that were found. ``untold`` names the kinds that the source
-    does not show, or not to this user. ``disks`` and ``interfaces`` are the paths of
-    the devices that have a block device, or a network interface, below them.
+    does not show, or not to this user, or not all of. ``disks`` and ``interfaces`` are
+    the paths of the devices that have a block device, or a network interface, below
+    them. ``nodes`` are the names of network interfaces and
+    block devices, each with the paths of all devices that it stands on.
     """
 
     uses: tuple[HostUse, ...] = ()
@@ -72,3 +115,51 @@ class Host:
     )
     disks: Fact[tuple[str, ...]] = Missing.ABSENT
     interfaces: Fact[tuple[str, ...]] = Missing.ABSENT
+    nodes: Fact[tuple[tuple[str, Fact[tuple[str, ...]]], ...]] = Missing.ABSENT
+
+    @cached_property
+    def unplaced(self) -> tuple[HostUse, ...]:
+        """The uses whose devices are not told."""
+        return tuple(use for use in self.uses if not known(use.needs))
+
+    def standing_on(self, path: str) -> tuple[int, ...]:
+        """Return the places in ``uses`` of what is on a device or below it."""
+        return self._below.get(path, ())
+
+    def carries(self, path: str, carrier: Carrier) -> Fact[bool]:
+        """Say whether a device has a block device, or an interface, below it."""
+        if carrier is Carrier.DISK:
+            places = self._disk_places
+        else:
+            places = self._interface_places
+        return path in places if known(places) else places
+
+    @cached_property
+    def _below(self) -> dict[str, tuple[int, ...]]:
+        found: dict[str, dict[int, None]] = {}
+        for number, use in enumerate(self.uses):
+            for path in use.paths:
+                for above in _and_above(path):
+                    found.setdefault(above, {})[number] = None
+        return {path: tuple(numbers) for path, numbers in found.items()}
+
+    @cached_property
+    def _disk_places(self) -> Fact[frozenset[str]]:
+        return _places(self.disks)
+
+    @cached_property
+    def _interface_places(self) -> Fact[frozenset[str]]:
+        return _places(self.interfaces)
+
+
+def _places(paths: Fact[tuple[str, ...]]) -> Fact[frozenset[str]]:
+    if not known(paths):
+        return paths
+    return frozenset(above for path in paths for above in _and_above(path))
+
+
+def _and_above(path: str) -> Iterable[str]:
+    here = path
+    while here:
+        yield here
+        here = here.rpartition("/")[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.drivers import UIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
@@ -59,15 +59,14 @@ def host_losses(machine: Machine, devices: Iterable[Device]) -> tuple[Loss, ...]
     physical function go its virtual ones, which its driver removes. Bridges stay.
     A device is judged by what stands on it, so one on a vfio driver loses nothing.
     """
-    taken = _taken(machine, devices)
+    host, taken = machine.host, _taken(machine, devices)
+    numbers = {number for path in taken for number in host.standing_on(path)}
     found = []
-    for use in machine.host.uses:
-        if not known(use.needs):
-            continue
+    for use in (host.uses[number] for number in sorted(numbers)):
         gone = tuple(path for path in use.paths if _is_in(path, taken))
-        if gone:
-            whole = any(all(path in gone for path in some) for some in use.needs)
-            found.append(Loss(use, gone, whole))
+        needs = value_or(use.needs, ())
+        whole = any(all(path in gone for path in one) for one in needs)
+        found.append(Loss(use, gone, whole))
     return tuple(found)
 
 
@@ -82,8 +81,8 @@ def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
     """Return the uses whose devices are not told and could be this one."""
     return tuple(
         use
-        for use in machine.host.uses
-        if not known(use.needs) and _could_carry(machine, device, use.carrier)
+        for use in machine.host.unplaced
+        if use.kind in _CARRIER_OF_KIND and _could_carry(machine, device, use.carrier)
     )
 
 
@@ -94,7 +93,8 @@ def perhaps_untold(
     return tuple(
         (kind, why)
         for kind, why in machine.host.untold
-        if _could_carry(machine, device, _CARRIER_OF_KIND[kind])
+        if kind in _CARRIER_OF_KIND
+        and _could_carry(machine, device, _CARRIER_OF_KIND[kind])
     )
 
 
@@ -124,18 +124,18 @@ def _could_carry(machine: Machine, device: Device, carrier: Carrier) -> bool:
     driver = device.driver
     if driver is None or has_vfio_driver(device) or device.is_bridge is True:
         return False
-    if isinstance(driver, str) and normalised(driver) == "pci_stub":
+    if isinstance(driver, str) and normalised(driver) in ("pci_stub", *UIO_DRIVERS):
         return False
     if carrier is Carrier.ANY:
         return any(
             _could_carry(machine, device, each)
             for each in (Carrier.DISK, Carrier.INTERFACE)
         )
-    host = machine.host
-    shown = host.disks if carrier is Carrier.DISK else host.interfaces
-    if known(shown):
-        taken = _taken(machine, [device])
-        return any(_is_in(path, taken) for path in shown)
+    below = [machine.host.carries(p, carrier) for p in _taken(machine, [device])]
+    if not below:
+        below = [machine.host.carries("", carrier)]
+    if all(map(known, below)):
+        return True in below
     code = device.ids.class_code
     if not known(code):
         return device.is_pci

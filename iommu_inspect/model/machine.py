@@ -14,9 +14,11 @@ from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.platform import Processor, XenRole
 from iommu_inspect.model.settings import Settings
+from iommu_inspect.model.system import System
 
 __all__ = [
     "Family",
+    "Gone",
     "InterruptRemapping",
     "IommuUnit",
     "Kernel",
@@ -94,6 +96,21 @@ class VfioSettings:
     type1_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
     iommufd_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
     type1_loaded: Fact[bool] = Missing.ABSENT
+    disable_denylist: Fact[bool] = Missing.ABSENT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gone:
+    """Devices that vanished in a hypothetical step, and the driver of their parent.
+
+    Where that driver binds to ``parent`` again they come back, each into the group of
+    the id that it names; ``groups`` are those that held them.
+    """
+
+    parent: DeviceId
+    driver: str
+    devices: tuple[Device, ...]
+    groups: tuple[Group, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +136,10 @@ class Machine:
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
     ``iort_nodes`` are the types of the nodes in Arm's IORT (``IortNode``), as numbers.
     ``guest`` says whether the host runs on a hypervisor; ``xen`` what it is to Xen,
-    ``None`` where it does not run on it. ``host`` is what the host
-    itself uses its devices for. ``cpu_address_bits`` is the width of the processor's
-    physical addresses. ``memlock_limit`` is how many bytes the process that read the
-    source may lock, ``None`` where nothing limits it.
+    ``None`` where it does not run on it. ``host`` is what the host itself uses its
+    devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
+    processor's physical addresses. ``memlock_limit`` is how many bytes the process that
+    read the source may lock, ``None`` where nothing limits it.
     """
 
     source: Source
@@ -142,6 +159,8 @@ class Machine:
     vfio: VfioSettings = VfioSettings()
     settings: Settings = field(default_factory=Settings)
     host: Host = field(default_factory=Host)
+    system: System = field(default_factory=System)
+    gone: tuple[Gone, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -174,6 +193,22 @@ class Machine:
     def device(self, device_id: DeviceId) -> Device | None:
         """Return the device of this identity, ``None`` if there is none."""
         return self._device_by_id.get(device_id)
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[Device]]:
+        found: dict[str, list[Device]] = {}
+        for device in self.devices:
+            above = value_or(device.path, "").rpartition("/")[0]
+            while above:
+                found.setdefault(above, []).append(device)
+                above = above.rpartition("/")[0]
+        return found
+
+    def inside(self, device: Device) -> tuple[Device, ...]:
+        """Return all devices below one in sysfs, at any depth, in their order."""
+        if not known(device.path):
+            return ()
+        return tuple(self._by_path.get(device.path, ()))
 
     @cached_property
     def _families(self) -> dict[DeviceId, Family]:

@@ -116,14 +116,17 @@ class Settings:
     ``modprobe`` is absent where the source holds no modprobe.d at all; the initramfs
     has a copy of its own, which no source shows. ``modules`` holds the states that
     could be told, of the modules asked for; ``driver_modules`` the module that each
-    bound PCI driver belongs to, by the driver's name. ``existing`` says of the names
-    that are near vfio's whether the kernel has such a module.
+    bound PCI driver belongs to, by the driver's name. ``vfio_aliases`` are the lines of
+    modules.alias for vfio drivers, pattern and module; they are read only where a
+    device is to be handed over. ``existing`` says of the names that are near vfio's
+    whether the kernel has such a module.
     """
 
     modprobe: Fact[ModprobeConfig] = Missing.ABSENT
     command_line: Fact[tuple[Word, ...]] = Missing.ABSENT
     modules: tuple[tuple[str, ModuleState], ...] = ()
     driver_modules: tuple[tuple[str, str], ...] = ()
+    vfio_aliases: Fact[tuple[tuple[str, str], ...]] = Missing.ABSENT
     module_lists: tuple[ListedModule, ...] = ()
     existing: tuple[tuple[str, bool], ...] = ()
 

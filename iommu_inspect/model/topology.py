@@ -16,6 +16,7 @@ class Topology:
     """Answers what is above and below a device of one machine."""
 
     def __init__(self, machine: Machine) -> None:
+        self._machine = machine
         self._by_path = {
             device.path: device for device in machine.devices if known(device.path)
         }
@@ -50,11 +51,10 @@ class Topology:
 
     @cached_property
     def _children(self) -> dict[str, tuple[Device, ...]]:
-        found: dict[str, tuple[Device, ...]] = {}
+        found: dict[str, list[Device]] = {}
         for path, device in self._by_path.items():
-            above = path.rpartition("/")[0]
-            found[above] = (*found.get(above, ()), device)
-        return found
+            found.setdefault(path.rpartition("/")[0], []).append(device)
+        return {above: tuple(below) for above, below in found.items()}
 
     @cached_property
     def addressed(self) -> list[tuple[Device, PciAddress]]:
@@ -64,8 +64,4 @@ class Topology:
 
     def subtree(self, device: Device) -> tuple[Device, ...]:
         """Return a device and everything below it."""
-        if not known(device.path):
-            return (device,)
-        inside = f"{device.path}/"
-        below = (d for path, d in self._by_path.items() if path.startswith(inside))
-        return (device, *below)
+        return (device, *self._machine.inside(device))

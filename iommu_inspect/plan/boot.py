@@ -5,41 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from iommu_inspect.kernel.denylist import is_listed
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
+from iommu_inspect.model.system import Initramfs
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.plan.boot_notes import boot_notes, has_word, word_notes, words_of
 from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.modules import built_in, modules_of
+from iommu_inspect.plan.modules import modules_of
 from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move
+from iommu_inspect.plan.systems import Place, initramfs_places, loader_places
 from iommu_inspect.rules._words import addresses
 
-__all__ = ["MODPROBE_FILE", "Boot", "Place", "boot", "cure", "loaders"]
+__all__ = ["Boot", "boot", "cure", "leads_with_boot"]
 
-MODPROBE_FILE = "/etc/modprobe.d/vfio-passthrough.conf"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is written down: lines for a file, then commands.
-
-    ``how`` says what to do with the lines: ``create`` the file with them, or
-    ``add`` them to what is there (for a command line: to its words).
-    """
-
-    title: str
-    path: str
-    how: str
-    lines: tuple[str, ...]
-    commands: tuple[str, ...]
+# Uses of a display that make its driver hang, or the host go dark, when it lets go:
+# by the words of their kinds.
+_OF_A_DISPLAY = frozenset(
+    kind for kind in UseKind if kind.value in ("display", "console", "process")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Boot:
     """The settings. ``method`` is ``ids`` or ``address``, and ``why`` says why.
 
-    ``kernel_words`` do the same on the kernel's command line, where that can be done.
-    ``notes`` are sentences for people.
+    ``kernel_words`` do the same on the kernel's command line, where that can be done;
+    those that are on it already are left out. ``notes`` are sentences for people.
+    ``own_system`` says that it is written for the system of the source alone.
     """
 
     method: str
@@ -50,34 +47,92 @@ class Boot:
     command_line: tuple[Place, ...]
     driverctl: tuple[str, ...]
     notes: tuple[str, ...]
+    own_system: bool = False
 
 
-def boot(plan: Plan) -> Boot | None:
-    """Return the settings for every boot, ``None`` if there is nothing to set."""
+def boot(plan: Plan, *, all_systems: bool = False) -> Boot | None:
+    """Return the settings for every boot, ``None`` if there is nothing to set.
+
+    They are written for the system that the source shows, or for each kind of them.
+    """
+    machine = plan.machine
     to_vfio = [m for m in plan.moves if m.device.is_pci and _goes_to_vfio(m)]
     freed = [m for m in plan.moves if m.decision is Decision.RELEASED]
     if not to_vfio and not freed:
         return None
-    virtual = [m for m in to_vfio if m.device.pci.is_virtual]
-    early = [m for m in (*to_vfio, *freed) if m.device.is_pci and m not in virtual]
-    method, why = _method(plan.machine, early, freed)
+    late = [m for m in to_vfio if m.device.pci.is_virtual or _kept(m) != VFIO_PCI]
+    early = [m for m in (*to_vfio, *freed) if m.device.is_pci and m not in late]
+    method, why = _method(machine, early, freed)
+    options = ["disable_denylist=1"] if _denied(machine, early) else []
     modprobe: list[str] = []
     if early:
         modprobe += [f"# {_names(early)} (iommu-inspect plan)"]
         modprobe += _by_ids(early) if method == "ids" else _by_address(early)
-        modprobe += _softdeps(plan.machine, early)
+        modprobe += [f"options vfio-pci {option}" for option in options]
+        modprobe += _softdeps(machine, early)
     if plan.unsafe:
         modprobe.append("options vfio_iommu_type1 allow_unsafe_interrupts=1")
-    words = (f"vfio-pci.ids={_ids(early)}",) if early and method == "ids" else ()
+    words: tuple[str, ...] = ()
+    if early and method == "ids":
+        words = (_ids_word(machine, early), *(f"vfio-pci.{o}" for o in options))
+    # NixOS writes all of it into its one file.
+    own = known(machine.system.image_makers) or known(machine.system.loaders)
+    has_own_way = value_or(machine.system.image_makers, ()) == (Initramfs.NIXOS,)
+    absent = tuple(word for word in words if not has_word(machine, word))
     return Boot(
         method=method,
         why=why,
-        modprobe=tuple(modprobe),
-        initramfs=_initramfs() if early else (),
-        kernel_words=words,
-        command_line=loaders(words),
+        modprobe=() if has_own_way and not all_systems else tuple(modprobe),
+        initramfs=initramfs_places(machine.system, modprobe, all_systems=all_systems)
+        if early
+        else (),
+        kernel_words=absent,
+        command_line=loader_places(absent, machine.system, all_systems=all_systems),
         driverctl=tuple(_driverctl(move) for move in (*to_vfio, *freed)),
-        notes=tuple(_notes(plan, virtual, freed)),
+        notes=(
+            *boot_notes(plan, to_vfio, late, freed),
+            *word_notes(machine, words, absent),
+            *(_about_denylist(early) if options else ()),
+        ),
+        own_system=own and not all_systems,
+    )
+
+
+def leads_with_boot(plan: Plan) -> str | None:
+    """Say why the settings for every boot come first, ``None`` if they do not.
+
+    A driver that is taken off a display which is in use may never let go, and the
+    screen goes dark; bound at boot, the host never has it.
+    """
+    for move in plan.moves:
+        if not move.changes or move.device.driver is None:
+            continue
+        name = shown(move.device.address)
+        uses = [use for use in plan.machine.host.uses if move.device.path in use.paths]
+        if any(use.kind is UseKind.FRAMEBUFFER for use in uses):
+            return f"the firmware's framebuffer is on {name}"
+        if move.device.boot_vga is True:
+            return f"the host booted on the display {name}"
+        base = move.device.base_class
+        if known(base) and base >> 8 == PCI_BASE_CLASS_DISPLAY:
+            names = [shown(w) for u in uses if u.kind in _OF_A_DISPLAY for w in u.what]
+            if names:
+                return f"{name} is in use ({listed(names)})"
+    return None
+
+
+def _denied(machine: Machine, moves: Iterable[Move]) -> bool:
+    """Say whether vfio-pci takes one of these only without its denylist."""
+    return machine.vfio.disable_denylist is True and any(
+        is_listed(m.device) for m in moves
+    )
+
+
+def _about_denylist(moves: Sequence[Move]) -> Iterable[str]:
+    yield (
+        f"disable_denylist=1 stays with it: {_names(moves)} is in the denylist of "
+        "vfio-pci, because a guest may harm the host through it. Only trusted guests "
+        "should get it."
     )
 
 
@@ -85,7 +140,7 @@ def _goes_to_vfio(move: Move) -> bool:
     """Say whether it belongs to vfio-pci at every boot; other vfio drivers stay."""
     driver = move.device.driver
     if move.decision is Decision.MOVES:
-        return True
+        return move.to_vfio
     return isinstance(driver, str) and normalised(driver) == "vfio_pci"
 
 
@@ -120,6 +175,16 @@ def _ids(moves: Iterable[Move]) -> str:
     return ",".join(dict.fromkeys(pair for pair in pairs if pair))
 
 
+def _ids_word(machine: Machine, moves: Iterable[Move]) -> str:
+    """Return the word with the ids, and with those that it has on the command line.
+
+    Of two words with ids the kernel takes the last one only.
+    """
+    there = [word.value or "" for word in words_of(machine, "vfio_pci.ids")]
+    ids = ",".join((*there[-1:], _ids(moves))).split(",")
+    return f"vfio-pci.ids={','.join(dict.fromkeys(filter(None, ids)))}"
+
+
 def _by_ids(moves: Sequence[Move]) -> list[str]:
     return [f"options vfio-pci ids={_ids(moves)}"]
 
@@ -152,7 +217,9 @@ def _override(move: Move) -> str:
 
 def _kept(move: Move) -> str:
     """Return the override that a member has at every boot."""
-    return "none" if move.decision is Decision.RELEASED else VFIO_PCI
+    if move.decision is Decision.STAYS:
+        return VFIO_PCI
+    return move.override
 
 
 def _softdeps(machine: Machine, moves: Sequence[Move]) -> list[str]:
@@ -172,99 +239,6 @@ def _driverctl(move: Move) -> str:
 
 def _names(moves: Sequence[Move]) -> str:
     return addresses(move.device for move in moves)
-
-
-def _initramfs() -> tuple[Place, ...]:
-    """Have vfio-pci in the initramfs, before the drivers that are in there too."""
-    return (
-        Place(
-            "initramfs-tools (Debian, Proxmox)",
-            "/etc/initramfs-tools/modules",
-            "add",
-            ("vfio-pci", "vfio_iommu_type1"),
-            ("update-initramfs -u -k all",),
-        ),
-        Place(
-            "dracut (Fedora)",
-            "/etc/dracut.conf.d/vfio-passthrough.conf",
-            "create",
-            (
-                'force_drivers+=" vfio-pci vfio_iommu_type1 "',
-                # Taken along by itself only in images made for one host.
-                f'install_items+=" {MODPROBE_FILE} "',
-            ),
-            ("dracut --force --regenerate-all",),
-        ),
-        Place(
-            "mkinitcpio (Arch; HOOKS must have modconf)",
-            "/etc/mkinitcpio.conf.d/vfio-passthrough.conf",
-            "create",
-            ("MODULES+=(vfio_pci vfio_iommu_type1)",),
-            ("mkinitcpio -P",),
-        ),
-    )
-
-
-def loaders(words: Sequence[str]) -> tuple[Place, ...]:
-    """Say where each boot loader keeps the kernel's command line."""
-    if not words:
-        return ()
-    text = " ".join(words)
-    grub, entry = (f'GRUB_CMDLINE_LINUX="... {text}"',), (f"options ... {text}",)
-    default = "/etc/default/grub"
-    mkconfig = "grub-mkconfig -o /boot/grub/grub.cfg"
-    grubby = f'grubby --update-kernel=ALL --args="{text}"'
-    entries, line = "/boot/loader/entries/*.conf", "/etc/kernel/cmdline"
-    refresh = "proxmox-boot-tool refresh"
-    return (
-        Place("GRUB (Debian, Proxmox)", default, "add", grub, ("update-grub",)),
-        Place("GRUB (Arch)", default, "add", grub, (mkconfig,)),
-        Place("Fedora", "", "add", (), (grubby,)),
-        Place("systemd-boot", entries, "add", entry, ()),
-        Place("systemd-boot (Proxmox)", line, "add", (f"... {text}",), (refresh,)),
-    )
-
-
-def _notes(plan: Plan, virtual: Sequence[Move], freed: Sequence[Move]) -> Iterable[str]:
-    if virtual:
-        yield (
-            f"{_names(virtual)} is a virtual function: it is not there at boot, but "
-            "comes when something writes sriov_numvfs. modprobe.d does not reach it; "
-            "driverctl does."
-        )
-    settled = [
-        m for m in plan.moves if m.decision is Decision.STAYS and _goes_to_vfio(m)
-    ]
-    if settled and any(not modules_of(plan.machine, move.device) for move in settled):
-        yield (
-            f"{_names(settled)} is on vfio-pci already: if other settings see to that "
-            "at boot, keep one of the two; which driver of the host would take it "
-            "cannot be seen, so there is no softdep line for it."
-        )
-    elsewhere = [move for move in freed if not move.device.is_pci]
-    if elsewhere:
-        yield (
-            f"{_names(elsewhere)} is no PCI function: modprobe.d does not reach it; "
-            "driverctl does, or a unit that unbinds it."
-        )
-    early = [m for m in plan.moves if m.decision is Decision.MOVES and m not in virtual]
-    if early:
-        yield _about_built_in(plan.machine)
-
-
-def _about_built_in(machine: Machine) -> str:
-    """Say what modprobe.d cannot do for code that is a part of the kernel."""
-    later = "driverctl moves the device later, when udev finds it"
-    here = built_in(machine, "vfio_pci")
-    if here:
-        return (
-            "vfio-pci is built into this kernel, and does not read modprobe.d: use the "
-            f"kernel's command line, or driverctl: {later}."
-        )
-    text = f"A driver that is built into the kernel binds before any of this: {later}."
-    if here is None:
-        text += " vfio-pci built in does not read modprobe.d either."
-    return text
 
 
 def cure(machine: Machine) -> tuple[str, ...]:

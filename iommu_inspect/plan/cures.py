@@ -34,8 +34,12 @@ def _lines(cure: cures.Cure) -> tuple[str, ...]:
             return (f"modprobe {quoted(module)}",)
         case cures.StopUsing(UseKind.SWAP, what):
             return (f"swapoff {quoted(what)}",)
-        case cures.StopUsing(_, what):
+        case cures.StopUsing(UseKind.FILE_SYSTEM, what):
             return (f"umount {quoted(what)}",)
+        case cures.StopUsing(UseKind.MEDIATED, what):
+            return (f"echo 1 > {quoted(f'/sys/bus/mdev/devices/{what}/remove')}",)
+        case cures.StopUsing():
+            return ()
         case cures.ByAddress(device, driver):
             name = quoted(device.name)
             return (f"driverctl set-override {name} {quoted(driver)}",)
@@ -51,6 +55,8 @@ def _lines(cure: cures.Cure) -> tuple[str, ...]:
             return (f"echo 0 > {quoted(_file(device, 'sriov_numvfs'))}",)
         case cures.WriteLine(_, line):
             return (line,)
+        case cures.AnotherSlot():
+            return ()  # elsewhere.py says which
 
 
 def _file(about: DeviceId | str, name: str) -> str:
@@ -69,6 +75,7 @@ def _group(about: DeviceId | str, name: str) -> str:
 
 _MEMBERS = "iommu_group/devices"
 _REGIONS = "iommu_group/reserved_regions"
+_TYPE = "iommu_group/type"
 _Write = Callable[[DeviceId | str], str]
 _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.BOOT_DISPLAY: lambda _: "grep . /sys/bus/pci/devices/*/boot_vga",
@@ -76,6 +83,8 @@ _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.FRAMEBUFFER: lambda _: (
         "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem"
     ),
+    cures.Looking.HOLDERS: lambda node: f"fuser -v {quoted(str(node))}",
+    cures.Looking.GROUP_TYPE: lambda d: f"cat {quoted(_file(d, _TYPE))}",
     cures.Looking.INTERRUPTS: lambda _: "grep -H . /sys/kernel/irq/*/chip_name",
     cures.Looking.IOMMU_CAPABILITY: lambda unit: (
         f"cat {quoted(f'/sys/class/iommu/{unit}/intel-iommu/cap')}"

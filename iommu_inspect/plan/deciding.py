@@ -20,8 +20,14 @@ from iommu_inspect.model.host_losses import (
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.use_words import described
 from iommu_inspect.plan import neighbours
-from iommu_inspect.plan.moves import Decision, Move, Refusal
+from iommu_inspect.plan.dpdk import (
+    asks_nothing_of_group,
+    stays_for_dpdk,
+    without_group,
+)
+from iommu_inspect.plan.moves import NO_GROUP, Decision, Move, Refusal
 from iommu_inspect.plan.refusals import of_asked, of_group, strange_names
 from iommu_inspect.rules._words import addresses, caution
 from iommu_inspect.rules.case import Case
@@ -49,7 +55,7 @@ def decide(case: Case, accept: frozenset[str] = frozenset()) -> Decided:
         for group in case.groups
         for asked in [_asked(case, group)]
         for device in group.devices
-    )
+    ) + tuple(deciding.move(NO_GROUP, d, (d,)) for d in without_group(case))
     moves = deciding.not_lived_on(moves)
     refusals = [refusal for group in case.groups for refusal in of_group(group)]
     refusals += _of_moves(moves)
@@ -110,6 +116,12 @@ class _Deciding:
                 device, group, Decision.STAYS, why, asked=is_asked, refusal=refusal
             )
 
+        if is_asked and (why := stays_for_dpdk(case, device)):
+            return stays(why)
+        if is_asked and asks_nothing_of_group(case, device):
+            return self._asked_for(group, device)
+        if asked and all(asks_nothing_of_group(case, d) for d in asked):
+            return stays("DPDK asks nothing of the others in the group")
         if role is Role.VFIO:
             return stays(f"on a vfio driver already ({_driver(device)})")
         if self._gone_with(device, asked):
@@ -163,13 +175,14 @@ class _Deciding:
         ]
         if not mine:
             return move
-        why = f"the host lives on it: {_what(mine)}"
+        uses = [loss.use for loss in mine]
+        why = f"the host lives on it: {described(uses)}"
         return replace(
             move,
             decision=Decision.NEVER,
             why=why,
             costs=(),
-            refusal=neighbours.lived_on(self._case, move, _what(mine)),
+            refusal=neighbours.lived_on(self._case, move, uses),
         )
 
     def _carries(self, device: Device, path: str) -> bool:
@@ -235,34 +248,20 @@ class _Deciding:
             for loss in host_losses(machine, [device])
             if loss.use.kind is not UseKind.FRAMEBUFFER  # boot-display says that
         ]
-        if losses:
-            ends = all(loss.whole for loss in losses)
-            yield (
-                f"The host loses {_what(losses)} with it."
-                if ends
-                else f"It is one of several that carry {_what(losses)}."
-            )
-        elif perhaps_lost(machine, device) or perhaps_untold(machine, device):
+        ends = [loss.use for loss in losses if loss.whole]
+        parts = [loss.use for loss in losses if not loss.whole]
+        if ends:
+            yield f"The host uses it for {described(ends)}: that ends with its driver."
+        if parts:
+            yield f"It is one of several that carry {described(parts)}."
+        if not losses and (
+            perhaps_lost(machine, device) or perhaps_untold(machine, device)
+        ):
             yield caution(device)
 
 
 def _ids(devices: Iterable[Device]) -> frozenset[DeviceId]:
     return frozenset(device.id for device in devices)
-
-
-def _what(losses: Iterable[Loss]) -> str:
-    """Name what the host would lose, a few of each kind."""
-    by_kind: dict[str, list[str]] = {}
-    for loss in losses:
-        by_kind.setdefault(loss.use.kind.value, []).extend(loss.use.what)
-    parts = []
-    for kind, names in by_kind.items():
-        some = [shown(name) for name in sorted(names)]
-        if len(some) > 3:
-            some = [*some[:3], f"{len(some) - 3} more"]
-        plural = "s" if kind == "file system" and len(names) > 1 else ""
-        parts.append(f"the {kind}{plural} {listed(some)}")
-    return listed(parts)
 
 
 def _managed(case: Case, device: Device) -> str:

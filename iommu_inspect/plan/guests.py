@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.plan.cards import same_card
 from iommu_inspect.plan.moves import Decision, Move
 
 __all__ = [
@@ -26,33 +27,39 @@ __all__ = [
 _LARGEST_DOMAIN = 0xFFFF
 # The vfio character devices, which iommufd needs, came with v6.6.
 _DEVICE_CDEV = (6, 6)
+# The last of the 14 root ports that virt-install gives a q35 guest, of which few are
+# used; libvirt adds root ports up to the bus that is named.
+_LAST_BUS = 0x0E
 
 
-def given(moves: Sequence[Move]) -> list[PciAddress]:
+def given(machine: Machine, moves: Sequence[Move]) -> list[PciAddress]:
     """Return what the guest gets: what was asked for, and the rest of the card.
 
-    The other functions of a slot belong to the same card; what only shares the group
-    stays out, and out of the host's hands.
+    What only shares the group stays out, and out of the host's hands.
     """
-    asked = [m.device.pci_address for m in moves if m.asked]
-    slots = {address.slot_name for address in asked if address is not None}
-    return [a for a in _on_vfio(moves) if a in asked or a.slot_name in slots]
+    asked = [move.device for move in moves if move.asked]
+    wanted = {other.id for device in asked for other in same_card(machine, device)}
+    return sorted(
+        address
+        for device in _on_vfio(moves)
+        if device.id in wanted and (address := device.pci_address) is not None
+    )
 
 
-def only_held(moves: Sequence[Move]) -> list[PciAddress]:
+def only_held(machine: Machine, moves: Sequence[Move]) -> list[PciAddress]:
     """Return what is on vfio only because it shares a group."""
-    guests = given(moves)
-    return [address for address in _on_vfio(moves) if address not in guests]
+    guests = given(machine, moves)
+    found = [device.pci_address for device in _on_vfio(moves)]
+    return sorted(a for a in found if a is not None and a not in guests)
 
 
-def _on_vfio(moves: Sequence[Move]) -> list[PciAddress]:
-    found = [
-        move.device.pci_address
+def _on_vfio(moves: Sequence[Move]) -> list[Device]:
+    return [
+        move.device
         for move in moves
-        if move.decision is Decision.MOVES
+        if move.to_vfio
         or (move.decision is Decision.STAYS and has_vfio_driver(move.device))
     ]
-    return sorted(address for address in found if address is not None)
 
 
 def too_long(addresses: Sequence[PciAddress]) -> list[PciAddress]:
@@ -60,45 +67,90 @@ def too_long(addresses: Sequence[PciAddress]) -> list[PciAddress]:
     return [a for a in addresses if a.domain > _LARGEST_DOMAIN]
 
 
-def libvirt_xml(moves: Sequence[Move]) -> str:
+def libvirt_xml(machine: Machine, moves: Sequence[Move]) -> str:
     """Return one ``<hostdev>`` a device, for ``<devices>`` of a domain.
 
     ``managed='no'``: the plan has bound the devices, and libvirt is to leave them so.
+    The functions of a card share a slot of the guest: behind the root port of a bus
+    that has to be free there.
     """
-    addresses = given(moves)
-    return "\n".join(_hostdev(a) for a in addresses if a not in too_long(addresses))
+    long = too_long(given(machine, moves))
+    blocks: list[str] = []
+    bus = _LAST_BUS
+    for card in _slots(machine, moves):
+        if len(card) == 1 or any(address in long for address in card):
+            blocks += [_hostdev(address) for address in card if address not in long]
+            continue
+        blocks.append(
+            "<!-- One card: one slot of the guest (q35). Take another bus than "
+            f"0x{bus:02x} if the guest has something there. -->"
+        )
+        blocks += [_hostdev(address, _guest_address(bus, address)) for address in card]
+        bus -= 1
+    return "\n".join(blocks)
 
 
-def _hostdev(address: PciAddress) -> str:
+def _guest_address(bus: int, address: PciAddress) -> str:
+    more = " multifunction='on'" if address.function == 0 else ""
+    return (
+        f"  <address type='pci' domain='0x0000' bus='0x{bus:02x}' slot='0x00' "
+        f"function='0x{address.function:x}'{more}/>\n"
+    )
+
+
+def _hostdev(address: PciAddress, at: str = "") -> str:
     return (
         "<hostdev mode='subsystem' type='pci' managed='no'>\n"
         "  <source>\n"
         f"    <address domain='0x{address.domain:04x}' bus='0x{address.bus:02x}' "
         f"slot='0x{address.slot:02x}' function='0x{address.function:x}'/>\n"
         "  </source>\n"
+        f"{at}"
         "</hostdev>"
     )
 
 
-def qemu_arguments(moves: Sequence[Move]) -> tuple[str, ...]:
+def _slots(machine: Machine, moves: Sequence[Move]) -> list[list[PciAddress]]:
+    """Return what each slot of the guest holds.
+
+    Functions of a card come together if the first one is among them: a guest looks
+    for others only where there is a function 0 that says so (PCI 3.0, 3.2.2.3.4).
+    Else each has a slot of its own, where it is the only function.
+    """
+    wanted = given(machine, moves)
+    slots: list[list[PciAddress]] = []
+    taken: set[PciAddress] = set()
+    for device in sorted(_on_vfio(moves), key=lambda device: device.id):
+        own = device.pci_address
+        if own is None or own not in wanted or own in taken:
+            continue
+        found = [other.pci_address for other in same_card(machine, device)]
+        card = [a for a in found if a is not None and a in wanted]
+        together = card if card[0].function == 0 else [own]
+        slots.append(together)
+        taken |= set(together)
+    return slots
+
+
+def qemu_arguments(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
     """Return QEMU's arguments, one a line; a card's functions share a guest slot.
 
-    A root port (``-machine q35``) makes the slot for a card with several functions.
+    A root port (``-machine q35``) makes the slot for a card with several functions,
+    which keep their numbers.
     """
     lines: list[str] = []
-    for _slot, functions in groupby(given(moves), key=lambda a: a.slot_name):
-        card = list(functions)
+    cards = 0
+    for card in _slots(machine, moves):
         if len(card) == 1:
             lines.append(f"-device vfio-pci,{_host(card[0])}")
             continue
-        port = f"card{sum('pcie-root-port' in line for line in lines) + 1}"
-        number = port.removeprefix("card")
-        lines.append(f"-device pcie-root-port,id={port},chassis={number}")
-        for index, function in enumerate(card):
-            more = ",multifunction=on" if index == 0 else ""
+        cards += 1
+        lines.append(f"-device pcie-root-port,id=card{cards},chassis={cards}")
+        for function in card:
+            more = ",multifunction=on" if function.function == 0 else ""
             lines.append(
-                f"-device vfio-pci,{_host(function)},bus={port},"
-                f"addr=0x0.{index:#x}{more}"
+                f"-device vfio-pci,{_host(function)},bus=card{cards},"
+                f"addr=0x0.{function.function:#x}{more}"
             )
     return tuple(lines)
 
@@ -117,7 +169,7 @@ def iommufd_arguments(
     has = "iommufd" in machine.kernel.features
     if not has or any(era.since < _DEVICE_CDEV for era in semantics.eras):
         return ()
-    plain = qemu_arguments(moves)
+    plain = qemu_arguments(machine, moves)
     if not plain:
         return ()
     return (

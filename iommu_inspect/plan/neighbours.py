@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host import HostUse
 from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import (
@@ -15,10 +17,14 @@ from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_STORAGE,
 )
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.plan.moves import NOT_TOLD, VFIO_PCI, Decision, Move, Refusal
+from iommu_inspect.model.use_words import described
+from iommu_inspect.plan.dpdk import driver_for_dpdk
+from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules.finding import Purpose
+from iommu_inspect.rules.host_loss import stopping
 
 __all__ = [
     "decision",
@@ -36,6 +42,7 @@ __all__ = [
 # SPI flash and other serial buses, thermal sensors, the management engine, timers.
 _OF_THE_SYSTEM = (0x0C05, 0x0C80, 0x1180, 0x0780, 0x0880, 0x0800)
 
+_NO_KIND = "a device"
 _Decision = tuple[Decision, str, Refusal | None]
 
 
@@ -44,9 +51,14 @@ def fits(device: Device) -> bool:
     return device.is_pci and device.is_bridge is False and not device.is_chipset
 
 
-def driver_for(_case: Case, _device: Device) -> str:
-    """Return the driver that a device goes to."""
-    return VFIO_PCI
+def driver_for(case: Case, device: Device) -> str:
+    """Return the driver that a device goes to: what it is wanted for decides.
+
+    For a vfio driver that is the one that the kernel has for the device.
+    """
+    if case.purpose is Purpose.DPDK and case.asked_for(device):
+        return driver_for_dpdk(case, device)
+    return vfio_driver_for(case.machine, device)
 
 
 def decision(
@@ -93,7 +105,7 @@ def untold(move: Move) -> Refusal:
     )
 
 
-def lived_on(case: Case, move: Move, what: str) -> Refusal:
+def lived_on(case: Case, move: Move, uses: Sequence[HostUse]) -> Refusal:
     """Refuse because the host would lose what it lives on."""
     device = move.device
     beside = "" if move.asked else f", of group {shown(move.group.id)},"
@@ -101,13 +113,20 @@ def lived_on(case: Case, move: Move, what: str) -> Refusal:
         "host-loss",
         True,
         f"The host lives on {shown(device.address)} ({what_it_is(device)}){beside} "
-        f"with {what}. It stays where it is.",
-        "Hand over another device."
+        f"with {described(uses)}. It stays where it is.",
+        _OTHERWISE[bool(stopping(uses))]
         if move.asked or not case.neighbours(device)
         else "It shares the group, which goes as a whole: use another slot for the "
         "device that you want, or another device.",
+        stopping(uses),
         elsewhere=not move.asked,
     )
+
+
+_OTHERWISE = {
+    False: "Hand over another device.",
+    True: "Hand over another device, or have the host stop using it first.",
+}
 
 
 def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
@@ -189,7 +208,9 @@ def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
 def what_it_is(device: Device) -> str:
     """Name a device by what its class says, and by its model where that is told."""
     kind = _kind(device)
-    return f"{kind}, {shown(device.name)}" if device.name else kind
+    if not device.name:
+        return kind
+    return shown(device.name) if kind == _NO_KIND else f"{kind}, {shown(device.name)}"
 
 
 def _kind(device: Device) -> str:
@@ -199,7 +220,7 @@ def _kind(device: Device) -> str:
         return f"storage: {class_name(code) or 'a disk'}" if known(code) else "storage"
     if base == PCI_BASE_CLASS_NETWORK:
         return "network"
-    return (class_name(code) if known(code) else None) or "a device"
+    return (class_name(code) if known(code) else None) or _NO_KIND
 
 
 def _base(device: Device) -> int | None:

@@ -8,12 +8,15 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import guests
-from iommu_inspect.plan.boot import Boot, Place, boot, cure, loaders
+from iommu_inspect.plan.boot import Boot, cure, leads_with_boot
 from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.cures import cure_lines
 from iommu_inspect.plan.elsewhere import slots_text
 from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.other_drivers import every_boot
 from iommu_inspect.plan.script import script
+from iommu_inspect.plan.systems import Place, loader_places
+from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]
 
@@ -28,6 +31,7 @@ class Written:
     command line that may do away with the refusal, ``cure_places`` where they go.
     ``checks`` are the commands of each of the plan's conditions, ``looks`` those that
     the refusals name. ``elsewhere`` says which other slots may help.
+    ``boot_first`` says why the settings for every boot come first, if they do.
     ``without_xml`` are given addresses that libvirt's XML cannot name.
     """
 
@@ -39,6 +43,7 @@ class Written:
     cautions: tuple[str, ...] = ()
     script: str | None = None
     boot: Boot | None = None
+    boot_first: str = ""
     cure: tuple[str, ...] = ()
     cure_places: tuple[Place, ...] = ()
     checks: tuple[tuple[str, ...], ...] = ()
@@ -52,8 +57,11 @@ class Written:
     without_xml: tuple[PciAddress, ...] = ()
 
 
-def written(plan: Plan, semantics: Semantics) -> Written:
-    """Write a plan down; ``semantics`` are the rules that it was checked with."""
+def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> Written:
+    """Write a plan down; ``semantics`` are the rules that it was checked with.
+
+    ``all_systems`` asks for the settings of every kind of system, not this host's.
+    """
     supposed = tuple(f"modprobe {module}" for module in plan.load)
     cautions = tuple(" ".join(move.costs) for move in plan.moves)
     if not plan.has_steps:
@@ -63,7 +71,9 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             supposed=supposed,
             cautions=cautions,
             cure=words,
-            cure_places=loaders(words),
+            cure_places=loader_places(
+                words, plan.machine.system, all_systems=all_systems
+            ),
             looks=tuple(
                 tuple(line for each in refusal.cures for line in cure_lines(each))
                 for refusal in plan.refusals
@@ -72,7 +82,10 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             if any(refusal.elsewhere for refusal in plan.refusals)
             else "",
         )
-    given = guests.given(plan.moves)
+    # DPDK and drivers of the host have no guest.
+    by_guest = plan.purpose in (Purpose.VFIO, Purpose.ONE_PER_GROUP)
+    moves = plan.moves if by_guest else ()
+    given = guests.given(plan.machine, moves)
     return Written(
         there=commands(plan.there),
         back=commands(plan.back),
@@ -85,14 +98,13 @@ def written(plan: Plan, semantics: Semantics) -> Written:
             for condition in plan.conditions
         ),
         script=script(plan, semantics.label),
-        boot=boot(plan),
-        libvirt=guests.libvirt_xml(plan.moves),
-        qemu=tuple(guests.qemu_arguments(plan.moves)),
-        qemu_iommufd=tuple(
-            guests.iommufd_arguments(plan.machine, semantics, plan.moves)
-        ),
+        boot=every_boot(plan, all_systems=all_systems),
+        boot_first=leads_with_boot(plan) or "",
+        libvirt=guests.libvirt_xml(plan.machine, moves),
+        qemu=guests.qemu_arguments(plan.machine, moves),
+        qemu_iommufd=guests.iommufd_arguments(plan.machine, semantics, moves),
         given=tuple(given),
-        only_held=tuple(guests.only_held(plan.moves)),
+        only_held=tuple(guests.only_held(plan.machine, moves)),
         without_xml=tuple(guests.too_long(given)),
     )
 

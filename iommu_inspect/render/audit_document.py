@@ -50,6 +50,13 @@ def audit_document(
             }
             for prospect in result.summary
         ],
+        "unseen": [
+            {
+                "fact": each.fact.value,
+                "devices": [device.address for device in each.devices],
+            }
+            for each in result.unseen
+        ],
         "advice": _advice_fields(result.advice),
     }
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
 from iommu_inspect.render.finding_document import finding_fields
 
 __all__ = [
+    "device_fields",
     "explain_document",
+    "group_fields",
     "head",
-    "list_document",
     "predict_document",
     "to_json",
     "whatif_document",
@@ -57,20 +58,6 @@ def _without_surrogates(value: object) -> object:
     return value
 
 
-def list_document(
-    machine: Machine,
-    semantics: Semantics,
-    groups: Iterable[Owned],
-    ungrouped: Iterable[Device],
-) -> dict[str, Any]:
-    """Build ``iommu-inspect/list/1`` for the groups and devices given."""
-    return {
-        **head("list", machine, semantics),
-        "groups": [_group(owned) for owned in groups],
-        "ungrouped": [_device(device) for device in ungrouped],
-    }
-
-
 def predict_document(
     machine: Machine, semantics: Semantics, predictions: Iterable[Prediction]
 ) -> dict[str, Any]:
@@ -99,12 +86,13 @@ def whatif_document(
                 "group": outcome.group,
                 "because": outcome.answer.because,
                 "rule": outcome.answer.rule,
+                "probe": outcome.answer.probe or None,
                 "references": [str(cite) for cite in outcome.answer.references],
             }
             for outcome in simulation.outcomes
         ],
-        "groups": [_group(owned) for owned in effects.groups],
-        "ungrouped": [_device(device) for device in ungrouped],
+        "groups": [group_fields(owned) for owned in effects.groups],
+        "ungrouped": [device_fields(device) for device in ungrouped],
         "predictions": [_prediction(each) for each in effects.predictions],
         "findings_before": [finding_fields(each) for each in effects.findings_before],
         "findings_after": [finding_fields(each) for each in effects.findings_after],
@@ -143,7 +131,8 @@ def source_fields(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _group(owned: Owned) -> dict[str, Any]:
+def group_fields(owned: Owned) -> dict[str, Any]:
+    """Return a group with its devices and owner."""
     group = owned.group
     facts: dict[str, Fact[Any]] = {
         "type": group.type,
@@ -166,12 +155,13 @@ def _group(owned: Owned) -> dict[str, Any]:
         ]
         if known(regions)
         else None,
-        "devices": [_device(device) for device in group.devices],
+        "devices": [device_fields(device) for device in group.devices],
         "missing": _missing(facts),
     }
 
 
-def _device(device: Device) -> dict[str, Any]:
+def device_fields(device: Device) -> dict[str, Any]:
+    """Return what is known of a device."""
     ids, pci = device.ids, device.pci
     facts: dict[str, Fact[Any]] = {
         "bus": device.bus,

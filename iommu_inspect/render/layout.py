@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from iommu_inspect.model.text import printable
+from iommu_inspect.render.text import fold
 
 __all__ = ["PLAIN", "Paint", "Style", "table"]
 
@@ -36,8 +37,13 @@ def table(
     rows: Sequence[Sequence[str]],
     style: Style,
     paints: dict[int, dict[str, str]],
+    below: Sequence[str] = (),
 ) -> str:
-    """Lay out rows; the last column is folded to what is left of the width."""
+    """Lay out rows; the last column is folded to what is left of the width.
+
+    ``below`` has a text for each row, or an empty one, to stand below it from the
+    third column on; no row's third cell is empty then.
+    """
     cells = [[printable(cell) for cell in row] for row in rows]
     columns = list(zip(headers, *cells, strict=True)) if cells else []
     fixed = sum(max(map(len, column)) + _GAP for column in columns[:-1])
@@ -49,7 +55,30 @@ def table(
         disable_numparse=True,
         maxcolwidths=[None] * (len(headers) - 1) + [room],
     )
-    return _painted(text, columns, style, paints) if cells else text
+    if not cells:
+        return text
+    painted = _painted(text, columns, style, paints)
+    if not any(below):
+        return painted
+    indent = sum(max(map(len, column)) + _GAP for column in columns[:2])
+    starts = [
+        number
+        for number, line in enumerate(text.splitlines()[1:], 1)
+        if line[indent : indent + 1].strip()
+    ]
+    if len(starts) != len(rows):
+        # A third cell that is nothing but space: the rows cannot be told apart.
+        return "\n".join(
+            [painted, *(fold(text, style.width) for text in below if text)]
+        )
+    ends = [*starts[1:], len(text.splitlines())]
+    lines = painted.splitlines()
+    # From the end, so that what is put in moves nothing that is still to be found.
+    for end, words in sorted(zip(ends, below, strict=True), reverse=True):
+        if words:
+            more = " " * (indent + _GAP)
+            lines[end:end] = fold(words, style.width, more, f"{more}  ").splitlines()
+    return "\n".join(lines)
 
 
 def _painted(

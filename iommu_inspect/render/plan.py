@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from iommu_inspect.audit.advice import Look
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.boot import MODPROBE_FILE, Place
 from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.advice import look_block
+from iommu_inspect.render.devices import device_name
 from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.plan_blocks import (
+    block,
+    boot_blocks,
+    guest_blocks,
+    loader_lines,
+)
+from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.rules.registry import find_rule
 
 __all__ = ["plan_text", "qemu_text"]
@@ -44,9 +52,12 @@ def plan_text(
         if text
     ]
     blocks += [_warning(f.rule, f.message, style) for f in plan.warnings]
-    blocks += _now(plan, words, style)
-    blocks += _boot(words, style)
-    blocks += _guests(words, style)
+    now, every_boot = _now(plan, words, style), boot_blocks(words, style)
+    if words.boot_first:
+        blocks += [_why_boot_first(words, style), *every_boot, *now]
+    else:
+        blocks += [*now, *every_boot]
+    blocks += guest_blocks(words, style)
     return "\n\n".join(filter(None, blocks))
 
 
@@ -68,11 +79,11 @@ def _moves_table(plan: Plan, style: Style) -> str:
             move.device.address,
             _driver(move),
             _becomes(move),
-            move.why,
+            f"{device_name(move.device)}: {move.why}",
         ]
         for index, move in enumerate(plan.moves)
     ]
-    headers = ["GROUP", "DEVICE", "DRIVER", "BECOMES", "WHY"]
+    headers = ["GROUP", "DEVICE", "DRIVER", "BECOMES", "WHAT IT IS, AND WHY"]
     return table(headers, rows, style, paints={3: _COLOURS})
 
 
@@ -113,7 +124,7 @@ def _cure(words: Written, style: Style) -> list[str]:
         "again:",
         style.width,
     )
-    return ["\n".join([head, *_loaders(words.cure, words.cure_places)])]
+    return ["\n".join([head, *loader_lines(words.cure, words.cure_places)])]
 
 
 def _no_plan(plan: Plan, style: Style) -> str:
@@ -122,13 +133,14 @@ def _no_plan(plan: Plan, style: Style) -> str:
     if rules:
         more = f"(more about it: iommu-inspect explain {rules[0]})"
         lines.append(fold(more, style.width))
-    names = listed(dict.fromkeys(printable(t.text) for t in plan.targets))
+    names = _targets(plan)
     if plan.outcome is Outcome.UNKNOWN:
         lines.append(fold(f"No plan for {names}: it cannot be told.", style.width))
         return "\n".join(lines)
-    certain = {refusal.rule for refusal in plan.refusals if refusal.certain}
+    certain = {r.rule for r in plan.refusals if r.certain}
+    final = any(r.final for r in plan.refusals)
     text = f"No plan for {names}."
-    if certain <= set(ACCEPTABLE):
+    if certain <= set(ACCEPTABLE) and not final:
         options = " ".join(f"--accept {rule}" for rule in sorted(certain))
         text = f"No plan for {names}. If you mean it: {options}"
     return "\n".join([*lines, fold(text, style.width)])
@@ -150,7 +162,10 @@ def _conditions(plan: Plan, words: Written, style: Style) -> list[str]:
 
 
 def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
-    names = addresses(m.device for m in plan.moves if m.asked) or "the group"
+    asked = [m for m in plan.moves if m.asked]
+    names = addresses(m.device for m in asked) or _targets(plan)
+    by_vfio = plan.purpose is not Purpose.DPDK or any(m.to_vfio for m in asked)
+    viable = "VFIO will say viable, " if by_vfio else ""
     if plan.conditions:
         text = (
             "checked: tried on the state that is supposed, with the rules of "
@@ -158,16 +173,21 @@ def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
             f"audit ready for {names}, and the undo leads back."
         )
     elif plan.nothing_to_do:
-        text = f"Nothing to do now: {names} can be handed to user space as it is."
+        phrase = PHRASES[plan.purpose]
+        text = f"Nothing to do now: {names} can {phrase} as it is."
     else:
         text = (
             "checked: tried on this machine's state with the rules of "
-            f"{printable(semantics.label)}. After these steps VFIO will say viable, "
-            f"audit will say ready for {names}, and the undo leads back."
+            f"{printable(semantics.label)}. After these steps {viable}audit will say "
+            f"ready for {names}, and the undo leads back."
         )
     if plan.load:
         text += f" (Supposed that {listed(plan.load)} can be loaded.)"
     return fold(text, style.width)
+
+
+def _targets(plan: Plan) -> str:
+    return listed(dict.fromkeys(printable(t.text) for t in plan.targets))
 
 
 def _warning(rule: str, message: str, style: Style) -> str:
@@ -175,16 +195,26 @@ def _warning(rule: str, message: str, style: Style) -> str:
     return f"{head}\n{fold(message, style.width, '  ')}"
 
 
+def _why_boot_first(words: Written, style: Style) -> str:
+    text = (
+        f"Bind it at boot: {printable(words.boot_first)}. A driver that is taken off a "
+        "display in use may hang, and the screen goes dark. The steps for now are for "
+        "when nobody uses it any more."
+    )
+    return fold(text, style.width)
+
+
 def _now(plan: Plan, words: Written, style: Style) -> list[str]:
     if plan.nothing_to_do:
         return []
-    blocks = [_block("Now, until the next boot (as root):", words.there)]
+    blocks = [block("Now, until the next boot (as root):", words.there)]
     script = "--format shell prints this and the undo as a script that checks itself"
     if any(move.changes for move in plan.moves):
-        blocks.append(_block("The same with driverctl:", words.driverctl))
-        blocks.append(_block("Undo (shut the guest down first):", words.back))
+        blocks.append(block("The same with driverctl:", words.driverctl))
+        user = "program" if plan.purpose is Purpose.DPDK else "guest"
+        blocks.append(block(f"Undo (shut the {user} down first):", words.back))
         if words.driverctl_back:
-            blocks.append(_block("Undo with driverctl:", words.driverctl_back))
+            blocks.append(block("Undo with driverctl:", words.driverctl_back))
     untold = [
         m.device
         for m in plan.moves
@@ -200,103 +230,3 @@ def _now(plan: Plan, words: Written, style: Style) -> list[str]:
         )
     blocks.append(fold(f"({script})", style.width))
     return blocks
-
-
-def _boot(words: Written, style: Style) -> list[str]:
-    settings = words.boot
-    if settings is None:
-        return []
-    blocks = [fold(f"For every boot ({settings.why}):", style.width)]
-    if settings.modprobe:
-        blocks.append(_block(f"  {MODPROBE_FILE}:", settings.modprobe))
-        blocks.append(
-            fold(
-                "There can be one such file: plan all devices of a host together, and "
-                "look for other files that have 'vfio-pci' in them.",
-                style.width,
-                "  ",
-            )
-        )
-    if settings.initramfs:
-        blocks.append(
-            "\n".join(["  and in the initramfs:", *_places(settings.initramfs)])
-        )
-    if settings.kernel_words:
-        head = fold(
-            "or, where vfio-pci is built into the kernel, on its command line:",
-            style.width,
-            "  ",
-        )
-        blocks.append(
-            "\n".join([head, *_loaders(settings.kernel_words, settings.command_line)])
-        )
-    head = "  or, by address, with driverctl alone:"
-    blocks.append(_block(head, settings.driverctl))
-    blocks += [fold(note, style.width, "  ") for note in settings.notes]
-    text = (
-        "Undo: take the lines and words out again, rebuild the initramfs, boot. With "
-        "driverctl: driverctl unset-override DEVICE."
-    )
-    return [*blocks, fold(text, style.width, "  ")]
-
-
-def _places(places: Iterable[Place]) -> list[str]:
-    """Show files with their lines, each followed by what to run."""
-    lines: list[str] = []
-    for place in places:
-        verb = "add to" if place.how == "add" else "create"
-        lines += [f"    {place.title}", f"      {verb} {place.path}:"]
-        lines += [f"        {line}" for line in place.lines]
-        lines += [f"      run: {command}" for command in place.commands]
-    return lines
-
-
-def _loaders(words: Sequence[str], places: Sequence[Place]) -> list[str]:
-    """Show the words, then for each boot loader where they go and what to run."""
-    width = max(len(place.title) for place in places)
-    lines = [f"      {' '.join(words)}"]
-    for place in places:
-        what = "; ".join(filter(None, (place.path, *place.commands)))
-        lines.append(f"    {place.title:{width}}  {what}")
-    return lines
-
-
-def _guests(words: Written, style: Style) -> list[str]:
-    blocks = []
-    if words.libvirt:
-        blocks.append(
-            _block(
-                "libvirt, inside <devices> (managed='no': the steps above have bound "
-                "it):",
-                words.libvirt.split("\n"),
-            )
-        )
-    if words.without_xml:
-        names = listed(map(str, words.without_xml))
-        text = (
-            f"No XML for {names}: libvirt hands it to QEMU as host=, which "
-            "takes PCI domains up to ffff. The arguments below use sysfsdev=."
-        )
-        blocks.append(fold(text, style.width))
-    blocks.append(_block("QEMU:", words.qemu))
-    if words.qemu_iommufd:
-        blocks.append(
-            _block(
-                "QEMU 9.0 or newer, by way of iommufd (needs vfio-dev files):",
-                words.qemu_iommufd,
-            )
-        )
-    if words.only_held:
-        names = listed(map(str, words.only_held))
-        text = (
-            f"{names} is on vfio-pci only because it shares the group: the guest "
-            "need not get it, but nobody else can."
-        )
-        blocks.append(fold(text, style.width))
-    return blocks
-
-
-def _block(head: str, lines: Sequence[str]) -> str:
-    """Return lines to be copied: they are not folded."""
-    indent = " " * (len(head) - len(head.lstrip()))
-    return "\n".join([head, *(f"{indent}    {printable(line)}" for line in lines)])

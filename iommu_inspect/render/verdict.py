@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
+from iommu_inspect.audit.told_once import Told
 from iommu_inspect.kernel.answers import OK
+from iommu_inspect.model.fact import known
+from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.advice import advice_blocks
+from iommu_inspect.render.devices import device_name
+from iommu_inspect.render.findings import finding_blocks
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
+from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules.cures import WriteLine
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict
+from iommu_inspect.verdict.unseen import Fact, Unseen
 
 __all__ = ["audit_text"]
 
-_SEVERITY_COLOURS = {
-    Severity.ERROR: "red",
-    Severity.WARNING: "yellow",
-    Severity.INFO: "cyan",
-}
 _VERDICT_COLOURS = {
     Verdict.READY: "green",
     Verdict.BLOCKED: "red",
     Verdict.UNKNOWN: "yellow",
-}
-# What follows "can", "cannot" and "could".
-_PHRASES = {
-    Purpose.VFIO: "be handed to user space",
-    Purpose.DPDK: "be used by DPDK",
-    Purpose.ATTACH: "be attached by iommu_attach_device()",
-    Purpose.ONE_PER_GROUP: "be handed out one by one",
 }
 _MOST_NAMES = 3
 # The one thing that an opener finds out and a reader of sysfs cannot.
@@ -47,37 +41,47 @@ def audit_text(
     *,
     notes: bool = False,
     summary: bool = False,
+    verbose: bool = False,
 ) -> str:
     """Return the whole text.
 
     Notes (severity info) are counted unless asked for, and so is what is ignored; the
-    ``summary`` of a whole host is a line for each answer, or a table.
+    ``summary`` of a whole host is a line for each answer, or a table. What is said
+    alike is said once, and of a large host only some, unless it is to be ``verbose``.
     """
     blocks = [_target_lines(result, style)] if result.targets else []
     shown = [f for f in result.findings if notes or f.severity is not Severity.INFO]
-    blocks += [_finding_block(finding, style) for finding in shown]
+    told = map(Told, result.findings) if verbose else result.told
+    seen = [t for t in told if notes or t.finding.severity is not Severity.INFO]
+    blocks += finding_blocks(seen, style, verbose=verbose)
     if notes:
         blocks += [_ignored_block(ignored, style) for ignored in result.ignored]
     blocks.append(
-        prospects_table(result.summary, style)
+        prospects_table(result.summary, style, alike=result.alike, verbose=verbose)
         if summary
-        else prospects_text(result.summary, _PHRASES[result.purpose], style)
+        else prospects_text(result.summary, PHRASES[result.purpose], style)
     )
     last = []
-    hidden = len(result.findings) - len(shown)
-    if hidden:
-        last.append(f"({hidden} note{'s' if hidden > 1 else ''} more: --notes)")
+    if more := _more(result, shown):
+        last.append(fold(more, style.width))
     if result.ignored:
         last.append(fold(_ignored_line(result, notes=notes), style.width))
-    if shown:
-        more = f"(more about it: iommu-inspect explain {shown[0].rule})"
-        last.append(fold(more, style.width))
-    if result.targets and result.verdict is Verdict.READY:
+    by_group = any(verdict.answers for verdict in result.targets)
+    if by_group and result.verdict is Verdict.READY:
         last.append(fold(_SUPPOSED, style.width))
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
     blocks += advice_blocks(result, style)
     return "\n\n".join(filter(None, blocks))
+
+
+def _more(result: Audit, shown: list[Finding]) -> str:
+    """Say where to read on: notes that are not shown, the page of the first rule."""
+    hidden = len(result.findings) - len(shown)
+    more = [f"{_counted(hidden, 'note')} more: --notes"] if hidden else []
+    if shown:
+        more.append(f"more: iommu-inspect explain {shown[0].rule}")
+    return f"({'; '.join(more)})" if more else ""
 
 
 def _ignored_line(result: Audit, *, notes: bool) -> str:
@@ -106,25 +110,22 @@ def _target_lines(result: Audit, style: Style) -> str:
 def _target_line(verdict: TargetVerdict, style: Style) -> str:
     target = verdict.target
     word = verdict.verdict.value.upper()
-    painted = style.paint(word, _VERDICT_COLOURS[verdict.verdict])
-    name = target.device.address if target.device else ""
     group = f"group {target.group.id}" if target.group else "no group"
-    return f"{painted}  {printable('  '.join(filter(None, (name, group))))}"
+    if not target.group and target.device and not known(target.device.group):
+        group = "group not known"
+    parts = [word, *([target.device.address] if target.device else []), group]
+    parts.append(_what(target))
+    line = fold("  ".join(filter(None, parts)), style.width, hanging="    ")
+    return style.paint(word, _VERDICT_COLOURS[verdict.verdict]) + line[len(word) :]
 
 
-def _finding_block(finding: Finding, style: Style) -> str:
-    severity = style.paint(finding.severity.value, _SEVERITY_COLOURS[finding.severity])
-    about = f"group {finding.group}" if finding.group is not None else ""
-    if finding.certainty is Certainty.UNKNOWN:
-        about = "  ".join(filter(None, (about, "cannot tell")))
-    head = "  ".join(filter(None, (f"{severity}: {finding.rule}", printable(about))))
-    first, *lines_to_copy = finding.remedy.split("\n")
-    lines = [head, fold(finding.message, style.width, "  ")]
-    lines.append(fold(first, style.width, "  "))
-    lines_to_copy += [c.line for c in finding.cures if isinstance(c, WriteLine)]
-    # What goes into a file is not folded: it is there to be copied.
-    lines += [f"      {printable(line)}" for line in lines_to_copy]
-    return "\n".join(filter(None, lines))
+def _what(target: Target) -> str:
+    """Name the device; of a group the first that could be handed over."""
+    if target.device is not None:
+        return device_name(target.device)
+    ends = [d for d in target.devices if d.is_bridge is not True]
+    more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
+    return f"{device_name(ends[0])}{more}" if ends else ""
 
 
 def _sentence(result: Audit) -> str:
@@ -132,7 +133,7 @@ def _sentence(result: Audit) -> str:
     if not result.targets:
         return _host_sentence(result)
     names = _names([_name(v) for v in result.targets if v.verdict is result.verdict])
-    phrase = _PHRASES[result.purpose]
+    phrase = PHRASES[result.purpose]
     if result.verdict is Verdict.READY:
         warnings = sum(f.severity is Severity.WARNING for f in result.findings)
         mind = f", but mind the {_counted(warnings, 'warning')}" if warnings else ""
@@ -145,12 +146,20 @@ def _sentence(result: Audit) -> str:
 
 def _host_sentence(result: Audit) -> str:
     if result.verdict is Verdict.READY:
+        without = [p.devices[0].address for p in result.summary if p.group is None]
+        apart = ""
+        if without:
+            verb = "has" if len(without) == 1 else "have"
+            apart = f"{_joined(without)} {verb} no IOMMU group"
         warnings = sum(f.severity is Severity.WARNING for f in result.findings)
         if warnings:
-            return f"No errors on this host, but {_counted(warnings, 'warning')}."
+            also = f"; {apart}" if apart else ""
+            return f"No errors on this host, but {_counted(warnings, 'warning')}{also}."
+        if apart and result.purpose is not Purpose.DPDK:
+            return f"Nothing wrong was found in the IOMMU groups of this host; {apart}."
         return "Nothing is wrong with the IOMMU groups of this host."
     if result.verdict is Verdict.UNKNOWN:
-        return f"Whether this host is in order cannot be told{_why(result)}."
+        return _untold_host(result)
     count = sum(
         f.severity is Severity.ERROR and f.certainty is not Certainty.UNKNOWN
         for f in result.findings
@@ -158,6 +167,27 @@ def _host_sentence(result: Audit) -> str:
     if not count:  # no rule says it, or it is ignored; the kernel refuses all the same
         return f"The kernel refuses groups that are on vfio already{_why(result)}."
     return f"{count} thing{'s are' if count > 1 else ' is'} wrong{_why(result)}."
+
+
+def _untold_host(result: Audit) -> str:
+    """Say what was not seen, where nothing else keeps the verdict open."""
+    if not result.unseen or any(f.severity is Severity.ERROR for f in result.findings):
+        return f"Whether this host is in order cannot be told{_why(result)}."
+    lacks = _joined([_lack(each) for each in result.unseen])
+    return f"Nothing wrong was seen, but {lacks}."
+
+
+def _lack(unseen: Unseen) -> str:
+    devices = unseen.devices
+    one = len(devices) == 1
+    whose = devices[0].address if one else _counted(len(devices), "device")
+    if unseen.fact is Fact.KIND:
+        return (
+            f"whether the {'driver' if one else 'drivers'} of {whose} "
+            f"{'is' if one else 'are'} vfio's cannot be told"
+        )
+    what, verb = unseen.fact.value, "is" if one else "are"
+    return f"the {what if one else f'{what}s'} of {whose} {verb} not in this source"
 
 
 def _counted(count: int, noun: str) -> str:

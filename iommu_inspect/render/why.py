@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from iommu_inspect.kernel.grouping.growth import Growth
+from iommu_inspect.kernel.grouping.growth import Growth, Way
 from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
 from iommu_inspect.model.device import Acs, Device
-from iommu_inspect.model.fact import Missing, known
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import PciExpType
-from iommu_inspect.model.text import printable
+from iommu_inspect.model.text import listed, printable
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 
@@ -63,7 +63,7 @@ def why_text(
         blocks.append(_agreement_text(found, style))
         if grows is not None:
             blocks.append(_growth_text(grows, found, style))
-    if any(_root_would_tell(found) for found, _ in answers):
+    if any(hop.by_root for found, _ in answers for hop in found.path):
         blocks.append(_how_to_see(answers, style))
     return "\n\n".join(filter(None, blocks))
 
@@ -94,7 +94,7 @@ def _device_blocks(found: Sharing, style: Style, *, first: bool) -> list[str]:
         heading += "\n" + fold(_WHAT_A_GROUP_IS, style.width)
     blocks = [heading, _path_text(found, style, legend=first)]
     if found.reasons:
-        lines = [_reason_line(reason, style) for reason in found.reasons]
+        lines = list(_reason_lines(found.reasons, style))
         blocks.append("\n".join(["Why the others are in it:", *lines]))
     return blocks
 
@@ -163,13 +163,20 @@ def _bit(acs: Acs, bit: int) -> str:
     return "on" if acs.control & bit else "OFF"
 
 
-def _reason_line(reason: Reason, style: Style) -> str:
-    address = reason.neighbour.address
-    evidence = reason.evidence
-    if evidence.startswith(f"{address} is "):
-        evidence = "it" + evidence.removeprefix(address)
-    text = f"{address}{_what(reason.neighbour)}: {evidence} [{reason.mechanism}]"
-    return fold(text, style.width, "  ", hanging="    ")
+def _reason_lines(reasons: Sequence[Reason], style: Style) -> Iterator[str]:
+    """Yield a line for each reason; what cannot be told of several is one."""
+    alike: dict[tuple[str, str], list[Device]] = {}
+    for reason in reasons:
+        address, evidence = reason.neighbour.address, reason.evidence
+        if evidence.startswith(f"{address} is "):
+            evidence = "it" + evidence.removeprefix(address)
+        key = (evidence, "" if reason.mechanism == "unknown" else address)
+        alike.setdefault(key, []).append(reason.neighbour)
+    mechanisms = {reason.neighbour.id: reason.mechanism for reason in reasons}
+    for (evidence, _), neighbours in alike.items():
+        names = listed(f"{d.address}{_what(d)}" for d in neighbours)
+        text = f"{names}: {evidence} [{mechanisms[neighbours[0].id]}]"
+        yield fold(text, style.width, "  ", hanging="    ")
 
 
 def _what(device: Device) -> str:
@@ -197,12 +204,6 @@ def _agreement_text(found: Sharing, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _root_would_tell(found: Sharing) -> bool:
-    """Say whether configuration space was cut short, as it is without root."""
-    cut = (Missing.TRUNCATED, Missing.DENIED)
-    return any(hop.device.pci.acs in cut for hop in found.path)
-
-
 def _how_to_see(answers: Sequence[tuple[Sharing, Growth | None]], style: Style) -> str:
     names = " ".join(printable(found.device.address) for found, _ in answers)
     text = (
@@ -225,12 +226,24 @@ def _growth_text(grows: Growth, found: Sharing, style: Style) -> str:
         lines = [fold("The group can grow:", style.width)]
         ways = grows.through
     lines += [
-        fold(f"{way.address}: {way.how}", style.width, "  ", hanging="    ")
-        for way in ways
+        fold(f"{names}: {how}", style.width, "  ", hanging="    ")
+        for names, how in _alike(ways, told=grows.can_grow is True)
     ]
     if grows.can_grow is True:
         lines.append(fold(_consequence(found), style.width))
     return "\n".join(lines)
+
+
+def _alike(ways: Sequence[Way], *, told: bool) -> Iterator[tuple[str, str]]:
+    """Yield devices and ways; what cannot be told of several is one."""
+    if told:
+        yield from ((way.address, way.how) for way in ways)
+        return
+    found: dict[str, list[str]] = {}
+    for way in ways:
+        how = way.how.replace(f"whether {way.address} ", "whether it ")
+        found.setdefault(how, []).append(way.address)
+    yield from ((listed(names), how) for how, names in found.items())
 
 
 def _consequence(found: Sharing) -> str:

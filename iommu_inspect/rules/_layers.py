@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import IortNode, XenRole
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import Cure, Look, Looking, WriteLine
 from iommu_inspect.rules.finding import Certainty
 from iommu_inspect.settings.maker import Maker, asks_for_vtd, iommu_maker, turned_off
@@ -16,6 +18,7 @@ from iommu_inspect.settings.maker import Maker, asks_for_vtd, iommu_maker, turne
 __all__ = ["Layer", "missing_layer"]
 
 _ASKED = "intel_iommu=on"
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ def missing_layer(machine: Machine) -> Layer:
     """Say which layer is missing where no device has a group: our own conclusion."""
     if not machine.groups_known:
         return Layer(
-            "The source holds no trace of IOMMU groups: whether the host has none, or "
-            "they were not captured, cannot be told.",
+            _on_vfio_all_the_same(machine)
+            or "The source holds no trace of IOMMU groups: whether the host has none, "
+            "or they were not captured, cannot be told.",
             "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too.",
             Certainty.UNKNOWN,
         )
@@ -168,3 +172,22 @@ def _in_firmware(machine: Machine, maker: Maker | None) -> _Help:
 
 def _help(prose: str, *cures: Cure) -> _Help:
     return prose, Certainty.DERIVED, cures
+
+
+def _on_vfio_all_the_same(machine: Machine) -> str:
+    """Say what a device on a vfio driver shows where no group is seen.
+
+    A vfio driver binds to a device without a group in no-IOMMU mode alone.
+    """
+    on_vfio = [d for d in machine.devices if d.is_pci and has_vfio_driver(d) is True]
+    if not on_vfio:
+        return ""
+    names = addresses(on_vfio[:_MOST_NAMES])
+    if len(on_vfio) > _MOST_NAMES:
+        names = f"{addresses(on_vfio[:1])} and {len(on_vfio) - 1} more"
+    verb = "is" if len(on_vfio) == 1 else "are"
+    return (
+        f"The source holds no trace of IOMMU groups, but {names} {verb} on a vfio "
+        "driver: this host has an IOMMU that works, or vfio's no-IOMMU mode is on, "
+        "which isolates nothing. Which of the two cannot be told."
+    )

@@ -12,9 +12,10 @@ from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY, PCI_CLASS_DISPLAY_VGA
-from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Look, Looking, WriteLine
 
 ABOUT = About(
     id="boot-display",
@@ -66,11 +67,13 @@ def _held(case: Case, device: Device, names: tuple[str, ...]) -> Finding:
         f"firmware set up ({listed(map(shown, names))}), and {_who(device)} leaves it "
         "there. The guest fails on that memory, and the kernel's log says \"BAR 0: "
         "can't reserve\".",
-        "Boot without a driver for firmware's framebuffer, and give the host a "
-        "serial console or ssh. On the kernel command line:\n"
-        "initcall_blacklist=sysfb_init\n"
-        "Look whether it is gone; the line below shows nothing then:\n"
-        "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem",
+        "Boot without a driver for firmware's framebuffer (a word for the kernel's "
+        "command line), and give the host a serial console or ssh. Then look whether "
+        "it is gone: /proc/iomem names no framebuffer any more.",
+        cures=(
+            WriteLine("", "initcall_blacklist=sysfb_init"),
+            Look(Looking.FRAMEBUFFER),
+        ),
         others=case.neighbours(device),
         certainty=Certainty.DERIVED,
     )
@@ -88,9 +91,9 @@ def _dark(case: Case, device: Device) -> Finding:
         f"{shown(device.address)}, {bound_to(device)}, is the display that the host "
         "booted on: its screen goes dark when user space gets it.",
         "Have another way in (ssh, a serial console), or make another card the "
-        "first one in the firmware's setup. The host's screen is the card that "
-        "says 1:\n"
-        f"cat {quoted(f'/sys/bus/pci/devices/{device.address}/boot_vga')}",
+        "first one in the firmware's setup. The host's screen is the card whose "
+        "boot_vga is 1.",
+        cures=(Look(Looking.BOOT_DISPLAY),),
         others=case.neighbours(device),
         certainty=Certainty.DERIVED,
     )

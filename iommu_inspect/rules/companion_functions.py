@@ -57,7 +57,8 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
         yield case.finding(
             device,
             f"The source does not tell which drivers hold {addresses(untold)}, of the "
-            f"same card as {shown(device.address)} and in a group apart.",
+            f"same card as {shown(device.address)}"
+            f"{' and in a group apart' if _apart(case, device, untold) else ''}.",
             "If a driver of the host holds them, hand them over with the display.",
             others=untold,
             severity=Severity.INFO,
@@ -68,21 +69,48 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
 def _left_behind(case: Case, device: Device, kept: list[Device]) -> Finding:
     held = listed(f"{shown(other.address)} ({bound_to(other)})" for other in kept)
     one = len(kept) == 1
+    where, perhaps = "", ""
+    if _apart(case, device, kept):
+        where = f", in {'a group' if one else 'groups'} apart,"
+    elif not _groups_told(case, device, kept):
+        perhaps = (
+            f" The source does not tell whether {'it shares' if one else 'they share'} "
+            "its group, which goes to user space as a whole or not at all."
+        )
     return case.finding(
         device,
         f"{held} {'is a function' if one else 'are functions'} of the same card as the "
-        f"display {shown(device.address)}, in {'a group' if one else 'groups'} apart, "
-        f"and {'stays' if one else 'stay'} with the host: its "
-        f"{'driver works' if one else 'drivers work'} on a card that the guest resets "
-        "and puts to sleep.",
+        f"display {_display(device)}{where} and {'stays' if one else 'stay'} with the "
+        f"host: its {'driver works' if one else 'drivers work'} on a card that the "
+        f"guest resets and puts to sleep.{perhaps}",
         "Hand them over together.",
         others=kept,
     )
 
 
+def _display(device: Device) -> str:
+    """Name the display, and the driver that it is on where it is on one."""
+    bound = isinstance(device.driver, str)
+    return f"{shown(device.address)}{f' ({bound_to(device)})' if bound else ''}"
+
+
+def _groups_told(case: Case, device: Device, others: list[Device]) -> bool:
+    machine = case.machine
+    return machine.groups_known and all(known(d.group) for d in (device, *others))
+
+
+def _apart(case: Case, device: Device, others: list[Device]) -> bool:
+    """Say whether all of them have groups, and others than the device."""
+    groups = [case.machine.group_of(d) for d in (device, *others)]
+    told = _groups_told(case, device, others)
+    return told and all(group is not None for group in groups)
+
+
 def _is_linked(device: Device, other: Device) -> bool:
     """Say whether the kernel makes ``other`` depend on ``device``, of its slot."""
     base, kind, vendor = device.base_class, other.base_class, other.ids.vendor
+    if not known(vendor):  # functions of one card are of one maker
+        vendor = device.ids.vendor
     if not known(base) or not known(kind) or not known(vendor):
         return False
     if base >> 8 != PCI_BASE_CLASS_DISPLAY or vendor not in _LINKED.get(kind, ()):

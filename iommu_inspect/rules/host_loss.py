@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, value_or
 from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.host_losses import (
@@ -15,9 +16,13 @@ from iommu_inspect.model.host_losses import (
     perhaps_untold,
 )
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.text import listed, quoted, shown
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.use_words import NOT_SHOWN, described, names
 from iommu_inspect.rules._words import leave_to_the_host
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import Cure, Look, Looking, StopUsing
+
+__all__ = ["RULE", "stopping"]
 
 ABOUT = About(
     id="host-loss",
@@ -25,30 +30,33 @@ ABOUT = About(
     severity=Severity.ERROR,
     joint=True,
 )
-_MOST = 3
-_NOT_SHOWN = {
-    UseKind.FILE_SYSTEM: "what is mounted",
-    UseKind.SWAP: "where the host swaps to",
-    UseKind.DEFAULT_ROUTE: "the routes",
-}
+_WAITS = "drivers/vfio/vfio_main.c: vfio_unregister_group_dev()"
 _LOOK = {
-    UseKind.FILE_SYSTEM: "findmnt --real",
-    UseKind.SWAP: "swapon --show",
-    UseKind.DEFAULT_ROUTE: "ip route",
+    UseKind.FILE_SYSTEM: Looking.MOUNTS,
+    UseKind.SWAP: Looking.SWAPS,
+    UseKind.DEFAULT_ROUTE: Looking.ROUTES,
 }
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    losses = [
-        loss
-        for loss in host_losses(case.machine, (d for t in case.together for d in t))
-        # What boot-display says.
-        if loss.use.kind is not UseKind.FRAMEBUFFER
-    ]
+    losses = host_losses(case.machine, (d for t in case.together for d in t))
     for devices in case.together:
         yield from _of_devices(case, devices, losses)
         for device in devices:
             yield from _untold(case, device)
+
+
+def _is_said_elsewhere(device: Device, use: HostUse) -> bool:
+    """Say whether another rule speaks of a use, or there is nothing to say of it.
+
+    boot-display has framebuffers, and the screens of the card that the host booted
+    on. Who has a device open that is on vfio already is the one it was given to.
+    """
+    if use.kind is UseKind.PROCESS:
+        return has_vfio_driver(device) is True
+    return use.kind is UseKind.FRAMEBUFFER or (
+        use.kind is UseKind.DISPLAY and device.boot_vga is True
+    )
 
 
 def _of_devices(
@@ -57,7 +65,7 @@ def _of_devices(
     carried: dict[Device, list[Loss]] = {}
     for loss in losses:
         device = _first_below(devices, loss)
-        if device is not None:
+        if device is not None and not _is_said_elsewhere(device, loss.use):
             carried.setdefault(device, []).append(loss)
     for device, found in carried.items():
         fatal = [loss for loss in found if loss.whole and loss.use.kind in FATAL]
@@ -86,9 +94,10 @@ def _error(case: Case, device: Device, uses: list[HostUse]) -> Finding:
     neighbours = case.neighbours(device)
     return case.finding(
         device,
-        f"The host lives on {shown(device.address)}: {_described(uses)}. When its "
+        f"The host lives on {shown(device.address)}: {described(uses)}. When its "
         "driver lets go of it, the host loses that.",
         _remedy(device, uses, alone=not neighbours),
+        cures=stopping(uses),
         others=neighbours,
         certainty=Certainty.DERIVED,
         step=leave_to_the_host(device),
@@ -97,58 +106,100 @@ def _error(case: Case, device: Device, uses: list[HostUse]) -> Finding:
 
 
 def _warning(case: Case, device: Device, losses: list[Loss]) -> Finding:
-    parts = [loss.use for loss in losses if not loss.whole]
-    ends = [loss.use for loss in losses if loss.whole]
+    held = [loss.use for loss in losses if loss.use.kind is UseKind.PROCESS]
+    mdevs = [loss.use for loss in losses if loss.use.kind is UseKind.MEDIATED]
+    others = [loss for loss in losses if loss.use not in (*held, *mdevs)]
+    parts = [loss.use for loss in others if not loss.whole]
+    ends = [loss.use for loss in others if loss.whole]
     name = shown(device.address)
-    sentences = []
+    sentences, remedies = [], ["Make sure that the host can do without it."]
     if ends:
         sentences.append(
-            f"The host uses {name} too: {_described(ends)}. When its driver lets go of "
+            f"The host uses {name} too: {described(ends)}. When its driver lets go of "
             "it, the host loses that."
         )
     if parts:
         sentences.append(
-            f"{name} is one of several that carry {_described(parts)}: without it, "
+            f"{name} is one of several that carry {described(parts)}: without it, "
             "that goes on with one less."
         )
+    if mdevs:
+        sentences.append(
+            f"{name} carries {described(mdevs)}, and its driver lets go of it only "
+            "when no guest has that open any more."
+        )
+        remedies.append("Shut such guests down, and remove the mediated devices.")
+    if held:
+        sentences.append(_open(device, held))
+        remedies.append("End these programs first, a session on a display as well.")
     return case.finding(
         device,
         " ".join(sentences),
-        "Make sure that the host can do without it.",
+        " ".join(remedies),
         others=case.neighbours(device),
         severity=Severity.WARNING,
         certainty=Certainty.DERIVED,
+        references=(_WAITS,) if mdevs else (),
+        cures=[
+            *(StopUsing(UseKind.MEDIATED, uuid) for use in mdevs for uuid in use.what),
+            *(Look(Looking.HOLDERS, use.via) for use in held),
+        ],
+    )
+
+
+def _open(device: Device, held: list[HostUse]) -> str:
+    """Say what becomes of those that have a device open, which depends on its driver.
+
+    NVIDIA's waits in its remove function, and says so in the kernel's log:
+    "Attempting to remove device ... with non-zero usage count".
+    """
+    several = sum(len(use.what) for use in held) > 1
+    have, they = ("have", "they") if several else ("has", "it")
+    subject = f"{names(held)} {have} {shown(device.address)} open: taking its driver"
+    if isinstance(device.driver, str) and device.driver == "nvidia":
+        return f"{subject} off hangs until {they} {have} closed it."
+    return (
+        f"{subject} off takes it from {'them' if several else 'that program'}, or "
+        f"hangs until {they} {have} closed it."
     )
 
 
 def _remedy(device: Device, uses: list[HostUse], *, alone: bool) -> str:
-    lines = ["Leave it to the host and hand over another device."]
-    mounts = [use for use in uses if use.kind is UseKind.FILE_SYSTEM]
-    points = [point for use in mounts for point in use.what]
-    # What is mounted below another goes first.
-    points.sort(key=lambda point: point.count("/"), reverse=True)
-    if "/" not in points:
-        moves = [
-            *(f"umount {quoted(point)}" for point in points if point[:1] == "/"),
-            *(
-                f"swapoff {quoted(use.what[0])}"
-                for use in uses
-                if use.kind is UseKind.SWAP
-            ),
-        ]
-        if moves:
-            lines += ["Or let the host stop using it first:", *moves]
+    sentences = ["Leave it to the host and hand over another device."]
+    if stopping(uses):
+        if any(use.kind is not UseKind.DEFAULT_ROUTE for use in uses):
+            sentences.append("Or let the host stop using it first.")
         if any(use.kind is UseKind.DEFAULT_ROUTE for use in uses):
-            lines += [
-                "Or give the host another way out first, and look that it has one:",
-                "ip route show default",
-            ]
+            sentences.append(
+                "Or give the host another way out first, and look that it has one."
+            )
     if device.is_pci and not alone:
-        lines += [
-            "If only its neighbour is wanted, see why they share a group:",
-            f"iommu-inspect why {quoted(device.address)}",
-        ]
-    return "\n".join(lines)
+        sentences.append(
+            "If only its neighbour is wanted, iommu-inspect why says what makes them "
+            "share a group."
+        )
+    return " ".join(sentences)
+
+
+def stopping(uses: Iterable[HostUse]) -> tuple[Cure, ...]:
+    """Return what makes the host stop using a device; none where it holds the root.
+
+    Swap goes first: it may be a file on one of the file systems. Of those, what is
+    mounted below another goes before it.
+    """
+    uses = list(uses)
+    points = [p for u in uses if u.kind is UseKind.FILE_SYSTEM for p in u.what]
+    if "/" in points:
+        return ()
+    points.sort(key=lambda point: point.count("/"), reverse=True)
+    swaps = [use.what[0] for use in uses if use.kind is UseKind.SWAP]
+    found: list[Cure] = [
+        *(StopUsing(UseKind.SWAP, name) for name in swaps),
+        *(StopUsing(UseKind.FILE_SYSTEM, p) for p in points if p.startswith("/")),
+    ]
+    if any(use.kind is UseKind.DEFAULT_ROUTE for use in uses):
+        found.append(Look(Looking.ROUTES))
+    return tuple(found)
 
 
 def _untold(case: Case, device: Device) -> Iterator[Finding]:
@@ -159,9 +210,10 @@ def _untold(case: Case, device: Device) -> Iterator[Finding]:
     if hidden:
         yield case.finding(
             device,
-            f"The host has {_described(hidden)}, and which device that is on cannot be "
+            f"The host has {described(hidden)}, and which device that is on cannot be "
             f"told: it may be {name}.",
-            "\n".join(["Look on the host itself:", *_looks(hidden)]),
+            "Look on the host itself which device that is on.",
+            cures=_looks(hidden),
             others=case.neighbours(device),
             certainty=Certainty.UNKNOWN,
             step=f"find out whether the host lives on {name}",
@@ -169,58 +221,26 @@ def _untold(case: Case, device: Device) -> Iterator[Finding]:
     elif untold:
         # Most captures hold no such files; who is refused them has reason to look.
         is_capture = all(why is Missing.ABSENT for _, why in untold)
-        looks = (_LOOK[kind] for kind, _ in untold)
         yield case.finding(
             device,
-            f"The source does not show {listed(_NOT_SHOWN[kind] for kind, _ in untold)}"
+            f"The source does not show {listed(NOT_SHOWN[kind] for kind, _ in untold)}"
             f": whether the host lives on {name} cannot be told.",
-            "Before its driver lets go of it, look on the host itself:\n"
-            + "\n".join(looks),
+            "Before its driver lets go of it, look on the host itself.",
+            cures=[Look(_LOOK[kind]) for kind, _ in untold],
             others=case.neighbours(device),
             severity=Severity.INFO if is_capture else Severity.WARNING,
             certainty=Certainty.UNKNOWN,
         )
 
 
-def _looks(uses: Iterable[HostUse]) -> list[str]:
-    commands = []
+def _looks(uses: Iterable[HostUse]) -> tuple[Cure, ...]:
+    found = []
     for use in uses:
         if use.via.startswith("zfs "):
-            commands.append(f"zpool status -P {quoted(use.via.partition(' ')[2])}")
+            found.append(Look(Looking.POOL, use.via.partition(" ")[2]))
         elif use.kind in _LOOK:
-            commands.append(_LOOK[use.kind])
-    return list(dict.fromkeys(commands))
-
-
-def _described(uses: Iterable[HostUse]) -> str:
-    """Name uses as a sentence does, a few of each kind."""
-    by_kind: dict[UseKind, list[HostUse]] = {}
-    for use in uses:
-        by_kind.setdefault(use.kind, []).append(use)
-    return listed(_of_kind(kind, of_kind) for kind, of_kind in by_kind.items())
-
-
-def _of_kind(kind: UseKind, uses: list[HostUse]) -> str:
-    what = _some(sorted(name for use in uses for name in use.what))
-    via = sorted({use.via for use in uses if use.via})
-    on = f" (on {_some(via)})" if via and kind is not UseKind.SWAP else ""
-    if kind is UseKind.FILE_SYSTEM:
-        several = sum(len(use.what) for use in uses) > 1
-        return f"the file system{'s' if several else ''} {what}{on}"
-    if kind is UseKind.SWAP:
-        return f"swap on {what}"
-    if kind is UseKind.DEFAULT_ROUTE:
-        return f"the default route ({what})"
-    if kind is UseKind.CONSOLE:
-        return f"the console {what}"
-    return f"a network ({what})"
-
-
-def _some(names: list[str]) -> str:
-    words = [shown(name) for name in names]
-    if len(words) > _MOST:
-        words = [*words[:_MOST], f"{len(words) - _MOST} more"]
-    return listed(words)
+            found.append(Look(_LOOK[use.kind]))
+    return tuple(dict.fromkeys(found))
 
 
 RULE = Rule(ABOUT, check_machine=_check)

@@ -32,6 +32,8 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         return
     if machine.groups_known and is_dom0(machine):
         return  # xen-dom0 speaks of it
+    if case.targets and all(map(case.needs_no_iommu, case.targets)):
+        return
     layer = missing_layer(machine)
     unknown = layer.certainty is Certainty.UNKNOWN
     unsafe = case.purpose is Purpose.DPDK and not unknown
@@ -82,6 +84,8 @@ def _left_out(case: Case) -> Iterator[Finding]:
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
     if not _has_iommu(machine) or machine.group_of(device) is not None:
+        return
+    if any(t.device is device and case.needs_no_iommu(t) for t in case.targets):
         return
     if not known(device.group):
         yield case.finding(

@@ -59,7 +59,7 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
         return
     if _OWN & set(methods):
         return
-    bus = _bus(case.machine, device)
+    bus = _bus(case.inquiry.topology, device)
     if bus.resettable and bus.others:
         yield from _with_others(case, device, methods, bus.others)
     elif not bus.resettable or not {"bus", "cxl_bus"} & set(methods):
@@ -78,8 +78,7 @@ def _methods(machine: Machine, device: Device) -> Fact[tuple[str, ...]]:
     return () if shows else Missing.ABSENT
 
 
-def _bus(machine: Machine, device: Device) -> _Bus:
-    topology = Topology(machine)
+def _bus(topology: Topology, device: Device) -> _Bus:
     if topology.parent(device) is None or device.pci.is_virtual:
         return _Bus(resettable=False, others=())
     beside = topology.siblings(device)

@@ -11,14 +11,18 @@ from iommu_inspect.sources.tree.tree import Tree
 __all__ = ["read_source"]
 
 
-def read_source(opened: Tree | Text) -> Machine:
+def read_source(opened: Tree | Text, *, processes: bool = False) -> Machine:
     """Read the machine out of what was opened.
+
+    Args:
+        opened: Files, or a text.
+        processes: Whether to look at what the processes have open (`read_host`).
 
     Raises:
         SourceError: It is a text of no known kind.
     """
     if isinstance(opened, Tree):
-        return read_machine(opened)
+        return read_machine(opened, processes=processes)
     from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
 
     if looks_like_lspci(opened.content):

@@ -9,10 +9,11 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding, Severity
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.rules.registry import RULES
 from iommu_inspect.verdict.kernel_side import Answers, answers, of_host, of_target
 from iommu_inspect.verdict.outcome import Verdict, of_findings, worst
+from iommu_inspect.verdict.unseen import unseen
 
 __all__ = [
     "Judgement",
@@ -58,13 +59,19 @@ def findings_of(case: Case) -> tuple[Finding, ...]:
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Sort findings: the worst first, then by group, then as the rules stand."""
+    """Sort findings: the worst first, then by group, then as the rules stand.
+
+    Errors whose deciding fact is missing come after those that are certain: what is
+    known to be wrong is the cause.
+    """
     return tuple(sorted(findings, key=_order))
 
 
 def _order(finding: Finding) -> tuple[object, ...]:
     group = natural_key(finding.group) if finding.group is not None else ()
-    return (_BY_SEVERITY.index(finding.severity), group)
+    is_unknown = finding.certainty is Certainty.UNKNOWN
+    perhaps = finding.severity is Severity.ERROR and is_unknown
+    return (_BY_SEVERITY.index(finding.severity), perhaps, group)
 
 
 def verdicts(case: Case, findings: Iterable[Finding]) -> tuple[TargetVerdict, ...]:
@@ -84,7 +91,8 @@ def overall(
     """Return the worst of the targets' verdicts; without targets, the host's."""
     if case.targets:
         return worst(one.verdict for one in judged)
-    return worst((of_findings(findings), of_host(case)))
+    by_sight = Verdict.UNKNOWN if unseen(case) else Verdict.READY
+    return worst((of_findings(findings), of_host(case), by_sight))
 
 
 def _judge(case: Case, target: Target, findings: Iterable[Finding]) -> TargetVerdict:

@@ -73,6 +73,25 @@ def test_documents_about_targets_are_valid(targets: tuple[str, ...]) -> None:
     validate("predict", *targets, *source)
 
 
+def test_a_document_says_what_the_host_uses_each_device_for() -> None:
+    found = validate("list", "--from", SYSFS / "host-lives-here")
+    devices = [d for g in found["groups"] for d in g["devices"]]
+    used = {d["address"]: d["uses"] for d in devices}
+    assert used["0000:00:02.0"] == [
+        {
+            "kind": "file system",
+            "what": ["/srv"],
+            "via": "md0",
+            "ends": False,  # the other half of the mirror has it too
+            "text": "md0: /srv",
+        }
+    ]
+    assert used["0000:00:0b.0"][0]["ends"] is True
+    assert used["0000:00:07.0"] == []
+    assert found["uses_unplaced"] == []
+    assert found["uses_missing"]["process"] == "absent"
+
+
 def test_documents_about_rules_are_valid() -> None:
     assert len(validate("explain")["rules"]) >= 12
     assert len(validate("explain", "no-iommu")["rules"]) == 1

@@ -12,16 +12,79 @@ from pathlib import Path
 import pytest
 from examples import each
 from running import call, document, run
-from shared import SHARED, SYSFS, needs_shared
+from shared import FIXTURES, SHARED, SYSFS, needs_shared
 
 AFTER = SHARED / "real-kernels" / "6.12" / "after.tar.gz"
 HALF, BARE = SYSFS / "half-a-group", SYSFS / "bare-capture"
 COMMANDS = ("list", "audit", "predict")
 
 
+NO_GROUPS = """\
+01:00.0 Ethernet controller [0200]: Intel Corporation 82574L [8086:10d3]
+\tKernel driver in use: e1000e
+"""
+
+
+@pytest.fixture(scope="module")
+def groupless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of ``lspci -nnk``, which shows no groups."""
+    text = tmp_path_factory.mktemp("lspci") / "lspci.txt"
+    text.write_text(NO_GROUPS)
+    return text
+
+
 @each(
     "words, code",
     [
+        (("list",), 3),
+        (("audit",), 3),
+        (("audit", "01:00.0"), 3),
+        (("predict",), 3),
+        (("predict", "01:00.0"), 3),
+        (("why", "01:00.0"), 3),
+        (("whatif", "attach=01:00.0"), 3),
+        (("explain",), 0),
+    ],
+)
+def test_where_nothing_can_be_told_every_command_says_so(
+    groupless: Path, words: tuple[str, ...], code: int
+) -> None:
+    """The table of docs/json.md: 3 is "cannot tell", whatever was asked."""
+    source = () if words == ("explain",) else ("--from", groupless)
+    done = call(*words, *source)
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_predict_cannot_tell_where_no_answer_can_be_told(tmp_path: Path) -> None:
+    """A group, and neither its drivers nor the kernel: every answer is unknown."""
+    source = tmp_path / "lspci.txt"
+    source.write_text(
+        "01:00.0 Ethernet controller: Intel Corporation 82574L\n"
+        "\tFlags: fast devsel, IOMMU group 3\n"
+    )
+    for output in ("table", "json"):
+        done = call("predict", "--from", source, "--format", output)
+        assert done.returncode == 3
+        assert "unknown" in done.stdout
+
+
+KERNEL = FIXTURES / "kernels"
+
+
+@each(
+    "words, code",
+    [
+        # Reasons for every neighbour, and none needed for a device alone.
+        (("why", "03:01.0", "--from", KERNEL / "6.12-bridges-0.tar.gz"), 0),
+        (("why", "01:00.0", "--from", KERNEL / "6.12-bridges-0.tar.gz"), 0),
+        # Made without root: why they share the group cannot be told.
+        (("why", "01:00.0", "--from", KERNEL / "6.12-two-functions-1.tar.gz"), 3),
+        (("why", "00:19.0", "--from", HALF), 2),
+        (("plan", "00:03.0", "--from", HALF), 0),
+        (("plan", "00:01.0", "--from", SYSFS / "host-lives-here"), 1),
+        (("whatif", "unbind=00:03.0", "--from", HALF), 0),
+        (("whatif", "claim=15", "--from", HALF), 1),
+        (("whatif", "nonsense", "--from", HALF), 2),
         (("list", "--from", HALF), 0),
         (("list", "--from", BARE), 0),
         (("list", "--from", SYSFS / "no-iommu-guest"), 0),
@@ -189,9 +252,9 @@ def test_an_unknown_target_names_the_near_misses(
 def test_a_fragment_that_fits_several_names_them() -> None:
     done = call("audit", "snd_hda", "--from", HALF)
     assert done.returncode == 1  # it fits one
-    done = call("audit", "0000:00:03", "--from", HALF)
+    done = call("audit", "vfio", "--from", HALF)
     assert done.returncode == 2
-    assert "fits 2 devices: 0000:00:03.0, 0000:00:03.1" in done.stderr
+    assert "fits 4 devices: 0000:00:01.0 (VGA controller), 0000:00:02.0" in done.stderr
 
 
 def test_a_hostile_target_is_escaped_in_the_error() -> None:

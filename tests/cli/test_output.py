@@ -200,9 +200,9 @@ def test_audit_ends_in_one_sentence() -> None:
 
 def test_notes_are_counted_and_shown_when_asked_for() -> None:
     plain = call("audit", "--from", HALF).stdout
-    hidden = re.search(r"\((\d+) notes? more: --notes\)", plain)
+    hidden = re.search(r"\((\d+) notes? more: --notes", plain)
     assert hidden is not None
-    notes = call("audit", "--from", HALF, "--notes").stdout
+    notes = call("audit", "--from", HALF, "--notes", "--verbose").stdout
     assert notes.count("\ninfo: ") == int(hidden[1])
     assert "info: " not in plain
 

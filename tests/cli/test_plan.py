@@ -159,3 +159,9 @@ def test_help_fits() -> None:
     done = call("plan", "--help")
     assert done.returncode == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_plan_names_what_it_moves() -> None:
+    text = call("plan", "00:03.0", "--from", SYSFS / "half-a-group").stdout
+    assert "WHAT IT IS, AND WHY" in text.splitlines()[0]
+    assert "HD audio device [10de:10fa]: " in " ".join(text.split())

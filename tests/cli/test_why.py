@@ -174,3 +174,47 @@ def test_on_a_real_laptop_no_group_is_recomputed_wrongly() -> None:
     machine = read_machine(open_path(str(tar)))
     found = recompute(machine)
     assert False not in [found.agreement(g).agrees for g in machine.groups]
+
+
+# `lspci -v` with its capabilities cut off by whoever posted it.
+CUT_OFF = """\
+01:00.0 Ethernet controller: Intel Corporation Ethernet Controller X710 (rev 02)
+\tSubsystem: Intel Corporation Ethernet 10G 2P X710 Adapter
+\tFlags: bus master, fast devsel, latency 0, IRQ 16, IOMMU group 2
+(...)
+01:00.1 Ethernet controller: Intel Corporation Ethernet Controller X710 (rev 02)
+\tSubsystem: Intel Corporation Ethernet Converged Network Adapter X710
+\tFlags: bus master, fast devsel, latency 0, IRQ 16, IOMMU group 2
+"""
+DENIED = CUT_OFF.replace("(...)", "\tCapabilities: <access denied>\n") + (
+    "\tCapabilities: <access denied>\n"
+)
+
+
+def test_root_is_named_only_where_the_source_shows_that_it_was_lacking(
+    tmp_path: Path,
+) -> None:
+    for text, root in ((CUT_OFF, False), (DENIED, True)):
+        source = tmp_path / "lspci.txt"
+        source.write_text(text)
+        done = call("why", "01:00.0", "--from", source)
+        said = " ".join(done.stdout.split())
+        assert ("without root" in said and "64 bytes" in said) is root
+        assert ("sudo" in said) is root
+        assert root or "the source does not hold its configuration space" in said
+
+
+def test_a_capture_without_configuration_space_says_nothing_of_root(
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "tree"
+    capture = FIXTURES / "kernels" / "6.12-reference-2.tar.gz"
+    shutil.unpack_archive(capture, copy, filter="tar")
+    for config in copy.rglob("config"):
+        config.unlink()
+    done = call("why", "00:1f.2", "--from", copy)
+    assert "root only" not in done.stdout
+    assert "sudo" not in done.stdout
+    assert done.returncode == 3
+    # What cannot be told of several is said once.
+    assert " ".join(done.stdout.split()).count("cannot be seen: the source") == 1

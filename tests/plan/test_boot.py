@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 from builders import SINCE_6_6, device, functions, group, machine, only
+from examples import each
 
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
+from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.machine import Machine, VfioSettings
 from iommu_inspect.model.settings import ModuleState, Settings
+from iommu_inspect.model.system import Initramfs, Loader, System
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.boot import Boot, boot, cure, loaders
+from iommu_inspect.plan.boot import Boot, boot, cure, leads_with_boot
 from iommu_inspect.plan.making import make_plan
 from iommu_inspect.plan.script import script
+from iommu_inspect.plan.systems import initramfs_places, loader_places
+from iommu_inspect.plan.writing import written
+from iommu_inspect.render.plan import plan_text
 from iommu_inspect.settings.lint import lint
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
@@ -191,16 +197,176 @@ def test_the_install_line_works_in_a_shell_and_looks_before_it_writes(
     assert written == ["0000:01:00.0", "0000:01:00.1"][moved:]
 
 
-def test_the_words_are_shown_for_every_boot_loader() -> None:
-    places = loaders(("intel_iommu=on",))
-    assert [place.commands for place in places] == [
-        ("update-grub",),
-        ("grub-mkconfig -o /boot/grub/grub.cfg",),
-        ('grubby --update-kernel=ALL --args="intel_iommu=on"',),
-        (),
-        ("proxmox-boot-tool refresh",),
-    ]
-    assert loaders(()) == ()
+UNKNOWN = System()
+UPDATE_GRUB, MKCONFIG = "update-grub", "grub-mkconfig -o /boot/grub/grub.cfg"
+GRUBBY = 'grubby --update-kernel=ALL --args="a.b=1 quiet"'
+REFRESH = "proxmox-boot-tool refresh"
+
+
+@each(
+    "loaders, path, commands",
+    [
+        (Loader.UPDATE_GRUB, "/etc/default/grub", UPDATE_GRUB),
+        (Loader.GRUB_MKCONFIG, "/etc/default/grub", MKCONFIG),
+        (
+            Loader.GRUB2_MKCONFIG,
+            "/etc/default/grub",
+            "grub2-mkconfig -o /boot/grub2/grub.cfg",
+        ),
+        (Loader.GRUBBY, "", GRUBBY),
+        (Loader.SYSTEMD_BOOT, "/boot/loader/entries/*.conf", ""),
+        (Loader.PROXMOX_SYSTEMD_BOOT, "/etc/kernel/cmdline", REFRESH),
+        (Loader.PROXMOX_GRUB, "/etc/default/grub", REFRESH),
+        (Loader.KERNELSTUB, "", 'kernelstub -a "a.b=1 quiet"'),
+        (Loader.TRANSACTIONAL, "/etc/default/grub", "transactional-update grub.cfg"),
+        (
+            Loader.RPM_OSTREE,
+            "",
+            "rpm-ostree kargs --append-if-missing=a.b=1 --append-if-missing=quiet",
+        ),
+        (Loader.NIXOS, "/etc/nixos/configuration.nix", "nixos-rebuild boot"),
+        (Loader.U_BOOT_MENU, "/etc/default/u-boot", "u-boot-update"),
+        (Loader.RASPBERRY_PI, "/boot/firmware/cmdline.txt", ""),
+    ],
+)
+def test_each_boot_loader_takes_the_words_in_its_own_place(
+    loaders: Loader, path: str, commands: str
+) -> None:
+    host = System(loaders=(loaders,))
+    (place,) = loader_places(("a.b=1", "quiet"), host, all_systems=False)
+    assert (place.path, "; ".join(place.commands)) == (path, commands)
+    said = " ".join((*place.lines, *place.commands))
+    assert "a.b=1" in said and "quiet" in said
+    assert loader_places((), host, all_systems=True) == ()
+
+
+@each(
+    "host, all_systems, loaders, initramfs",
+    [
+        (UNKNOWN, False, 5, 3),
+        (UNKNOWN, True, len(Loader), len(Initramfs)),
+        (System("arch", (Initramfs.BOOSTER,), (Loader.SYSTEMD_BOOT,)), False, 1, 1),
+        (
+            System("arch", (Initramfs.BOOSTER,), (Loader.SYSTEMD_BOOT,)),
+            True,
+            len(Loader),
+            len(Initramfs),
+        ),
+    ],
+)
+def test_only_the_hosts_own_way_is_shown_unless_all_are_asked_for(
+    host: System, all_systems: bool, loaders: int, initramfs: int
+) -> None:
+    assert len(loader_places(("a",), host, all_systems=all_systems)) == loaders
+    assert len(initramfs_places(host, (), all_systems=all_systems)) == initramfs
+
+
+@each("twin", [False, True])
+def test_nixos_has_all_of_it_in_one_file(twin: bool) -> None:
+    second = group(other(GPU, "0000:02:00.0", "2"), id="2")
+    system = System("nixos", (Initramfs.NIXOS,), (Loader.NIXOS,))
+    host = machine(group(GPU, AUDIO), *([second] if twin else []), system=system)
+    found = boot_of(host, "01:00.0")
+    assert found.modprobe == ()
+    (place,) = found.initramfs
+    text = "\n".join(place.lines)
+    assert 'boot.initrd.kernelModules = [ "vfio_pci" "vfio_iommu_type1" ];' in text
+    assert "softdep nouveau pre: vfio-pci" in text
+    assert "/etc/modprobe.d" not in text
+    assert "/sbin/modprobe" not in text
+    assert ("boot.initrd.preDeviceCommands" in text) is twin
+    assert ("options vfio-pci ids=10de:1b80,10de:10f0" in text) is not twin
+    assert text.count("echo vfio-pci > $d/driver_override") == 2 * twin
+
+
+@each(
+    "line, words, says",
+    [
+        ("quiet", ("vfio-pci.ids=10de:1b80",), None),
+        ("quiet vfio-pci.ids=10de:1b80", (), "has vfio-pci.ids=10de:1b80 already"),
+        ("vfio_pci.ids=10de:1b80", (), "already"),
+        (
+            "vfio-pci.ids=1002:ab20 quiet",
+            ("vfio-pci.ids=1002:ab20,10de:1b80",),
+            "is to take the place of vfio-pci.ids=1002:ab20",
+        ),
+        # The last one counts.
+        (
+            "vfio-pci.ids=10de:1b80 vfio-pci.ids=1002:ab20",
+            ("vfio-pci.ids=1002:ab20,10de:1b80",),
+            "is to take the place of vfio-pci.ids=1002:ab20",
+        ),
+    ],
+)
+def test_a_word_that_is_there_is_not_told_again(
+    line: str, words: tuple[str, ...], says: str | None
+) -> None:
+    settings = Settings(command_line=parse_command_line(line))
+    found = boot_of(machine(group(GPU), settings=settings), "01:00.0")
+    assert found.kernel_words == words
+    notes = " ".join(found.notes)
+    assert says is None or says in notes
+    assert ("command line" in notes.replace("kernel's command line, or", "")) is bool(
+        says
+    )
+
+
+def test_other_lines_about_vfio_pci_are_named() -> None:
+    config = parse_modprobe("# none\noptions vfio-pci ids=1002:ab20\n", "etc/a.conf")
+    host = machine(group(GPU), settings=Settings(modprobe=config))
+    notes = " ".join(boot_of(host, "01:00.0").notes)
+    assert "/etc/a.conf:2 is about vfio-pci too" in notes
+
+
+def test_what_is_denied_needs_the_denylist_off_at_every_boot_too() -> None:
+    qat = replace(
+        device("0000:b1:00.0", "vfio-pci"),
+        ids=PciIds(0x8086, 0x37C8, class_code=0xB4000),
+    )
+    for off in (True, False):
+        vfio = VfioSettings(False, False, False, True, disable_denylist=off)
+        found = boot_of(machine(group(qat), vfio=vfio), "b1:00.0")
+        line = "options vfio-pci disable_denylist=1"
+        assert (line in found.modprobe) is off
+        assert ("vfio-pci.disable_denylist=1" in found.kernel_words) is off
+        assert ("Only trusted guests" in " ".join(found.notes)) is off
+
+
+DISPLAY_PATH = "sys/devices/0000:01:00.0"
+SHOWN = Host(uses=(HostUse(UseKind.FRAMEBUFFER, ("efifb",), ((DISPLAY_PATH,),)),))
+TERMINAL = Host(uses=(HostUse(UseKind.CONSOLE, ("ttyS4",), ((DISPLAY_PATH,),)),))
+NO_USE = Host(untold=(), disks=(), interfaces=())
+
+
+@each(
+    "found, host, reason",
+    [
+        (GPU, NO_USE, None),
+        (replace(GPU, boot_vga=False), NO_USE, None),
+        (replace(GPU, boot_vga=True), NO_USE, "the host booted on the display"),
+        (GPU, SHOWN, "the firmware's framebuffer is on 0000:01:00.0"),
+        (GPU, TERMINAL, "0000:01:00.0 is in use (ttyS4)"),
+        # A serial card's terminal is no display, and its driver lets go.
+        (device("0000:01:00.0", "serial"), TERMINAL, None),
+        # On vfio-pci already, or without a driver: nothing is taken off.
+        (replace(GPU, boot_vga=True, driver="vfio-pci"), NO_USE, None),
+        (replace(GPU, boot_vga=True, driver=None), NO_USE, None),
+    ],
+)
+def test_for_a_display_in_use_the_settings_for_every_boot_come_first(
+    found: Device, host: Host, reason: str | None
+) -> None:
+    whole = machine(group(found), host=host)
+    target = (find_target(whole, "01:00.0"),)
+    plan = make_plan(whole, only(SINCE_6_6), target, frozenset({"host-loss"}))
+    assert not plan.refusals
+    said = leads_with_boot(plan)
+    assert said is None if reason is None else reason in (said or "")
+    text = plan_text(plan, written(plan, only(SINCE_6_6)), only(SINCE_6_6))
+    if not plan.nothing_to_do:
+        first = text.index("For every boot") < text.index("Now, until the next boot")
+        assert first is (reason is not None)
+        assert ("Bind it at boot" in text) is first
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,17 @@ from iommu_inspect.kernel.ownership.comparison import compare
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.target import find_target
 from iommu_inspect.render.comparison import comparison_text
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table
 from iommu_inspect.render.simulation import simulation_text
+from iommu_inspect.render.uses import untold_text
 from iommu_inspect.render.verdict import audit_text
 
 NEW = only(SINCE_6_6)
@@ -63,7 +67,7 @@ def test_a_group_that_lost_its_last_device_is_listed_as_empty() -> None:
         ((), []),
         (
             (Prospect("1", CARD.devices, Possible.NOW),),
-            ["now   1      0000:01:00.0"],
+            ["now   1      0000:01:00.0  Ethernet controller [8086:1234]"],
         ),
         (
             (
@@ -71,9 +75,10 @@ def test_a_group_that_lost_its_last_device_is_listed_as_empty() -> None:
                 Prospect(None, CARD.devices, Possible.NEVER, because="three"),
             ),
             [
-                "after  2      0000:02:00.0  one; two",
-                "              0000:02:00.1",
-                "never  -      0000:01:00.0  three",
+                "after  2      0000:02:00.0  Ethernet controller [8086:1234]",
+                "              0000:02:00.1  Ethernet controller [8086:1234]",
+                "                            all: one; two",
+                "never  -      0000:01:00.0  Ethernet controller [8086:1234]: three",
             ],
         ),
     ],
@@ -127,3 +132,61 @@ def test_a_group_that_changed_is_shown_before_and_after(
 def test_a_step_that_changes_nothing_is_said_to_change_nothing() -> None:
     text = what_if(machine(CARD), "attach=01:00.0", "detach=01:00.0")
     assert text.split("\n\n")[1:] == ["No group changes hands."]
+
+
+def test_what_the_host_uses_a_device_for_stands_below_it() -> None:
+    one, two = MIXED.devices
+    uses = (
+        HostUse(UseKind.FILE_SYSTEM, ("/", "/a b"), ((str(two.path),),), "nvme0n1p2"),
+        HostUse(UseKind.MEDIATED, ("83b8f4f2-" * 5,), ((str(two.path),),)),
+        HostUse(UseKind.USB, ("a \x1b[2Jb",), ((str(one.path),),)),
+    )
+    host = machine(MIXED, ungrouped=(replace(one, group=None),), host=Host(uses, ()))
+    owned = [Inquiry(host, NEW).owned(each) for each in host.groups]
+    painted = Style(paint=lambda text, colour: f"<{colour}>{text}")
+    for style in (PLAIN, painted):
+        lines = device_table(owned, host.ungrouped, style, Relations(host)).splitlines()
+        assert lines[2] == " " * 20 + "in use: usb: a \\x1b[2Jb"
+        assert lines[3].split()[0] == two.address
+        assert lines[4:6] == [
+            " " * 20 + "in use: nvme0n1p2: /, /a b; mdev:",
+            " " * 22 + "83b8f4f2-" * 5,
+        ]
+        assert lines[6].split()[:2] == ["-", "-"]
+
+
+def test_a_use_of_a_device_whose_name_is_only_space_is_not_dropped() -> None:
+    odd = device(" ", "igb")
+    use = HostUse(UseKind.NETWORK, ("eth0",), ((str(odd.path),),))
+    host = machine(group(odd), host=Host((use,), ()))
+    owned = [Inquiry(host, NEW).owned(each) for each in host.groups]
+    text = device_table(owned, (), PLAIN, Relations(host))
+    assert text.endswith("\nin use: eth0: network")
+
+
+@each(
+    "host, says",
+    [
+        (Host((), ()), ""),
+        (
+            Host(),
+            "what is mounted, where the host swaps to and the routes are not in this "
+            "source",
+        ),
+        (
+            Host((), ((UseKind.FILE_SYSTEM, Missing.ABSENT),)),
+            "what is mounted is not in this source",
+        ),
+        (
+            Host((), ((UseKind.DEFAULT_ROUTE, Missing.DENIED),)),
+            "the routes could not be read",
+        ),
+        (Host((), ((UseKind.USB, Missing.ABSENT),)), ""),
+        (
+            Host((HostUse(UseKind.DEFAULT_ROUTE, ("br0",), Missing.ABSENT),), ()),
+            "which device the default route (br0) is on cannot be told",
+        ),
+    ],
+)
+def test_what_is_not_told_of_uses_is_said_once(host: Host, says: str) -> None:
+    assert untold_text(machine(CARD, host=host)) == says

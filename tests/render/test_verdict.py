@@ -90,9 +90,9 @@ def test_each_target_has_its_own_line_in_the_order_asked_for() -> None:
     found = tuple(find_target(host, text) for text in ("03:00.0", "01:00.0", "group:2"))
     text = audit_text(audit(host, only(SINCE_6_6), found))
     assert text.splitlines()[:3] == [
-        "UNKNOWN  0000:03:00.0  group 3",
-        "READY  0000:01:00.0  group 1",
-        "BLOCKED  group 2",
+        "UNKNOWN  0000:03:00.0  group 3  Ethernet controller [8086:1234]",
+        "READY  0000:01:00.0  group 1  Ethernet controller [8086:1234]",
+        "BLOCKED  group 2  Ethernet controller [8086:1234] and 1 more",
     ]
 
 

@@ -127,6 +127,49 @@ def test_a_companion_of_an_unknown_driver_is_no_alarm() -> None:
     assert (told.severity.value, told.certainty.value) == ("info", "unknown")
 
 
+def test_no_group_apart_is_made_up_where_no_group_is_known() -> None:
+    """The output of lspci shows no groups, and may leave ids out at its margin."""
+    gpu = dataclasses.replace(
+        below("0000:01:00.0", "nvidia", group=Missing.ABSENT),
+        ids=PciIds(0x10DE, 1, class_code=0x030000),
+    )
+    sound = dataclasses.replace(
+        below("0000:01:00.1", "snd_hda_intel", group=Missing.ABSENT),
+        ids=PciIds(class_code=0x040300),
+    )
+    host = machine(ungrouped=[gpu, sound], groups_known=False)
+    (told,) = found("companion-functions", host, "01:00.0")
+    assert "apart" not in told.message
+    assert "0000:01:00.0 (bound to nvidia)" in told.message
+    assert "0000:01:00.1 (bound to snd_hda_intel)" in told.message
+    assert "does not tell whether it shares its group" in told.message
+
+
+def test_a_companion_in_another_group_is_said_to_be_apart() -> None:
+    gpu = dataclasses.replace(
+        below("0000:01:00.0"), ids=PciIds(0x10DE, 1, class_code=0x030000)
+    )
+    sound = dataclasses.replace(
+        below("0000:01:00.1", "snd_hda_intel", group="2"),
+        ids=PciIds(0x10DE, 2, class_code=0x040300),
+    )
+    (told,) = found("companion-functions", card(gpu, sound), "01:00.0")
+    assert "in a group apart" in told.message
+
+
+def test_a_device_on_vfio_shows_that_something_gives_groups() -> None:
+    bound = below("0000:01:00.0", "vfio-pci", group=Missing.ABSENT)
+    plain = below("0000:01:00.1", "ahci", group=Missing.ABSENT)
+    host = machine(ungrouped=[bound, plain], groups_known=False)
+    (told,) = found("no-iommu", host, "01:00.0")
+    assert "0000:01:00.0 is on a vfio driver" in told.message
+    assert "no-IOMMU mode" in told.message
+    assert told.certainty.value == "unknown"
+    host = machine(ungrouped=[plain], groups_known=False)
+    (told,) = found("no-iommu", host, "01:00.1")
+    assert "vfio" not in told.message
+
+
 # Registers as kernels show them: an emulated unit, a server's, and one without tables.
 @pytest.mark.parametrize(
     ("capability", "width"),

@@ -37,6 +37,11 @@ E, W, I = "error", "warning", "info"  # noqa: E741
 K, D, U = "kernel", "derived", "unknown"
 
 CASES = [
+    # denylist
+    Expected("denylist", "quickassist", ("00:02.0",), ((E, K, "2", "0000:00:02.0"),)),
+    Expected("denylist", "quickassist", ("group:4",), ((E, K, "4", "0000:00:04.0"),)),
+    Expected("denylist", "quickassist", ("00:03.0",), ()),
+    Expected("denylist", "quickassist", (), ()),
     # mixed-ownership
     Expected(
         "mixed-ownership",
@@ -147,7 +152,7 @@ CASES = [
         "not-on-vfio",
         DPDK,
         ("00:05.0", "--for", "dpdk"),
-        ((E, U, "5", "0000:00:05.0"),),  # mlx5_core
+        ((W, K, "5", "0000:00:05.0"),),  # mlx5_core, where it belongs
     ),
     Expected("not-on-vfio", DPDK, ("00:05.0",), ((E, K, "5", "0000:00:05.0"),)),
     Expected(
@@ -381,7 +386,7 @@ CASES = [
         "singleton-assumption",
         HALF,
         ("00:01.0", "--for", "one-per-group"),
-        ((E, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),  # the card's own audio
     ),
     Expected(
         "singleton-assumption",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import SINCE_6_6, addresses, device, functions, group, machine, only
+from examples import each
 from running import call
 from shared import SYSFS
 
@@ -18,6 +19,9 @@ from iommu_inspect.model.host_losses import host_losses, is_fatal
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import Target
+from iommu_inspect.model.use_words import described
+from iommu_inspect.plan.cures import cure_lines
+from iommu_inspect.rules.cures import Look, Looking, StopUsing
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict
 
@@ -43,6 +47,10 @@ def judged(host: Machine, *devices: Device) -> Audit:
 
 def of_rule(result: Audit, rule: str = "host-loss") -> list[Finding]:
     return [f for f in result.findings if f.rule == rule]
+
+
+def written(*findings: Finding) -> list[str]:
+    return [x for f in findings for cure in f.cures for x in cure_lines(cure)]
 
 
 def test_one_disk_of_a_mirror_is_a_warning_and_both_are_an_error() -> None:
@@ -129,7 +137,8 @@ def test_a_pool_that_may_be_on_a_device(
     host = machine(group(disk), host=told(pool, disks=disks))
     found = of_rule(judged(host, disk))
     assert [(f.severity, f.certainty) for f in found] == wanted
-    assert all("zpool status -P rpool" in f.remedy for f in found)
+    assert all(f.cures == (Look(Looking.POOL, "rpool"),) for f in found)
+    assert written(*found) == ["zpool status -P rpool"] * len(found)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,7 @@ def test_no_commands_to_copy_for_a_device_that_the_host_lives_on() -> None:
     for result in (judged(host, disk), judged(host)):
         for found in result.findings:
             assert "unbind" not in found.remedy
-            assert "umount" not in found.remedy  # the root cannot be
+            assert StopUsing not in map(type, found.cures)  # the root cannot be
 
 
 def test_host_losses_answers_for_any_set_of_devices() -> None:
@@ -199,7 +208,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     assert "The host lives on 0000:00:06.0: the file system /media/my disk" in (
         " ".join(done.stdout.split())
     )
-    assert "      umount '/media/my disk'\n" in done.stdout
+    assert "    umount '/media/my disk'\n" in done.stdout
     assert "0000:00:06.0 cannot be handed to user space: leave 0000:00:06.0 to" in (
         " ".join(done.stdout.split())
     )
@@ -213,12 +222,92 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     assert "echo 0000:00:06.0 > /sys/bus/pci/drivers_probe" in after
 
 
-def test_what_is_mounted_below_another_is_unmounted_first() -> None:
+def test_what_the_host_uses_is_stopped_in_an_order_that_works() -> None:
+    """A swap file before its file system, and what is mounted below before that."""
     uses = (
         HostUse(UseKind.FILE_SYSTEM, ("/srv", "/srv/a b/c"), (path(A),), "sda1"),
         HostUse(UseKind.FILE_SYSTEM, ("/srv/a b",), (path(A),), "sda2"),
+        HostUse(UseKind.SWAP, ("/srv/swap",), (path(A),), "sda1"),
+        HostUse(UseKind.DEFAULT_ROUTE, ("br0",), (path(A),)),
     )
     disk = device(A, "ahci")
     (found,) = of_rule(judged(machine(group(disk), host=told(*uses)), disk))
-    commands = [x for x in found.remedy.split("\n") if x.startswith("umount")]
-    assert commands == ["umount '/srv/a b/c'", "umount '/srv/a b'", "umount /srv"]
+    assert written(found) == [
+        "swapoff /srv/swap",
+        "umount '/srv/a b/c'",
+        "umount '/srv/a b'",
+        "umount /srv",
+        "ip route show default",
+    ]
+
+
+@each(
+    "kind, what, driver, words, commands",
+    [
+        (
+            UseKind.PROCESS,
+            "Xorg (1234)",
+            "nvidia",
+            "Xorg (1234) has 0000:01:00.0 open: taking its driver off hangs until it "
+            "has closed it",
+            ["fuser -v /dev/dri/card0"],
+        ),
+        (
+            UseKind.PROCESS,
+            "Xorg (1234)",
+            "amdgpu",
+            "takes it from that program, or hangs until it has closed it",
+            ["fuser -v /dev/dri/card0"],
+        ),
+        (
+            UseKind.MEDIATED,
+            "83b8f4f2-509f",
+            "nvidia",
+            "carries the mediated device 83b8f4f2-509f, and its driver lets go of it "
+            "only when no guest has that open",
+            ["echo 1 > /sys/bus/mdev/devices/83b8f4f2-509f/remove"],
+        ),
+        (
+            UseKind.DISPLAY,
+            "HDMI-A-1",
+            "amdgpu",
+            "The host uses 0000:01:00.0 too: the screen on HDMI-A-1.",
+            [],
+        ),
+        (
+            UseKind.USB,
+            "keyboard",
+            "xhci_hcd",
+            "too: what is plugged into USB (keyboard).",
+            [],
+        ),
+        (
+            UseKind.THUNDERBOLT,
+            "A dock",
+            "thunderbolt",
+            "too: what is plugged into Thunderbolt (A dock).",
+            [],
+        ),
+    ],
+)
+def test_who_uses_a_device_is_a_warning_that_says_what_happens(
+    kind: UseKind, what: str, driver: str, words: str, commands: list[str]
+) -> None:
+    card = device(A, driver)
+    use = HostUse(kind, (what,), (path(A),), "/dev/dri/card0")
+    (found,) = of_rule(judged(machine(group(card), host=told(use)), card))
+    assert (found.severity, words in found.message) == (Severity.WARNING, True)
+    assert written(found) == commands
+
+
+def test_what_another_rule_says_is_said_once() -> None:
+    screen = HostUse(UseKind.DISPLAY, ("DP-1",), (path(A),), "card0")
+    guest = HostUse(UseKind.PROCESS, ("qemu (9)",), (path(B),), "/dev/vfio/2")
+    boot, given = device(A, "i915", boot_vga=True), device(B, "vfio-pci", group="2")
+    host = machine(group(boot), group(given, id="2"), host=told(screen, guest))
+    assert of_rule(judged(host, boot)) == of_rule(judged(host, given)) == []
+
+
+def test_every_kind_of_use_has_words_of_its_own() -> None:
+    said = {described([HostUse(kind, ("x",), ())]) for kind in UseKind}
+    assert len(said) == len(UseKind)

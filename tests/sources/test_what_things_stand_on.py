@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from examples import each
+from trees import ONE, PCI, TWO, UNREADABLE, Spec, tree
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.host import HostUse, UseKind
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.file_systems import FileSystems
 from iommu_inspect.sources.host.mounts import Mount, Route
 from iommu_inspect.sources.host.needs import Needs, locator
 from iommu_inspect.sources.host.network import Interfaces
 from iommu_inspect.sources.host.uses import read_host
-from iommu_inspect.sources.tree.opening import open_path
 from iommu_inspect.sources.tree.tree import Tree
 
-PCI = "sys/devices/pci0000:00"
-ONE, TWO = f"{PCI}/0000:00:01.0", f"{PCI}/0000:00:02.0"
 UNKNOWN = f"{PCI}/0000:00:1f.0"
 VIRTUAL = "sys/devices/virtual"
 LOCATE = locator((ONE, TWO))
-# A link to itself: what is there and cannot be read, whoever looks.
-UNREADABLE = "->loop"
-
-Spec = Mapping[str, str]
-
-
-def tree(root: Path, spec: Spec) -> Tree:
-    """Build a tree: ``->path`` is a link, a name that ends in ``/`` a folder."""
-    (root / "sys").mkdir(parents=True, exist_ok=True)
-    for name, what in spec.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith("/"):
-            path.mkdir(exist_ok=True)
-        elif what == UNREADABLE:
-            path.symlink_to(path.name)
-        elif what.startswith("->"):
-            path.symlink_to(f"/{what[2:]}")
-        else:
-            path.write_text(what)
-    return open_path(str(root))
 
 
 DISKS: Spec = {
@@ -159,6 +136,12 @@ def virtual(name: str, files: Spec) -> Spec:
 OVS = f"{VIRTUAL}/net/ovs-system"
 
 
+def datapath(files: Spec) -> Spec:
+    """Return the same beside a datapath of Open vSwitch that has eth1."""
+    system = {f"{NET}/ovs-system": f"->{OVS}", f"{OVS}/lower_eth1": f"->{TWO}/net/eth1"}
+    return {**virtual("v", files), **system}
+
+
 @each(
     "name, spec, wanted",
     [
@@ -173,7 +156,7 @@ OVS = f"{VIRTUAL}/net/ovs-system"
         ("v", virtual("v", {"brif": UNREADABLE}), Missing.UNREADABLE),
         ("v", virtual("v", {"brif/": ""}), Missing.ABSENT),
         ("v", virtual("v", {"bonding/slaves": "eth0 eth1\n"}), EITHER),
-        ("v", virtual("v", {"bonding/slaves": ""}), ()),  # it carries nothing
+        ("v", virtual("v", {"bonding/slaves": ""}), Missing.ABSENT),
         ("v", virtual("v", {"bonding/slaves": UNREADABLE}), Missing.UNREADABLE),
         ("v", virtual("v", {"lower_v": f"->{VIRTUAL}/net/v"}), Missing.ABSENT),
         ("v", virtual("v", {"master": UNREADABLE}), Missing.UNREADABLE),
@@ -187,6 +170,34 @@ OVS = f"{VIRTUAL}/net/ovs-system"
                 f"{OVS}/lower_eth1": f"->{TWO}/net/eth1",
             },
             ((TWO,),),
+        ),
+        # One that the kernel made for Open vSwitch has no link to its datapath.
+        ("v", datapath({"ifindex": "9\n"}), ((TWO,),)),
+        ("v", datapath({"type": "1\n", "uevent": "INTERFACE=v\n"}), ((TWO,),)),
+        ("v", datapath({"type": "65534\n"}), Missing.ABSENT),
+        ("v", datapath({"tun_flags": "0x1002\n"}), Missing.ABSENT),
+        ("v", datapath({"uevent": "DEVTYPE=vxlan\n"}), Missing.ABSENT),
+        ("v", datapath({"bridge/": ""}), Missing.ABSENT),
+        ("v", datapath({"master": UNREADABLE}), Missing.UNREADABLE),
+        ("ovs-system", {**ETH, f"{NET}/ovs-system": f"->{OVS}"}, Missing.ABSENT),
+        # Above others: a VLAN or macvlan on a bond, a bridge on the VLAN.
+        (
+            "br9",
+            {
+                **virtual("v", {"bonding/slaves": "eth0 eth1\n"}),
+                **virtual("vlan5", {"lower_v": f"->{VIRTUAL}/net/v"}),
+                **virtual("br9", {"lower_vlan5": f"->{VIRTUAL}/net/vlan5"}),
+            },
+            EITHER,
+        ),
+        # A bond without a port below a VLAN: nobody can say what it was on.
+        (
+            "vlan5",
+            {
+                **virtual("v", {"bonding/slaves": ""}),
+                **virtual("vlan5", {"lower_v": f"->{VIRTUAL}/net/v"}),
+            },
+            Missing.ABSENT,
         ),
         ("v", {**ETH, f"{NET}/v": f"->{VIRTUAL}/net/v"}, Missing.ABSENT),
     ],
@@ -298,14 +309,13 @@ def test_a_btrfs_of_another_mount_namespace_is_said_once(
     assert [(use.what[0], use.needs) for use in found] == wanted
 
 
-def uses(host: Tree, kind: UseKind) -> list[HostUse]:
-    from iommu_inspect.model.identity import DeviceId
+DEVICES = [
+    Device(DeviceId(path.rpartition("/")[2], "pci"), path=path) for path in (ONE, TWO)
+]
 
-    devices = [
-        Device(DeviceId(path.rpartition("/")[2], "pci"), path=path)
-        for path in (ONE, TWO)
-    ]
-    return [use for use in read_host(host, devices).uses if use.kind is kind]
+
+def uses(host: Tree, kind: UseKind) -> list[HostUse]:
+    return [use for use in read_host(host, DEVICES).uses if use.kind is kind]
 
 
 def test_a_framebuffer_and_a_console_are_on_the_device_that_is_told(
@@ -348,3 +358,62 @@ def test_a_table_of_mounts_that_is_empty_is_passed_over(tmp_path: Path) -> None:
     )
     (use,) = uses(host, UseKind.FILE_SYSTEM)
     assert (use.what, use.needs) == (("/",), ((ONE,),))
+
+
+NIC = f"{ONE}/net/eno1"
+BOND: Spec = {
+    "sys/class/net/eno1": f"->{NIC}",
+    "sys/class/net/eno2": f"->{TWO}/net/eno2",
+    "sys/class/net/bonding_masters": "bond0\n",
+    "sys/class/net/bond0": f"->{VIRTUAL}/net/bond0",
+    f"{VIRTUAL}/net/bond0/bonding/slaves": "eno1 eno2\n",
+    "sys/class/net/lo": f"->{VIRTUAL}/net/lo",
+    f"{VIRTUAL}/net/lo/": "",
+    f"{NIC}/": "",
+    f"{TWO}/net/eno2/": "",
+}
+
+
+@each(
+    "spec, wanted",
+    [
+        (
+            {**MIRROR, **BOND},
+            {
+                "sda": (ONE,),
+                "sdb": (TWO,),
+                "md0": (ONE, TWO),
+                "eno1": (ONE,),
+                "eno2": (TWO,),
+                "bond0": (ONE, TWO),
+                "lo": Missing.ABSENT,
+            },
+        ),
+        # Only whole disks are listed, and their partitions below them.
+        (
+            {"sys/block/sda": f"->{ONE}/block/sda", f"{ONE}/block/sda/sda1/": ""},
+            {"sda": (ONE,), "sda1": (ONE,)},
+        ),
+        # Behind a function that is not among the devices.
+        ({"sys/class/block/x": f"->{UNKNOWN}/block/x"}, {"x": Missing.ABSENT}),
+        # One name for a disk and an interface names neither.
+        (
+            {
+                "sys/class/block/x": f"->{ONE}/block/x",
+                "sys/class/net/x": f"->{TWO}/net/x",
+            },
+            {"x": Missing.UNREADABLE},
+        ),
+    ],
+)
+def test_names_of_interfaces_and_disks_lead_to_all_that_they_stand_on(
+    tmp_path: Path, spec: Spec, wanted: dict[str, Fact[tuple[str, ...]]]
+) -> None:
+    root = tmp_path / str(len(list(tmp_path.iterdir())))
+    found = read_host(tree(root, spec), DEVICES).nodes
+    assert isinstance(found, tuple)
+    assert dict(found) == wanted
+
+
+def test_a_tree_without_interfaces_and_disks_tells_no_names(tmp_path: Path) -> None:
+    assert read_host(tree(tmp_path, {}), DEVICES).nodes is Missing.ABSENT

@@ -6,6 +6,7 @@ drawn from ports, bridges and capabilities.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,15 +53,7 @@ class Growing:
     def growth(self, group: Group) -> Growth:
         """Look for ways in which a device could join a group."""
         grouping = self._grouping
-        ways: list[Way] = []
-        untold: list[Way] = []
-        for device, way, joins in self._all_ways:
-            if joins.new is None:
-                # A newcomer can join the group of a bridge above it, if any.
-                if _could_join(grouping, device, group):
-                    untold.append(Way(way.address, joins.because))
-            elif joins.group is group:
-                ways.append(way)
+        ways, untold = list(self._ways[group.id]), list(self._untold[group.id])
         for device in group.devices:
             ways += _by_rescan(grouping, device)
             untold += _perhaps_by_rescan(grouping, device)
@@ -68,6 +61,25 @@ class Growing:
             why = "its bus or its IOMMU decides what joins (stream ids, containers)"
             untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
         return Growth(tuple(ways), tuple(dict.fromkeys(untold)))
+
+    @cached_property
+    def _ways(self) -> dict[str, list[Way]]:
+        """The ways of which it is known which group a newcomer joins."""
+        found: dict[str, list[Way]] = defaultdict(list)
+        for _, way, joins in self._all_ways:
+            if joins.new is not None and joins.group is not None:
+                found[joins.group.id].append(way)
+        return found
+
+    @cached_property
+    def _untold(self) -> dict[str, list[Way]]:
+        """The others: a newcomer can join the group of a bridge above it, if any."""
+        found: dict[str, list[Way]] = defaultdict(list)
+        for device, way, joins in self._all_ways:
+            if joins.new is None:
+                for name in _could_join(self._grouping, device):
+                    found[name].append(Way(way.address, joins.because))
+        return found
 
     @cached_property
     def _all_ways(self) -> tuple[tuple[Device, Way, Joins], ...]:
@@ -133,9 +145,10 @@ def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
     return "conventional bus with free slots" if len(slots) < _LAST_SLOT else None
 
 
-def _could_join(grouping: Grouping, device: Device, group: Group) -> bool:
+def _could_join(grouping: Grouping, device: Device) -> frozenset[str]:
     above = [device, *grouping.topology.upwards(device)]
-    return any(grouping.machine.group_of(bridge) is group for bridge in above)
+    groups = (grouping.machine.group_of(bridge) for bridge in above)
+    return frozenset(group.id for group in groups if group is not None)
 
 
 def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:

@@ -18,6 +18,7 @@ from iommu_inspect.kernel.grouping.dma_aliases import (
     bridge_alias,
     devfn,
 )
+from iommu_inspect.kernel.grouping.unseen import why_unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
@@ -204,7 +205,7 @@ class Grouping:
         for index, bridge in enumerate(bridges):
             alias = bridge_alias(bridge)
             if alias is BridgeAlias.UNKNOWN:
-                return last, _untold([bridge])
+                return last, _untold(self.machine, [bridge])
             if alias is BridgeAlias.TAKES_OVER:
                 because = (
                     f"the bridge {bridge.address} puts its own requester id on what "
@@ -219,7 +220,7 @@ class Grouping:
             if isolated:
                 break
             if isolated is None:
-                return last, _untold(bridges[index:])
+                return last, _untold(self.machine, bridges[index:])
             last = bridges[index]
             if has_group(last):
                 leak = self._first_leak(bridges[index:])
@@ -264,7 +265,7 @@ class Grouping:
         for other in self._neighbours(device):
             related = _are_aliases(device, other)
             if related is None:
-                return _untold([device, other])
+                return _untold(self.machine, [device, other])
             if not related:
                 continue
             because = f"{device.address} and {other.address} use one requester id"
@@ -293,10 +294,10 @@ class Grouping:
         if isolated:
             return None
         if isolated is None or several is None:
-            return _untold([device])
+            return _untold(self.machine, [device])
         for other in siblings:
             if self.isolates(other) is None:
-                return _untold([other])
+                return _untold(self.machine, [other])
             because = _not_isolated_functions(device, other)
             if has_group(other):
                 return Placement(other, Mechanism.MULTIFUNCTION, device, because)
@@ -348,7 +349,7 @@ def _nowhere(device: Device) -> str:
     return f"the source does not show which bridges are above {device.address}"
 
 
-def _untold(devices: list[Device]) -> Placement:
+def _untold(machine: Machine, devices: list[Device]) -> Placement:
     names = ", ".join(device.address for device in devices)
     nameless = [d for d in devices if not known(d.ids.vendor)]
     if nameless:
@@ -357,8 +358,6 @@ def _untold(devices: list[Device]) -> Placement:
             f"{nameless[0].address}, and so not which quirks of the kernel apply to it"
         )
         return Placement(None, Mechanism.UNKNOWN, nameless[0], because)
-    because = (
-        f"whether {names} isolates cannot be told from what the source shows of its "
-        "configuration space; root sees all of it (lspci -vvvnnk -xxxx)"
-    )
+    hidden = next((d for d in devices if not known(d.pci.acs)), devices[0])
+    because = f"whether {names} isolates cannot be told: {why_unseen(machine, hidden)}"
     return Placement(None, Mechanism.UNKNOWN, devices[0], because)

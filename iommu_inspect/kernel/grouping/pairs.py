@@ -9,6 +9,7 @@ from __future__ import annotations
 from iommu_inspect.kernel.grouping.acs_off import controls_off
 from iommu_inspect.kernel.grouping.dma_aliases import BridgeAlias, bridge_alias
 from iommu_inspect.kernel.grouping.joining import Grouping, same_slot
+from iommu_inspect.kernel.grouping.unseen import root_would_see
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
@@ -177,9 +178,12 @@ def apart(grouping: Grouping, one: Device, other: Device) -> str:
     ports = [_ports(grouping, one), _ports(grouping, other)]
     paths = [grouping.path_isolates(side) for side in ports]
     if None in paths:
+        several = [port for side in ports for port in side]
+        by_root = any(root_would_see(grouping.machine, port) for port in several)
         return (
             "what keeps them apart cannot be told without the whole configuration "
-            "space of the ports above them, which only root can read"
+            "space of the ports above them"
+            f"{', which only root can read' if by_root else ''}"
         )
     if any(ports) and paths == [True, True]:
         return (

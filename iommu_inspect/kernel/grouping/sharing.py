@@ -21,9 +21,11 @@ from iommu_inspect.kernel.grouping.pairs import (
 from iommu_inspect.kernel.grouping.recompute import Agreement, Recomputed, recompute
 from iommu_inspect.kernel.grouping.streams import why_one_stream
 from iommu_inspect.kernel.grouping.suspects import suspects
+from iommu_inspect.kernel.grouping.unseen import root_would_see, why_unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 
 __all__ = ["Hop", "Pair", "Reason", "Sharing", "pair", "sharing"]
@@ -35,7 +37,8 @@ class Hop:
 
     ``loses`` marks where isolation is lost; ``needs_acs`` says whether the kernel
     asks for ACS here (of ports, and of one of several functions). ``off`` says why
-    controls that are there are off, if that can be told.
+    controls that are there are off, if that can be told; ``by_root`` whether only root
+    would have seen its ACS.
     """
 
     device: Device
@@ -43,6 +46,7 @@ class Hop:
     loses: bool
     needs_acs: bool | None
     off: str | None
+    by_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,14 @@ class Sharing:
     reasons: tuple[Reason, ...]
     recomputed: Agreement
     suspects: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> bool:
+        """Say whether the group is known, and of each neighbour why it is in it."""
+        if self.group is None:
+            return known(self.device.group)
+        unknown = Mechanism.UNKNOWN.value
+        return all(reason.mechanism != unknown for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,9 @@ def _hop(grouping: Grouping, device: Device, lost: tuple[Device, ...]) -> Hop:
     isolates = grouping.isolates(device)
     loses = any(device is at for at in lost)
     off = why_off(grouping.machine, device)
-    return Hop(device, isolates, loses, _needs_acs(grouping, device), off)
+    needs_acs = _needs_acs(grouping, device)
+    by_root = root_would_see(grouping.machine, device)
+    return Hop(device, isolates, loses, needs_acs, off, by_root)
 
 
 def _needs_acs(grouping: Grouping, device: Device) -> bool | None:
@@ -162,7 +176,8 @@ def _reason(
     for step in steps:
         if step.mechanism is not Mechanism.ALONE:
             return Reason(other, step.mechanism.value, step.at, step.because)
-    return Reason(other, Mechanism.UNKNOWN.value, None, _unexplained(device, other))
+    because = _unexplained(grouping.machine, device, other)
+    return Reason(other, Mechanism.UNKNOWN.value, None, because)
 
 
 def _physical(grouping: Grouping, device: Device, other: Device) -> Reason | None:
@@ -230,13 +245,11 @@ def _outside_pci(grouping: Grouping, device: Device, other: Device) -> Reason:
     return Reason(other, Mechanism.UNKNOWN.value, None, because)
 
 
-def _unexplained(device: Device, other: Device) -> str:
+def _unexplained(machine: Machine, device: Device, other: Device) -> str:
     hidden = [d for d in (device, other) if not known(d.pci.acs)]
     if device.is_below_vmd or other.is_below_vmd:
         return "VMD: the device that translates for the whole domain is not shown"
     if hidden:
-        return (
-            f"ACS of {hidden[0].address} cannot be seen: without root only 64 bytes of "
-            "configuration space can be read"
-        )
+        why = why_unseen(machine, hidden[0])
+        return f"ACS of {hidden[0].address} cannot be seen: {why}"
     return "isolation as it is now does not explain it; the kernel's group counts"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.kernel.answers import UNKNOWN, Answer, across_eras
 from iommu_inspect.kernel.eras import Era, Semantics
@@ -25,6 +26,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.topology import Topology
 
 __all__ = ["Inquiry", "Owned", "Prediction"]
 
@@ -56,6 +58,11 @@ class Inquiry:
         self._owners: dict[tuple[str, Era], GroupOwnership] = {}
         self._roles: dict[DeviceId, Role] = {}
         self._answers: dict[tuple[str, DeviceId | str], Answer] = {}
+
+    @cached_property
+    def topology(self) -> Topology:
+        """What is above and below the machine's devices."""
+        return Topology(self.machine)
 
     def owners(self, group: Group, era: Era) -> GroupOwnership:
         """Return a group's members by what they are under one era's rules."""

@@ -21,6 +21,7 @@ from iommu_inspect.sources.host.command_line import parse_command_line, parse_wo
 from iommu_inspect.sources.host.module_lists import (
     module_names,
     modules_of_kernel,
+    of_release,
     read_module_lists,
 )
 from iommu_inspect.sources.tree.tree import Tree
@@ -52,8 +53,14 @@ def parse_modprobe(text: str, file: str = "") -> ModprobeConfig:
     return ModprobeConfig(lines=tuple(_lines(text, file)))
 
 
-def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Settings:
-    """Read what is configured, and the state of vfio-pci and of the bound drivers."""
+def read_settings(
+    tree: Tree, kernel: Kernel, devices: Iterable[Device], *, aliases: bool = False
+) -> Settings:
+    """Read what is configured, and the state of vfio-pci and of the bound drivers.
+
+    With ``aliases`` also which vfio drivers there are for which devices: that is in a
+    file of more than a megabyte.
+    """
     drivers = {d.driver for d in devices if d.is_pci and isinstance(d.driver, str)}
     driver_modules = tuple(
         (driver, target.rpartition("/")[2].replace("-", "_"))
@@ -66,6 +73,7 @@ def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Sett
         command_line=map_fact(kernel.command_line, parse_command_line),
         modules=tuple(_module_states(tree, kernel, asked)),
         driver_modules=driver_modules,
+        vfio_aliases=_vfio_aliases(tree, kernel.release) if aliases else Missing.ABSENT,
         module_lists=read_module_lists(tree),
     )
     return replace(settings, existing=tuple(_existing(tree, kernel, settings)))
@@ -80,6 +88,20 @@ def _existing(
         modules = modules_of_kernel(tree, kernel.release)
         if known(modules):
             yield from ((name, name in modules) for name in sorted(odd))
+
+
+def _vfio_aliases(tree: Tree, release: Fact[str]) -> Fact[tuple[tuple[str, str], ...]]:
+    """Read the lines ``alias vfio_pci:PATTERN MODULE`` of modules.alias."""
+    return map_fact(of_release(tree, release, "modules.alias"), _aliases)
+
+
+def _aliases(content: bytes) -> tuple[tuple[str, str], ...]:
+    lines = (
+        line.decode("ascii", "replace").split()
+        for line in content.splitlines()
+        if line.startswith(b"alias vfio_pci:")
+    )
+    return tuple(sorted((line[1], line[2]) for line in lines if len(line) == 3))
 
 
 def _lines(text: str, file: str) -> Iterator[ModprobeLine]:

@@ -9,7 +9,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.settings import ListedModule
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["module_names", "modules_of_kernel", "read_module_lists"]
+__all__ = ["module_names", "modules_of_kernel", "of_release", "read_module_lists"]
 
 # A name a line (systemd, initramfs-tools, Debian's /etc/modules).
 _PLAIN = ("etc/modules", "etc/initramfs-tools/modules")
@@ -73,6 +73,11 @@ def modules_of_kernel(tree: Tree, release: Fact[str]) -> Fact[frozenset[str]]:
 
 def module_names(tree: Tree, release: Fact[str], file: str) -> Fact[frozenset[str]]:
     """Return the modules that a file of ``lib/modules/RELEASE`` lists."""
+    return map_fact(of_release(tree, release, file), _names)
+
+
+def of_release(tree: Tree, release: Fact[str], file: str) -> Fact[bytes]:
+    """Return the content of a file of ``lib/modules/RELEASE``."""
     if not known(release) or not _RELEASE.fullmatch(release):
         return Missing.ABSENT
     content: Fact[bytes] = Missing.ABSENT
@@ -80,7 +85,7 @@ def module_names(tree: Tree, release: Fact[str], file: str) -> Fact[frozenset[st
         content = tree.large_data(f"{directory}/{release}/{file}")
         if content is not Missing.ABSENT:
             break
-    return map_fact(content, _names)
+    return content
 
 
 def _names(content: bytes) -> frozenset[str]:

@@ -13,6 +13,10 @@ __all__ = ["Interfaces"]
 _CLASS = "sys/class/net"
 _LOWER = "lower_"
 _DEEPEST = 16
+# The interface of the datapath, whose ports are those of all bridges.
+_DATAPATH = "ovs-system"
+# What interfaces of other kinds have.
+_OTHERS = {"bonding", "bridge", "brif", "tun_flags"}
 
 
 class Interfaces:
@@ -58,6 +62,8 @@ class Interfaces:
         if not known(lower):
             return lower
         parts = [self.needs(each, depth + 1) for each in lower]
+        if not parts:
+            return Missing.ABSENT
         if self._tree.exists(f"{_CLASS}/{name}/bonding"):
             return any_of(parts)
         # Ports of a bridge that are on no device are those of guests and containers.
@@ -84,9 +90,33 @@ class Interfaces:
             slaves = self._tree.text(f"{directory}/bonding/slaves")
             if not known(slaves) or slaves:
                 return map_fact(slaves, lambda text: tuple(text.split()))
-        # The bridge of Open vSwitch is a port of its datapath like any other.
+        inside = self._is_in_datapath(name, listed)
+        if not known(inside):
+            return inside
+        return (_DATAPATH,) if inside else ()
+
+    def _is_in_datapath(self, name: str, listed: tuple[str, ...]) -> Fact[bool]:
+        """Say whether this is a port of Open vSwitch that the kernel made for it.
+
+        Such a port, which a bridge of Open vSwitch has its name from, has no link to
+        its datapath (``internal_dev_create()`` in net/openvswitch/); those that were
+        there before have (``ovs_netdev_link()``). So every Ethernet interface counts
+        that shows nothing of another kind: tun and tap have ``tun_flags``, most
+        others a DEVTYPE in ``uevent``.
+        """
+        if name == _DATAPATH:
+            return False
+        directory = f"{_CLASS}/{name}"
         above = self._tree.target(f"{directory}/master")
-        if not known(above):
-            return () if above is Missing.ABSENT else above
-        in_datapath = above.endswith("/ovs-system") and name != "ovs-system"
-        return ("ovs-system",) if in_datapath else ()
+        if known(above) and above.endswith(f"/{_DATAPATH}"):
+            return True
+        if not known(above) and above is not Missing.ABSENT:
+            return above
+        if known(above) or not self._tree.exists(f"{_CLASS}/{_DATAPATH}"):
+            return False
+        if _OTHERS & set(listed):
+            return False
+        kind = self._tree.text(f"{directory}/type")
+        event = self._tree.text(f"{directory}/uevent")
+        is_ethernet = not known(kind) or kind == "1"
+        return is_ethernet and not (known(event) and "DEVTYPE=" in event)

@@ -7,32 +7,46 @@ from collections.abc import Callable, Iterable
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
-from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.host import mounts
+from iommu_inspect.sources.host.attached import mediated, thunderbolt, usb
 from iommu_inspect.sources.host.block import Blocks
+from iommu_inspect.sources.host.displays import consoles, framebuffers, screens
 from iommu_inspect.sources.host.file_systems import FileSystems
 from iommu_inspect.sources.host.mounts import Mount, Route
-from iommu_inspect.sources.host.needs import Locate, locator
+from iommu_inspect.sources.host.needs import locator
 from iommu_inspect.sources.host.network import Interfaces
+from iommu_inspect.sources.host.nodes import read_nodes
+from iommu_inspect.sources.host.processes import Holders
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["read_host"]
 
-# Who says in /proc/iomem that firmware's framebuffer is in use.
-_FRAMEBUFFERS = ("BOOTFB", "efifb", "vesafb", "simplefb", "simpledrm")
 
+def read_host(
+    tree: Tree, devices: Iterable[Device], *, processes: bool = False
+) -> Host:
+    """Read what the host lives on, and on which of these devices that is.
 
-def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
-    """Read what the host lives on, and on which of these devices that is."""
+    Args:
+        tree: The host's files.
+        devices: What can be handed over.
+        processes: Whether to look at what every process has open, which takes as
+            long as there are open files; else that is not told.
+    """
+    devices = tuple(devices)
     paths = {d.address: d.path for d in devices if isinstance(d.path, str)}
     locate = locator(paths.values())
     blocks, interfaces = Blocks(tree, locate), Interfaces(tree, locate)
     mounted, swapped, routed = _mounts(tree), _swaps(tree), _routes(tree)
-    untold = (
-        (UseKind.FILE_SYSTEM, mounted),
-        (UseKind.SWAP, swapped),
-        (UseKind.DEFAULT_ROUTE, routed),
-    )
+    untold: list[tuple[UseKind, Missing]] = [
+        (kind, found)
+        for kind, found in (
+            (UseKind.FILE_SYSTEM, mounted),
+            (UseKind.SWAP, swapped),
+            (UseKind.DEFAULT_ROUTE, routed),
+        )
+        if not known(found)
+    ]
     routes = routed if known(routed) else ()
     file_systems = FileSystems(
         tree,
@@ -46,9 +60,26 @@ def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
         *file_systems.uses(),
         *file_systems.swaps(swapped if known(swapped) else ()),
         *_networks(routes, interfaces),
-        *_consoles(tree, locate),
-        *_framebuffers(tree, locate, paths),
+        *consoles(tree, locate),
+        *framebuffers(tree, locate, paths),
     ]
+    for kind, attached in (
+        (UseKind.DISPLAY, screens(tree, locate)),
+        (UseKind.MEDIATED, mediated(tree, locate, devices)),
+        (UseKind.USB, usb(tree, locate)),
+        (UseKind.THUNDERBOLT, thunderbolt(tree, locate)),
+    ):
+        if known(attached):
+            uses += attached
+        # A running kernel without the bus or class has no such devices.
+        elif not (tree.live and attached is Missing.ABSENT):
+            untold.append((kind, attached))
+    why: Missing | None = Missing.ABSENT
+    if processes:
+        held, why = Holders(tree, locate, blocks, devices).uses()
+        uses += held
+    if why is not None:
+        untold.append((UseKind.PROCESS, why))
     order = list(UseKind)
     return Host(
         # What needs no device that could be handed over cannot be lost.
@@ -58,9 +89,10 @@ def read_host(tree: Tree, devices: Iterable[Device]) -> Host:
                 key=lambda use: (order.index(use.kind), use.what),
             )
         ),
-        untold=tuple((kind, found) for kind, found in untold if not known(found)),
+        untold=tuple(untold),
         disks=blocks.carriers,
         interfaces=interfaces.carriers,
+        nodes=read_nodes(tree, blocks, interfaces),
     )
 
 
@@ -133,59 +165,3 @@ def _is_link_local(route: Route) -> bool:
     if route.bits != 128:
         return False
     return route.network >> 118 == 0xFE80 >> 6 or route.network >> 120 == 0xFF
-
-
-def _consoles(tree: Tree, locate: Locate) -> list[HostUse]:
-    active = tree.text("sys/class/tty/console/active")
-    found = []
-    for name in active.split() if known(active) else ():
-        link = tree.target(f"sys/class/tty/{name}")
-        holder = locate(link) if known(link) else None
-        if isinstance(holder, str):
-            found.append(HostUse(UseKind.CONSOLE, (name,), ((holder,),)))
-    return found
-
-
-def _framebuffers(tree: Tree, locate: Locate, paths: dict[str, str]) -> list[HostUse]:
-    """Find what holds the memory of a display that firmware set up."""
-    found: dict[str, set[str]] = {}
-    for name, path in _firmware_framebuffers(tree, locate):
-        found.setdefault(path, set()).add(name)
-    for name, address in _in_memory_map(tree):
-        if address in paths:
-            found.setdefault(paths[address], set()).add(name)
-    return [
-        HostUse(UseKind.FRAMEBUFFER, tuple(sorted(names)), ((path,),))
-        for path, names in found.items()
-    ]
-
-
-def _firmware_framebuffers(tree: Tree, locate: Locate) -> Iterable[tuple[str, str]]:
-    """Yield firmware's framebuffers whose place below a device is told."""
-    directory = "sys/bus/platform/devices"
-    names = tree.names(directory)
-    for name in names if known(names) else ():
-        if "-framebuffer." not in name:
-            continue
-        link = tree.target(f"{directory}/{name}")
-        holder = locate(link) if known(link) else None
-        if isinstance(holder, str):
-            yield name, holder
-
-
-def _in_memory_map(tree: Tree) -> Iterable[tuple[str, str]]:
-    """Yield framebuffers of /proc/iomem with the PCI function whose memory it is.
-
-    Everybody can read the names and how they are nested; the addresses are zero for
-    all but root.
-    """
-    text = _large(tree, "proc/iomem")
-    above: list[str] = []
-    for line in text.splitlines() if known(text) else ():
-        depth = (len(line) - len(line.lstrip(" "))) // 2
-        name = line.partition(" : ")[2]
-        above = [*above[:depth], name]
-        if name in _FRAMEBUFFERS:
-            owners = [a for part in above if (a := PciAddress.parse(part)) is not None]
-            if owners:
-                yield name, str(owners[-1])

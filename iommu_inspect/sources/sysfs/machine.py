@@ -20,6 +20,7 @@ from iommu_inspect.sources.host.platform import (
     processor,
     xen_role,
 )
+from iommu_inspect.sources.host.system import read_system
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.sysfs.device import DeviceReader
 from iommu_inspect.sources.sysfs.interrupts import interrupt_remapping
@@ -45,8 +46,10 @@ _HYPERVISOR_VENDORS = re.compile(
 )
 
 
-def read_machine(tree: Tree) -> Machine:
+def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     """Read every fact that ownership and the rules need.
+
+    With ``processes`` that is also which processes have nodes of devices open.
 
     Devices that vanish while they are read are left out. The result is sorted and
     does not depend on the order in which the file system lists names.
@@ -92,8 +95,9 @@ def read_machine(tree: Tree) -> Machine:
         memlock_limit=_memlock_limit(tree),
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
-        settings=read_settings(tree, kernel, devices),
-        host=read_host(tree, devices),
+        settings=read_settings(tree, kernel, devices, aliases=processes),
+        host=read_host(tree, devices, processes=processes),
+        system=read_system(tree, kernel),
         notes=(*tree.notes, *_unlisted(tree)),
     )
 
@@ -352,6 +356,7 @@ def _vfio_settings(tree: Tree) -> VfioSettings:
         type1_loaded = False
     return VfioSettings(
         type1_loaded=type1_loaded,
+        disable_denylist=flag("vfio_pci", "disable_denylist"),
         enable_unsafe_noiommu_mode=flag("vfio", "enable_unsafe_noiommu_mode"),
         type1_allow_unsafe_interrupts=flag(
             "vfio_iommu_type1", "allow_unsafe_interrupts"

@@ -167,6 +167,15 @@ class Tree(abc.ABC):
             return Missing.ABSENT
         return self._walk(spot, must_exist=False)
 
+    def link_text(self, path: str) -> Fact[str]:
+        """Return the text of the link at a path, as it stands.
+
+        It is a name for people and tables: what /proc/PID/fd links to need not be a
+        file (``socket:[1234]``), and nothing is followed.
+        """
+        spot = self._spot(path)
+        return self._link(spot) if known(spot) else spot
+
     def resolve(self, path: str) -> Fact[str]:
         """Return a path with every link on the way, and at its end, resolved."""
         return self._walk(path)
