@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iommu_inspect.cli.options import (
+    NAMES,
     Demo,
     For,
     Format,
@@ -29,8 +30,8 @@ def audit_targets(
         list[str] | None,
         typer.Argument(
             metavar="[DEVICE|group:ID]...",
-            help="What is to be handed over: 01:00.0, group:13, or a part of a name. "
-            "Without any, the whole host is looked at.",
+            help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
+            "looked at.",
         ),
     ] = None,
     source: From = None,

@@ -19,7 +19,7 @@ def list_groups(
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", help="Only devices whose address or name has this."
+            metavar="DEVICE", help=f"Only devices that this fits: {options.NAMES}."
         ),
     ] = None,
     driver: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "NAMES",
     "Demo",
     "For",
     "ForOption",
@@ -17,6 +18,13 @@ __all__ = [
     "Numeric",
     "SemanticsOption",
 ]
+
+
+# How a device can be named; docs/targets.md has it all.
+NAMES = (
+    "01:00.0, 01:00 (the whole slot), group:13, 10de:1e04, enp3s0, nvme0n1, or a part "
+    "of one device's name"
+)
 
 
 class Format(enum.StrEnum):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iommu_inspect.cli.options import (
+    NAMES,
     Demo,
     For,
     ForOption,
@@ -45,8 +46,8 @@ def plan_devices(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="DEVICE...",
-            help="What is to be handed over: 01:00.0, group:13, or a part of a name.",
+            metavar="DEVICE|group:ID...",
+            help=f"What is to be handed over: {NAMES}.",
         ),
     ],
     source: From = None,

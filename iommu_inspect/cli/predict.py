@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, Format, FormatOption, From, SemanticsOption
+from iommu_inspect.cli.options import (
+    NAMES,
+    Demo,
+    Format,
+    FormatOption,
+    From,
+    SemanticsOption,
+)
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
@@ -22,7 +29,8 @@ def predict_answers(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DEVICE|group:ID]...", help="Only these; otherwise everything."
+            metavar="[DEVICE|group:ID]...",
+            help=f"Only these; otherwise everything. {NAMES}.",
         ),
     ] = None,
     source: From = None,

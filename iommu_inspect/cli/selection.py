@@ -10,7 +10,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.classes import class_name
-from iommu_inspect.model.target import devices_named, find_target
+from iommu_inspect.model.target import devices_named
 
 __all__ = ["Selection", "named", "select"]
 
@@ -78,5 +78,4 @@ def named(machine: Machine, text: str) -> frozenset[DeviceId]:
     Raises:
         UnknownTargetError: it names none; the message says what is near it.
     """
-    found = devices_named(machine, text)
-    return frozenset(d.id for d in found or find_target(machine, text).devices)
+    return frozenset(device.id for device in devices_named(machine, text))

@@ -16,9 +16,11 @@ def what_if(
         list[str],
         typer.Argument(
             metavar="STEP...",
-            help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER claim=GROUP "
+            help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER "
+            "probe=DEV rebind=DEV,DRIVER claim=GROUP "
             "release=GROUP attach=DEV detach=DEV sriov=DEV,N "
-            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order.",
+            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order. DEV and "
+            "PORT are one device each: 01:00.0, enp3s0, or a part of its name.",
         ),
     ],
     source: options.From = None,
@@ -29,7 +31,8 @@ def what_if(
 ) -> None:
     """Show what the kernel would answer to steps, and the state after them.
 
-    Nothing is done to the host. bind stands for driver_override and then bind.
+    Nothing is done to the host. bind stands for driver_override and then
+    bind, rebind for bind alone, probe for drivers_probe.
 
     Exit code: 0 every step works, 1 one is refused, 3 one cannot be told.
     """

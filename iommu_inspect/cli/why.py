@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from iommu_inspect.cli.options import Demo, Format, FormatOption, From, Numeric
+from iommu_inspect.cli.options import NAMES, Demo, Format, FormatOption, From, Numeric
 
 __all__ = ["explain_group"]
 
 
 def explain_group(
     devices: Annotated[
-        list[str], typer.Argument(metavar="DEVICE...", help="Whose group to explain.")
+        list[str],
+        typer.Argument(metavar="DEVICE...", help=f"Whose group to explain: {NAMES}."),
     ],
     source: From = None,
     demo: Demo = False,

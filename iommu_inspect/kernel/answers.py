@@ -9,6 +9,7 @@ from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import Era, Semantics
 
 __all__ = [
+    "BLOCKS",
     "HOST_CRASH",
     "NOT_APPLICABLE",
     "OK",
@@ -20,6 +21,7 @@ __all__ = [
 
 OK = "0"
 HOST_CRASH = "host-crash"
+BLOCKS = "blocks"
 UNKNOWN = "unknown"
 NOT_APPLICABLE = "n/a"
 
@@ -29,15 +31,17 @@ class Answer:
     """What a call returns, the rule that decides, and why, in a sentence.
 
     ``result`` is the return value as the kernel's sources write it (``0``,
-    ``-EPERM``), ``viable`` or ``not-viable``, ``host-crash``, ``unknown``, or
-    ``n/a`` where the kernel has no such call. ``rule`` names the page that
-    explains it.
+    ``-EPERM``), ``viable`` or ``not-viable``, ``host-crash``, ``blocks`` where
+    it waits, ``unknown``, or ``n/a`` where the kernel has no such call. ``rule`` names
+    the page that explains it. ``probe`` is what the driver itself returned where it
+    refused a device; not every kernel hands that on.
     """
 
     result: str
     rule: str
     because: str
     references: tuple[Citation, ...] = ()
+    probe: str = ""
 
 
 def across_eras(semantics: Semantics, ask: Callable[[Era], Answer]) -> Answer:

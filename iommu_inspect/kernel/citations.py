@@ -8,6 +8,7 @@ __all__ = [
     "ATTACH_BLOCKING_DOMAIN",
     "CLAIM_BY_VFIO",
     "CONSOLE_DRIVERS_REMOVED",
+    "DENYLIST",
     "DEVICE_CLAIM",
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
@@ -73,6 +74,9 @@ PROPOSED_SINGLE_DRIVER = Citation(
     "posting 20220106022053.2406748",
     "Scrap iommu_attach/detach_group() interfaces",
     "2022-01-06, never merged",
+)
+DENYLIST = Citation(
+    "drivers/vfio/pci/vfio_pci.c", "vfio_pci_dev_in_denylist()", "since v5.9"
 )
 CONSOLE_DRIVERS_REMOVED = Citation(
     "commit d17378062079", "vfio/pci: Remove console drivers", "in v6.0"

@@ -90,7 +90,8 @@ class PciPlacement:
     addresses the SR-IOV links point to: ``None`` and empty where there are none, and
     missing where one of them was not seen. ``acs`` and ``sriov`` are ``None`` where the
     function has no such capability; ``hotplug_slot`` says whether the port has a slot
-    that takes cards while the host runs.
+    that takes cards while the host runs. ``answers`` is false where all registers read
+    as ones: the function fell off the bus, or has no power.
     """
 
     header_type: Fact[int] = Missing.ABSENT
@@ -102,6 +103,7 @@ class PciPlacement:
     sriov: Fact[SrIov | None] = Missing.ABSENT
     hotplug_slot: Fact[bool] = Missing.ABSENT
     secondary_bus: Fact[int] = Missing.ABSENT
+    answers: Fact[bool] = Missing.ABSENT
 
     @property
     def is_virtual(self) -> bool:

@@ -103,7 +103,8 @@ class Host:
     ``uses`` are those that were found. ``untold`` names the kinds that the source
     does not show, or not to this user, or not all of. ``disks`` and ``interfaces`` are
     the paths of the devices that have a block device, or a network interface, below
-    them.
+    them. ``nodes`` are the names of network interfaces and
+    block devices, each with the paths of all devices that it stands on.
     """
 
     uses: tuple[HostUse, ...] = ()
@@ -114,6 +115,7 @@ class Host:
     )
     disks: Fact[tuple[str, ...]] = Missing.ABSENT
     interfaces: Fact[tuple[str, ...]] = Missing.ABSENT
+    nodes: Fact[tuple[tuple[str, Fact[tuple[str, ...]]], ...]] = Missing.ABSENT
 
     @cached_property
     def unplaced(self) -> tuple[HostUse, ...]:

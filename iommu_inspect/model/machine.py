@@ -12,11 +12,13 @@ from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.platform import Processor, XenRole
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.system import System
 
 __all__ = [
     "Family",
+    "Gone",
     "InterruptRemapping",
     "IommuUnit",
     "Kernel",
@@ -97,6 +99,20 @@ class VfioSettings:
     disable_denylist: Fact[bool] = Missing.ABSENT
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gone:
+    """Devices that vanished in a hypothetical step, and the driver of their parent.
+
+    Where that driver binds to ``parent`` again they come back, each into the group of
+    the id that it names; ``groups`` are those that held them.
+    """
+
+    parent: DeviceId
+    driver: str
+    devices: tuple[Device, ...]
+    groups: tuple[Group, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """The kernel behind the facts.
@@ -118,10 +134,12 @@ class Machine:
     ``groups_known`` is false where the source holds no trace of IOMMU groups and
     so cannot tell "there are none" from "they were not captured".
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
-    ``guest`` says whether the host runs on a hypervisor. ``host`` is what the host
-    itself uses its devices for, ``system`` how it boots. ``cpu_address_bits`` is the
-    width of the processor's physical addresses. ``memlock_limit`` is how many bytes the
-    process that read the source may lock, ``None`` where nothing limits it.
+    ``iort_nodes`` are the types of the nodes in Arm's IORT (``IortNode``), as numbers.
+    ``guest`` says whether the host runs on a hypervisor; ``xen`` what it is to Xen,
+    ``None`` where it does not run on it. ``host`` is what the host itself uses its
+    devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
+    processor's physical addresses. ``memlock_limit`` is how many bytes the process that
+    read the source may lock, ``None`` where nothing limits it.
     """
 
     source: Source
@@ -131,6 +149,9 @@ class Machine:
     groups_known: bool = True
     iommus: Fact[tuple[IommuUnit, ...]] = Missing.ABSENT
     firmware_tables: Fact[tuple[str, ...]] = Missing.ABSENT
+    iort_nodes: Fact[tuple[int, ...]] = Missing.ABSENT
+    processor: Fact[Processor] = Missing.ABSENT
+    xen: Fact[XenRole | None] = Missing.ABSENT
     guest: Fact[bool] = Missing.ABSENT
     cpu_address_bits: Fact[int] = Missing.ABSENT
     memlock_limit: Fact[int | None] = Missing.ABSENT
@@ -139,6 +160,7 @@ class Machine:
     settings: Settings = field(default_factory=Settings)
     host: Host = field(default_factory=Host)
     system: System = field(default_factory=System)
+    gone: tuple[Gone, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -8,7 +8,14 @@ from fnmatch import fnmatchcase
 
 from iommu_inspect.model.fact import Fact, Missing
 
-__all__ = ["ModprobeConfig", "ModprobeLine", "ModuleState", "Settings", "Word"]
+__all__ = [
+    "ListedModule",
+    "ModprobeConfig",
+    "ModprobeLine",
+    "ModuleState",
+    "Settings",
+    "Word",
+]
 
 
 class ModuleState(enum.Enum):
@@ -89,6 +96,19 @@ class ModprobeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedModule:
+    """A module in a list of those to load, or to have in the initramfs.
+
+    ``text`` is the line that it stands in.
+    """
+
+    name: str
+    text: str
+    file: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What was configured, and which modules there are to obey it.
 
@@ -96,17 +116,27 @@ class Settings:
     ``modprobe`` is absent where the source holds no modprobe.d at all; the initramfs
     has a copy of its own, which no source shows. ``modules`` holds the states that
     could be told, of the modules asked for; ``driver_modules`` the module that each
-    bound PCI driver belongs to, by the driver's name.
+    bound PCI driver belongs to, by the driver's name. ``vfio_aliases`` are the lines of
+    modules.alias for vfio drivers, pattern and module; they are read only where a
+    device is to be handed over. ``existing`` says of the names that are near vfio's
+    whether the kernel has such a module.
     """
 
     modprobe: Fact[ModprobeConfig] = Missing.ABSENT
     command_line: Fact[tuple[Word, ...]] = Missing.ABSENT
     modules: tuple[tuple[str, ModuleState], ...] = ()
     driver_modules: tuple[tuple[str, str], ...] = ()
+    vfio_aliases: Fact[tuple[tuple[str, str], ...]] = Missing.ABSENT
+    module_lists: tuple[ListedModule, ...] = ()
+    existing: tuple[tuple[str, bool], ...] = ()
 
     def module(self, name: str) -> Fact[ModuleState]:
         """Return the state of a module (named with "_")."""
         return dict(self.modules).get(name, Missing.ABSENT)
+
+    def has_module(self, name: str) -> Fact[bool]:
+        """Say whether the kernel has a module of this name (with "_")."""
+        return dict(self.existing).get(name, Missing.ABSENT)
 
     def module_of(self, driver: str) -> Fact[str]:
         """Return the module of a bound driver, which may have another name."""

@@ -1,15 +1,27 @@
-"""What a person means by ``01:00.0``, ``group:13`` or ``nvme``."""
+"""What a person means by ``01:00.0``, ``group:13``, ``enp3s0`` or ``geforce``."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.naming import (
+    LEAST_LETTERS,
+    has_part,
+    interfaces_and_disks,
+    is_number,
+    is_pair_of_ids,
+    named_by,
+    place_of,
+    slot_of,
+)
+from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.usage import BadRequestError, nearest
 
 __all__ = [
@@ -22,14 +34,13 @@ __all__ = [
 ]
 
 _MOST_NEAR_MISSES = 5
+# A bus with its domain, or a slot with a number that none has.
+_BUS_OR_SLOT = re.compile(r"[0-9a-f]{1,8}(:[0-9a-f]{1,2}){1,2}", re.IGNORECASE)
+_SLOTS = "01:00 or 0000:01:00"
 
 
 class UnknownTargetError(BadRequestError):
-    """No device or group, or more than one (``several``), is what was asked for."""
-
-    def __init__(self, message: str, *, several: bool = False) -> None:
-        super().__init__(message)
-        self.several = several
+    """What was asked for is no device or group, or more than it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,42 +81,69 @@ def same_target(machine: Machine, target: Target) -> Target:
 def find_targets(machine: Machine, texts: Iterable[str]) -> tuple[Target, ...]:
     """Find what each text names, each device or group once, in the order asked for.
 
+    Accepted are ``group:ID``; the address of a function, as the kernel or libvirt
+    writes it, or of a slot (all its functions), with or without its domain; the ids
+    ``vendor:device`` (every device that has them); the name of a network interface or
+    of a disk (what it stands on); and a part of the name, vendor or driver of one
+    device.
+
     Raises:
-        UnknownTargetError: as of ``find_target()``.
+        UnknownTargetError: a text fits nothing, or more than it should. The message
+            names the near misses.
     """
     found: dict[object, Target] = {}
     for text in texts:
-        target = find_target(machine, text)
-        found.setdefault(target.identity, target)
+        for target in _named(machine, text):
+            found.setdefault(target.identity, target)
     return tuple(found.values())
 
 
 def find_target(machine: Machine, text: str) -> Target:
     """Find the one device or group that ``text`` names.
 
-    Accepted are a PCI address with or without its domain, ``group:ID``, a device's
-    name, or a fragment of a device's name, driver, vendor or model.
-
     Raises:
-        UnknownTargetError: nothing fits, or more than one device does. The message
-            names the near misses.
+        UnknownTargetError: as of ``find_targets()``, and where it names several.
     """
-    if text.startswith("group:"):
-        return _find_group(machine, text)
-    found = devices_named(machine, text)
-    if len(found) == 1:
-        return Target(text, found[0], machine.group_of(found[0]))
-    if found:
+    found = _named(machine, text)
+    if len(found) > 1:
+        devices = [device for target in found for device in target.devices]
         raise UnknownTargetError(
-            f"{text!r} fits {len(found)} devices: {_some(found)}; name one of them",
-            several=True,
+            f"{text!r} names {len(devices)} devices ({_some(devices)}), and one is "
+            "wanted here"
         )
-    raise UnknownTargetError(f"no device is called {text!r}{_near(machine, text)}")
+    return found[0]
 
 
 def devices_named(machine: Machine, text: str) -> tuple[Device, ...]:
-    """Return the devices that have this address, or this in one of their names."""
-    return tuple(_by_address(machine, text) or _by_fragment(machine, text))
+    """Return every device that a text fits, be they ever so many.
+
+    Raises:
+        UnknownTargetError: it fits none.
+    """
+    if text.startswith("group:"):
+        return _find_group(machine, text).devices
+    found = named_by(machine, text)
+    if found is None or not known(found.devices):
+        return tuple(d for target in _named(machine, text) for d in target.devices)
+    return found.devices
+
+
+def _named(machine: Machine, text: str) -> tuple[Target, ...]:
+    if text.startswith("group:"):
+        return (_find_group(machine, text),)
+    found = named_by(machine, text)
+    if found is None:
+        raise UnknownTargetError(f"no device is called {text!r}{_near(machine, text)}")
+    if not known(found.devices):
+        raise UnknownTargetError(
+            f"the source tells no device that {text!r} is on; name one by its address"
+        )
+    if len(found.devices) > 1 and not found.all_meant:
+        raise UnknownTargetError(
+            f"{text!r} fits {len(found.devices)} devices: {_some(found.devices)}; "
+            "name one of them"
+        )
+    return tuple(Target(text, d, machine.group_of(d)) for d in found.devices)
 
 
 def _find_group(machine: Machine, text: str) -> Target:
@@ -123,45 +161,67 @@ def _find_group(machine: Machine, text: str) -> Target:
     )
 
 
-def _by_address(machine: Machine, text: str) -> list[Device]:
-    exact = [device for device in machine.devices if device.address == text]
-    wanted = PciAddress.parse(text)
-    if exact or wanted is None:
-        return exact
-    pci = [(device.pci_address, device) for device in machine.devices]
-    same = [device for address, device in pci if address == wanted]
-    if same or text.count(":") > 1:
-        return same
-    # Without a domain, any domain will do as long as only one has such an address.
-    short = (wanted.bus, wanted.slot, wanted.function)
-    return [d for a, d in pci if a and (a.bus, a.slot, a.function) == short]
-
-
-def _by_fragment(machine: Machine, text: str) -> list[Device]:
-    if not text or PciAddress.parse(text) is not None:
-        return []
-    needle = text.lower()
-    return [d for d in machine.devices if any(needle in w.lower() for w in _words(d))]
-
-
-def _words(device: Device) -> list[str]:
-    words = [device.address, device.name, device.vendor_name, device.driver]
-    return [word for word in words if isinstance(word, str)]
-
-
 def _near(machine: Machine, text: str) -> str:
+    """Return what follows "no device is called ...": why, and what is near."""
+    devices = tuple(machine.devices)
+    if not devices:
+        return ", nor any other"
+    if is_number(text):
+        return _near_number(machine, text)
+    if is_pair_of_ids(text):
+        return _near_ids(devices, text)
+    addresses = [device.address for device in devices]
+    place = place_of(text) or slot_of(text)
+    if place is not None:
+        return _nearest(str(place), addresses)
+    if _BUS_OR_SLOT.fullmatch(text):
+        return ": slots go from 00 to 1f, and are asked for as " + _SLOTS
+    if text.removeprefix("/dev/") in interfaces_and_disks(machine):
+        return ": that is on none of the devices that could be handed over"
+    if text and sum(map(str.isalpha, text)) < LEAST_LETTERS and ":" not in text:
+        return f"; a part of a name has {LEAST_LETTERS} letters at least" + _fitting(
+            [device for device in devices if has_part(device, text)]
+        )
+    drivers = [device.driver for device in devices if isinstance(device.driver, str)]
+    near = _nearest(text, [*addresses, *drivers, *interfaces_and_disks(machine)])
+    if not known(machine.host.nodes):
+        near += " (the source shows no names of network interfaces and disks)"
+    return near
+
+
+def _near_number(machine: Machine, text: str) -> str:
     if machine.group(text) is not None:
         return f"; a group is asked for as group:{text}"
-    names = [device.address for device in machine.devices]
-    wanted = PciAddress.parse(text)
-    probe = str(wanted) if wanted else text
-    near = nearest(probe, names, _MOST_NEAR_MISSES, 0.6)
+    first = next(iter(machine.devices)).address
+    ids = [group.id for group in machine.groups]
+    groups = f", a group as group:{ids[0]} to group:{ids[-1]}" if ids else ""
+    return f": a device is asked for as {first}{groups}"
+
+
+def _near_ids(devices: Sequence[Device], text: str) -> str:
+    pairs = {d.ids.pair: d.address for d in devices if d.ids.pair is not None}
+    near = nearest(text.lower(), pairs, _MOST_NEAR_MISSES, 0.6)
+    words = [f"{pair} ({pairs[pair]})" for pair in near]
+    told = "" if pairs else " (the source tells no ids)"
+    return (f"; near are {', '.join(words)}" if words else "") + told
+
+
+def _nearest(text: str, names: Iterable[str]) -> str:
+    near = nearest(text, dict.fromkeys(names), _MOST_NEAR_MISSES, 0.6)
     if near:
         return f"; near are {', '.join(near)}"
-    return "; 'iommu-inspect list' shows them all" if names else ", nor any other"
+    return "; 'iommu-inspect list' shows them all"
+
+
+def _fitting(devices: Sequence[Device]) -> str:
+    return f"; it is in the names of {_some(devices)}" if devices else ""
 
 
 def _some(devices: Sequence[Device]) -> str:
-    names = [device.address for device in devices[:_MOST_NEAR_MISSES]]
+    """Name the first few devices, each with what it is."""
+    names = []
+    for device in devices[:_MOST_NEAR_MISSES]:
+        kind = class_name(device.ids.class_code)
+        names.append(f"{device.address} ({kind})" if kind else device.address)
     more = len(devices) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

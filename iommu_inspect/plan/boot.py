@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from iommu_inspect.kernel.denylist import is_listed
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY, PCI_VENDOR_ID_INTEL
+from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.system import Initramfs
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.plan.boot_notes import boot_notes, has_word, word_notes, words_of
@@ -17,7 +18,6 @@ from iommu_inspect.plan.commands import driverctl_set
 from iommu_inspect.plan.making import Plan
 from iommu_inspect.plan.modules import modules_of
 from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move
-from iommu_inspect.plan.refusals import DENIED
 from iommu_inspect.plan.systems import Place, initramfs_places, loader_places
 from iommu_inspect.rules._words import addresses
 
@@ -124,8 +124,7 @@ def leads_with_boot(plan: Plan) -> str | None:
 def _denied(machine: Machine, moves: Iterable[Move]) -> bool:
     """Say whether vfio-pci takes one of these only without its denylist."""
     return machine.vfio.disable_denylist is True and any(
-        m.device.ids.vendor == PCI_VENDOR_ID_INTEL and m.device.ids.device in DENIED
-        for m in moves
+        is_listed(m.device) for m in moves
     )
 
 

@@ -14,7 +14,9 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.state import Outcome
-from iommu_inspect.kernel.steps.step import Bind, Override, Step, Unbind
+from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbind
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target, same_target
 from iommu_inspect.plan import acts
@@ -107,8 +109,10 @@ def _simulated(
             return Override(text, name, driver or None)
         case acts.TakeOff():
             return Unbind(f"unbind={name}", name)
-        case acts.Probe(_, driver) | acts.Rebind(_, driver):
-            return Bind(f"bind={name},{driver}", name, driver, overriding=False)
+        case acts.Probe(_, driver):
+            return Probe(f"probe={name}", name, driver)
+        case acts.Rebind(_, driver):
+            return Rebind(f"rebind={name},{driver}", name, driver)
 
 
 def _judge(
@@ -141,8 +145,11 @@ def _says_yes(inquiry: Inquiry, target: Target) -> bool:
 
 def _same(before: Machine, after: Machine) -> bool:
     """Say whether all is again what it was, except for modules that are loaded."""
-    for old, new in zip(before.devices, after.devices, strict=True):
-        had = old.driver_override
+    now = {device.id: device for device in after.devices}
+    if {device.id for device in before.devices} != now.keys():
+        return False
+    for old in before.devices:
+        new, had = now[old.id], old.driver_override
         # An override that was not told ends cleared.
         override = had if isinstance(had, str) else None
         if new is not old and (new.driver, new.driver_override) != (
@@ -150,9 +157,12 @@ def _same(before: Machine, after: Machine) -> bool:
             override,
         ):
             return False
-    settled = [replace(g, devices=()) for g in after.groups]
-    return _unsafe(before) == _unsafe(after) and settled == [
-        replace(g, devices=()) for g in before.groups
+    return _unsafe(before) == _unsafe(after) and _grouped(after) == _grouped(before)
+
+
+def _grouped(machine: Machine) -> list[tuple[Group, tuple[DeviceId, ...]]]:
+    return [
+        (replace(g, devices=()), tuple(d.id for d in g.devices)) for g in machine.groups
     ]
 
 

@@ -51,7 +51,8 @@ class Refusal:
     """One reason why there is no plan: the rule whose page explains it, and cures.
 
     ``certain`` is false where a fact is missing: the plan is then not refused, it
-    cannot be made. ``elsewhere`` says that another slot may help.
+    cannot be made. ``elsewhere`` says that another slot may help, ``final`` that no
+    ``--accept`` passes it over.
     """
 
     rule: str
@@ -60,6 +61,7 @@ class Refusal:
     remedy: str = ""
     cures: tuple[Cure, ...] = ()
     elsewhere: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

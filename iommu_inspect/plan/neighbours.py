@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
@@ -17,7 +18,7 @@ from iommu_inspect.model.pci.regs import (
 )
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
-from iommu_inspect.plan.moves import NOT_TOLD, VFIO_PCI, Decision, Move, Refusal
+from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
@@ -48,9 +49,9 @@ def fits(device: Device) -> bool:
     return device.is_pci and device.is_bridge is False and not device.is_chipset
 
 
-def driver_for(_case: Case, _device: Device) -> str:
-    """Return the driver that a device goes to."""
-    return VFIO_PCI
+def driver_for(case: Case, device: Device) -> str:
+    """Return the driver that a device goes to: the one that the kernel has for it."""
+    return vfio_driver_for(case.machine, device)
 
 
 def decision(

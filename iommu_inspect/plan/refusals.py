@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from iommu_inspect.kernel.denylist import denial
+from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
+from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, shown
-from iommu_inspect.plan.moves import Refusal
+from iommu_inspect.plan.moves import VFIO_PCI, Refusal
 from iommu_inspect.plan.neighbours import fits
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.cures import Look, Looking, RemoveVirtualFunctions
+from iommu_inspect.rules.cures import (
+    Look,
+    Looking,
+    RemoveVirtualFunctions,
+    StopUsing,
+)
 
-__all__ = ["DENIED", "of_asked", "of_group", "of_targets", "strange_names"]
+__all__ = ["of_asked", "of_group", "of_targets", "strange_names"]
 
 
 def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
@@ -42,8 +52,9 @@ def _nothing_fits(target: Target) -> Refusal:
 def of_asked(case: Case, device: Device) -> Iterator[Refusal]:
     """Yield what keeps a device that was asked for from going to vfio-pci."""
     yield from _no_endpoint(device)
-    yield from _denied(device)
+    yield from _denied(case, device)
     yield from _virtual_functions(case, device)
+    yield from _mediated(case, device)
 
 
 def _no_endpoint(device: Device) -> Iterator[Refusal]:
@@ -74,23 +85,24 @@ def _no_endpoint(device: Device) -> Iterator[Refusal]:
         )
 
 
-# vfio_pci_dev_in_denylist() in drivers/vfio/pci/vfio_pci.c: QuickAssist since v5.9,
-# DSA and IAX of Sapphire Rapids since v6.9 and in stable kernels before.
-DENIED = {0x0435, 0x0443, 0x0B25, 0x0CFE, 0x19E2, 0x19E3, 0x37C8, 0x37C9}
-
-
-def _denied(device: Device) -> Iterator[Refusal]:
-    if device.ids.vendor != 0x8086 or device.ids.device not in DENIED:
+def _denied(case: Case, device: Device) -> Iterator[Refusal]:
+    """Refuse what vfio-pci refuses; a variant of it has no such list."""
+    if vfio_driver_for(case.machine, device) != VFIO_PCI:
         return
+    found = denial(case.machine, device, case.semantics)
+    if found.denied is False:
+        return
+    name, pair = shown(device.address), str(device.ids.pair)
     yield Refusal(
-        "not-on-vfio",
-        True,
-        f"{shown(device.address)} is in the denylist of vfio-pci (8086:"
-        f"{device.ids.device:04x}): the driver refuses it, because a guest may harm "
-        "the host through it. The kernel log then says: exists in vfio-pci device "
-        "denylist, driver probing disallowed.",
-        "Where the guests are trusted, load vfio-pci with disable_denylist=1 and bind "
-        "it by hand.",
+        "denylist",
+        found.denied is True,
+        f"{name} is in the denylist of vfio-pci ({pair}): the driver refuses it with "
+        "-EINVAL, because a guest may harm the host through it."
+        if found.denied
+        else f"{name}: {found.because}.",
+        "Where the guests are trusted, load vfio-pci with disable_denylist=1 (an "
+        "options line in modprobe.d, since it is read when the module is loaded), and "
+        "plan again.",
     )
 
 
@@ -107,12 +119,42 @@ def _virtual_functions(case: Case, device: Device) -> Iterator[Refusal]:
         "sriov-mix",
         True,
         f"{name} is a physical function with {count} virtual "
-        f"function{'s' if count > 1 else ''}{users}: they vanish with its driver, and "
-        "vfio-pci says: Cannot bind to PF with SR-IOV enabled.",
+        f"function{'s' if count > 1 else ''}{users}{_what_becomes(device)}",
         "Hand over a virtual function instead, if it has a group of its own; or, if "
         "nobody uses them, remove them first.",
         () if used else (RemoveVirtualFunctions(device.id),),
     )
+
+
+def _mediated(case: Case, device: Device) -> Iterator[Refusal]:
+    """Refuse while mediated devices are on it: they go with its driver, for good."""
+    below = Relations(case.machine).below(device)
+    found = [d for d in below if d.bus == "mdev"]
+    if not found:
+        return
+    one = len(found) == 1
+    yield Refusal(
+        "host-loss",
+        True,
+        f"{shown(device.address)} carries the mediated device{'' if one else 's'} "
+        f"{addresses(found)}: its driver waits while a guest has "
+        f"{'it' if one else 'one of them'} open, and takes "
+        f"{'it' if one else 'them'} along when it goes.",
+        "Shut such guests down, and remove the mediated devices first.",
+        tuple(StopUsing(UseKind.MEDIATED, d.address) for d in found),
+        final=True,
+    )
+
+
+def _what_becomes(physical: Device) -> str:
+    """Say what a driver does with the virtual functions when it is taken off."""
+    driver = str(physical.driver)
+    refused = "vfio-pci says: Cannot bind to PF with SR-IOV enabled."
+    if normalised(driver) in REMOVES_VIRTUAL:
+        return f": they vanish with its driver ({shown(driver)})."
+    if normalised(driver) in LEAVES_VIRTUAL or physical.driver is None:
+        return f": they stay when its driver goes, and {refused}"
+    return f": they may vanish with its driver; where they stay, {refused}"
 
 
 def of_group(group: Group) -> Iterator[Refusal]:

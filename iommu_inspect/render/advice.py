@@ -88,7 +88,8 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
         yield "\n".join(fold(cost, style.width) for cost in costs)
     more = len(advice.steps) - len(shown)
     rest = f"{more} steps more, the undo" if more else "The undo"
-    names = " ".join(quote(verdict.target.text) for verdict in result.targets)
+    texts = dict.fromkeys(verdict.target.text for verdict in result.targets)
+    names = " ".join(map(quote, texts))
     purpose = result.purpose.value
     option = "" if purpose == "vfio" else f" --for {purpose}"
     if plan is not None and plan.machine.source.option:

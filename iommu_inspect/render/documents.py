@@ -86,6 +86,7 @@ def whatif_document(
                 "group": outcome.group,
                 "because": outcome.answer.because,
                 "rule": outcome.answer.rule,
+                "probe": outcome.answer.probe or None,
                 "references": [str(cite) for cite in outcome.answer.references],
             }
             for outcome in simulation.outcomes

@@ -135,9 +135,10 @@ def _no_plan(plan: Plan, style: Style) -> str:
     if plan.outcome is Outcome.UNKNOWN:
         lines.append(fold(f"No plan for {names}: it cannot be told.", style.width))
         return "\n".join(lines)
-    certain = {refusal.rule for refusal in plan.refusals if refusal.certain}
+    certain = {r.rule for r in plan.refusals if r.certain}
+    final = any(r.final for r in plan.refusals)
     text = f"No plan for {names}."
-    if certain <= set(ACCEPTABLE):
+    if certain <= set(ACCEPTABLE) and not final:
         options = " ".join(f"--accept {rule}" for rule in sorted(certain))
         text = f"No plan for {names}. If you mean it: {options}"
     return "\n".join([*lines, fold(text, style.width)])

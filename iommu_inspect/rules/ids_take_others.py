@@ -76,12 +76,46 @@ def _judge(
         if not any(n.device is d for d in wanted)
         and id(case.machine.group_of(n.device)) not in groups
     ]
+    if not case.targets:
+        on_host = [n for n in others if case.role(n.device) is Role.KERNEL]
+        if wanted and not others:
+            yield from _all_taken(case, setting, entry, wanted)
+        if not on_host:
+            return
     if not wanted or not others:
         return
-    on_host = [n for n in others if case.role(n.device) is Role.KERNEL]
-    if not case.targets and not on_host:
-        return
     yield _conflict(case, setting, entry, wanted, others)
+
+
+def _all_taken(
+    case: Case, setting: IdSetting, entry: DynamicId, taken: list[Device]
+) -> Iterator[Finding]:
+    """Say that one id took every card of its kind, where one may have been meant.
+
+    Two cards are a pair of which one is often meant for the host; of more, all are.
+    """
+    cards = {_card(device) for device in taken}
+    groups = {id(case.machine.group_of(device)) for device in taken}
+    if len(cards) < 2 or len(groups) < 2:
+        return
+    driver = ID_DRIVERS[setting.module]
+    both = "both" if len(taken) == 2 else "all of them"
+    yield case.finding(
+        taken[0],
+        f"The id {shown(entry.text)} {setting.where} names {addresses(taken)}, and "
+        f"{driver} has {both}: ids cannot tell two alike devices apart.",
+        "Nothing to do if that is wanted. If the host is to keep one, take "
+        f"{shown(entry.text)} out of ids= and choose the other by address (driverctl "
+        "keeps that over boots).",
+        others=taken,
+        severity=Severity.WARNING if len(cards) == 2 else Severity.INFO,
+        certainty=Certainty.DERIVED,
+    )
+
+
+def _card(device: Device) -> str:
+    """Name the card that a function is on: its address without the function."""
+    return device.address.rpartition(".")[0]
 
 
 def _is_wanted(case: Case, device: Device, module: str) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.text import shown
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._layers import missing_layer
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
+from iommu_inspect.rules.xen_dom0 import is_dom0
 
 ABOUT = About(
     id="no-iommu",
@@ -25,20 +27,51 @@ ABOUT = About(
 def _check_machine(case: Case) -> Iterator[Finding]:
     machine = case.machine
     if any(group.is_noiommu is not True for group in machine.groups):
+        if not case.targets:
+            yield from _left_out(case)
         return
-    certainty, message, remedy = _missing_layer(machine)
-    unknown = certainty is Certainty.UNKNOWN
+    if machine.groups_known and is_dom0(machine):
+        return  # xen-dom0 speaks of it
+    layer = missing_layer(machine)
+    unknown = layer.certainty is Certainty.UNKNOWN
     unsafe = case.purpose is Purpose.DPDK and not unknown
-    if unsafe:
-        message = f"{message} {_DPDK}"
     yield case.finding(
         None,
-        message,
-        remedy,
+        f"{layer.message} {_DPDK}" if unsafe else layer.message,
+        layer.remedy,
         severity=Severity.WARNING if unsafe else None,
-        certainty=certainty,
+        certainty=layer.certainty,
         step="capture the groups too" if unknown else "turn the IOMMU on",
+        cures=layer.cures,
     )
+
+
+def _left_out(case: Case) -> Iterator[Finding]:
+    """Name PCI functions without a group on a host that has groups."""
+    out = [
+        d
+        for d in case.machine.devices
+        if d.is_pci and d.group is None and not d.is_chipset
+    ]
+    dpdk = case.purpose is Purpose.DPDK  # it can do without
+    chosen = [d for d in out if _switch_of_graphics(case.machine, d)]
+    for devices in (chosen, [d for d in out if d not in chosen]):
+        if not devices:
+            continue
+        names = [shown(device.address) for device in devices[:_MOST]]
+        if len(devices) > _MOST:
+            names.append(f"{len(devices) - _MOST} more")
+        has, it = ("has", "it") if len(devices) == 1 else ("have", "them")
+        why, remedy = _not_covered(case.machine, devices)
+        yield case.finding(
+            None,
+            f"{listed(names)} {has} no IOMMU group although other devices of this host "
+            f"have one: {why}, and VFIO cannot take {it}.",
+            remedy,
+            others=devices,
+            severity=Severity.INFO if devices is chosen or dpdk else Severity.WARNING,
+            certainty=Certainty.DERIVED,
+        )
 
 
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
@@ -58,118 +91,87 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     # A vfio driver binds to a device without a group only in no-IOMMU mode, and then
     # makes one up; without it there is nothing to open.
     unsafe = case.purpose is Purpose.DPDK and has_vfio_driver(device) is False
+    switch = _switch_of_graphics(machine, device)
+    why, remedy = _not_covered(machine, [device])
     yield case.finding(
         device,
-        f"{device.address} has no IOMMU group although other devices of this host "
-        "have one: no IOMMU unit covers it, and "
+        f"{shown(device.address)} has no IOMMU group although other devices of this "
+        f"host have one: {why}, and "
         f"{_DPDK_DEVICE if unsafe else 'VFIO cannot take it.'}",
-        "Use a device that an IOMMU covers; what covers what is in the firmware's "
-        "tables (DMAR, IVRS, IORT) or the device tree's iommu-map.",
+        remedy,
         severity=Severity.WARNING if unsafe else None,
-        step="choose a device that an IOMMU covers",
-        final=not unsafe,
+        step=(
+            f"take {shown(switch)} off the kernel command line"
+            if switch
+            else "choose a device that an IOMMU covers"
+        ),
+        final=not unsafe and not switch,
     )
 
 
+_MOST = 4
 _DPDK = (
     "DPDK can do without, through vfio's no-IOMMU mode or uio_pci_generic: the device, "
     "and whoever programs it, then reaches all memory."
 )
-_MOST_NAMES = 3
-_SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
 _DPDK_DEVICE = (
     "DPDK can have it only through vfio's no-IOMMU mode or uio_pci_generic: it then "
     "reaches all memory."
 )
 
 
-def _turn_on(machine: Machine) -> str:
-    """Say what to do where the firmware has done its part."""
-    words = value_or(machine.settings.command_line, ())
-    off = [w.text for w in words if w.key in _SWITCHES and w.value == "off"]
-    if off:
-        return f"Take {' and '.join(off)} off the kernel command line."
-    tables = value_or(machine.firmware_tables, ())
-    if "DMAR" not in tables:
+def _not_covered(machine: Machine, devices: Sequence[Device]) -> tuple[str, str]:
+    """Say why no IOMMU covers devices though there is one, and what could help."""
+    switch = _switch_of_graphics(machine, devices[0])
+    if switch:
         return (
-            "Look for errors of AMD-Vi or the SMMU in dmesg, and for a kernel without "
-            "the driver (CONFIG_AMD_IOMMU, CONFIG_ARM_SMMU_V3); both need no parameter."
+            f"{shown(switch)} on the kernel command line takes graphics out of VT-d",
+            f"Take {shown(switch)} off the kernel command line, if the device is to be "
+            "handed over.",
         )
-    if any(w.key == "intel_iommu" and (w.value or "").startswith("on") for w in words):
+    controllers = dict.fromkeys(c for d in devices if (c := _controller(d)))
+    if controllers:
         return (
-            "The kernel command line asks for it already: look for DMAR errors in "
-            "dmesg, and for a kernel without the driver (CONFIG_INTEL_IOMMU)."
+            "the device tree gives the PCIe controller "
+            f"{listed(map(shown, controllers))} no iommu-map, as it seems",
+            "Use a device that an IOMMU covers. On a board like this the device tree "
+            "decides: the node of the PCIe controller needs an iommu-map, and the "
+            "board an IOMMU on that path.",
         )
     return (
-        "Boot with intel_iommu=on and a kernel that has the driver "
-        "(CONFIG_INTEL_IOMMU)."
+        "no IOMMU unit covers " + ("it" if len(devices) == 1 else "them"),
+        "Use a device that an IOMMU covers; what covers what is in the firmware's "
+        "tables (DMAR, IVRS, IORT) or the device tree's iommu-map.",
     )
 
 
-def _on_vfio_all_the_same(machine: Machine) -> str:
-    """Say what a device on a vfio driver shows where no group is seen.
+def _switch_of_graphics(machine: Machine, device: Device) -> str:
+    """Return the word that keeps VT-d from an integrated display, if there is one.
 
-    A vfio driver binds to a device without a group in no-IOMMU mode alone.
+    ``igfx_off`` and ``intgpu_off`` in ``intel_iommu_setup()``, drivers/iommu/intel.
     """
-    on_vfio = [d for d in machine.devices if d.is_pci and has_vfio_driver(d) is True]
-    if not on_vfio:
+    base = device.base_class
+    if not known(base) or base >> 8 != PCI_BASE_CLASS_DISPLAY:
         return ""
-    names = addresses(on_vfio[:_MOST_NAMES])
-    if len(on_vfio) > _MOST_NAMES:
-        names = f"{addresses(on_vfio[:1])} and {len(on_vfio) - 1} more"
-    verb = "is" if len(on_vfio) == 1 else "are"
-    return (
-        f"The source holds no trace of IOMMU groups, but {names} {verb} on a vfio "
-        "driver: this host has an IOMMU that works, or vfio's no-IOMMU mode is on, "
-        "which isolates nothing. Which of the two cannot be told."
-    )
+    if device.ids.vendor != 0x8086:
+        return ""
+    for word in value_or(machine.settings.command_line, ()):
+        options = (word.value or "").split(",")
+        if word.key == "intel_iommu" and {"igfx_off", "intgpu_off"} & set(options):
+            return word.text
+    return ""
 
 
-def _missing_layer(machine: Machine) -> tuple[Certainty, str, str]:
-    """Say which layer is missing: our conclusion from what is there."""
-    if not machine.groups_known:
-        return (
-            Certainty.UNKNOWN,
-            _on_vfio_all_the_same(machine)
-            or "The source holds no trace of IOMMU groups: whether the host has none, "
-            "or they were not captured, cannot be told.",
-            "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too.",
-        )
-    units, tables = machine.iommus, machine.firmware_tables
-    if known(units) and units:
-        names = ", ".join(unit.name for unit in units)
-        return (
-            Certainty.DERIVED,
-            f"The kernel runs IOMMU units ({names}), but no device has a group: "
-            "translation is off.",
-            "Look for iommu=off or intel_iommu=off on the kernel command line, and for "
-            "DMAR or AMD-Vi errors in dmesg; intel_iommu=on turns VT-d on.",
-        )
-    if known(tables) and tables:
-        return (
-            Certainty.DERIVED,
-            f"Firmware describes an IOMMU ({', '.join(tables)}), but the kernel runs "
-            "no unit.",
-            _turn_on(machine),
-        )
-    if machine.guest is True:
-        return (
-            Certainty.DERIVED,
-            "This is a virtual machine without a virtual IOMMU.",
-            "Give the guest one (QEMU: -device intel-iommu,intremap=on with "
-            "-machine q35,kernel-irqchip=split; libvirt: <iommu model='intel'>).",
-        )
-    if known(tables) and machine.guest is False:
-        return (
-            Certainty.DERIVED,
-            "Firmware describes no IOMMU: there is no DMAR, IVRS or IORT table.",
-            "Turn on VT-d, AMD-Vi (IOMMU) or the SMMU in the firmware's set-up.",
-        )
-    return (
-        Certainty.KERNEL,
-        "No device has an IOMMU group; which layer is missing cannot be told.",
-        "Look whether the firmware's set-up has VT-d, AMD-Vi or the SMMU turned on.",
-    )
+def _controller(device: Device) -> str:
+    """Name the platform device that a PCI host bridge of a device tree is below.
+
+    With ACPI a root is a device of its own: ``sys/devices/pci0000:00``.
+    """
+    path = device.path if known(device.path) else ""
+    above, root, _ = path.partition("/pci")
+    if not root or not above.startswith("sys/devices/platform/"):
+        return ""
+    return above.rpartition("/")[2]
 
 
 RULE = Rule(ABOUT, check_machine=_check_machine, check_device=_check_device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
 from iommu_inspect.model.device import Device
@@ -43,7 +44,9 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
 
 
 def _check_machine(case: Case) -> Iterator[Finding]:
-    needed = any(case.having(group, Role.VFIO) for group in case.groups)
+    # A no-IOMMU group takes VFIO_NOIOMMU_IOMMU, which vfio itself serves.
+    groups = [group for group in case.groups if group.is_noiommu is not True]
+    needed = any(case.having(group, Role.VFIO) for group in groups)
     loaded = case.machine.vfio.type1_loaded
     if not needed or loaded is True:
         return
@@ -81,6 +84,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
             return
         if is_on_uio(device):
             return  # uio-driver says what that comes to
+    if denial(case.machine, device, case.semantics).denied is True:
+        return  # denylist says that vfio-pci does not take it
     if bound is None:
         return  # mixed-ownership says that the driver is not known
     if group is None:

@@ -15,6 +15,7 @@ from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Seve
 from iommu_inspect.rules.cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.settings.dynamic_ids import matches
 from iommu_inspect.settings.lint import Oddity, lint
+from iommu_inspect.settings.maker import iommu_maker, knows_relax_rmrr
 
 ABOUT = About(
     id="settings-typo",
@@ -25,7 +26,9 @@ ABOUT = About(
 
 def _check(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    for oddity in lint(machine.settings, _maker(machine)):
+    for oddity in lint(
+        machine.settings, iommu_maker(machine), knows_relax_rmrr(machine)
+    ):
         yield _judge(case, oddity)
     unread = value_or(machine.settings.modprobe, ModprobeConfig()).unread
     if unread and case.targets:
@@ -57,7 +60,7 @@ def _judge(case: Case, oddity: Oddity) -> Finding:
         oddity.fix.prose,
         others=in_scope,
         severity=severity,
-        certainty=Certainty.DERIVED,
+        certainty=Certainty.DERIVED if oddity.sure else Certainty.UNKNOWN,
         step=f"mend the ids for {addresses(in_scope)}" if in_scope else "",
         cures=_cures(oddity, in_scope),
     )
@@ -87,17 +90,6 @@ def _missed(case: Case, oddity: Oddity) -> list[Device]:
 
 def _is_off(machine: Machine) -> bool:
     return machine.groups_known and not machine.groups
-
-
-def _maker(machine: Machine) -> str | None:
-    """Tell whose IOMMU the machine has, from its units or the firmware's tables."""
-    units = value_or(machine.iommus, ())
-    tables = value_or(machine.firmware_tables, ())
-    intel = "DMAR" in tables or any(u.name.startswith("dmar") for u in units)
-    amd = "IVRS" in tables or any(u.name.startswith("ivhd") for u in units)
-    if intel == amd:
-        return None
-    return "intel" if intel else "amd"
 
 
 RULE = Rule(ABOUT, check_machine=_check)

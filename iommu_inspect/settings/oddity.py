@@ -33,6 +33,7 @@ class Oddity:
     ``lost`` are the ids, and ``lost_addresses`` the devices, that somebody meant for
     ``driver`` and the kernel does not get to see; both empty where the setting is
     about something else (``about_iommu``) or nothing was meant that could be missed.
+    ``sure`` is false where a fact is missing that would decide.
     """
 
     where: str
@@ -43,6 +44,7 @@ class Oddity:
     lost_addresses: tuple[str, ...] = ()
     driver: str = "vfio-pci"
     about_iommu: bool = False
+    sure: bool = True
 
 
 def entries_of(value: str) -> tuple[DynamicId, ...]:

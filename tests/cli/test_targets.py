@@ -7,6 +7,7 @@ from running import call, document
 from shared import SYSFS
 
 HALF = SYSFS / "half-a-group"
+LIVED_ON = SYSFS / "host-lives-here"
 VMD = SYSFS / "old-kernel-vmd"
 
 
@@ -53,3 +54,63 @@ def test_near_misses_are_the_same_for_every_command() -> None:
     }
     assert len(said) == 1
     assert "near are 0000:00:0" in said.pop()
+
+
+def test_bare_digits_are_no_device_for_any_command() -> None:
+    for command, words in [
+        ("list", ["--device", "7"]),
+        ("audit", ["7"]),
+        ("predict", ["7"]),
+        ("why", ["7"]),
+        ("plan", ["7"]),
+        ("whatif", ["unbind=7"]),
+    ]:
+        done = call(command, *words, "--from", LIVED_ON)
+        assert (done.returncode, done.stdout) == (2, ""), command
+        assert "a group is asked for as group:7" in done.stderr, command
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("eth0", ["0000:00:04.0"]),
+        ("bond0", ["0000:00:04.0", "0000:00:05.0"]),
+        ("md0", ["0000:00:02.0", "0000:00:03.0"]),
+        ("nvme0n1p2", ["0000:00:01.0"]),
+        ("dm-0", ["0000:00:01.0"]),
+        ("00:01", ["0000:00:01.0", "0000:00:01.1"]),
+        ("pci_0000_00_0c_0", ["0000:00:0c.0"]),
+    ],
+)
+def test_every_command_takes_interfaces_disks_and_slots(
+    text: str, wanted: list[str]
+) -> None:
+    asked = document("audit", text, "--from", LIVED_ON)
+    assert [target["address"] for target in asked["targets"]] == wanted
+    planned = document("plan", text, "--from", LIVED_ON)
+    assert [target["address"] for target in planned["targets"]] == wanted
+    predicted = document("predict", text, "--from", LIVED_ON)["predictions"]
+    assert set(wanted) <= {entry["target"] for entry in predicted}
+    explained = document("why", text, "--from", LIVED_ON)
+    assert explained["address"] == wanted[0]
+
+
+def test_a_step_is_about_one_device_however_it_is_named() -> None:
+    there = ("--from", LIVED_ON)
+    done = document("whatif", "unbind=eth3", "claim=0000:00:0c", *there)
+    assert [step["group"] for step in done["steps"]] == ["12", "12"]
+    several = call("whatif", "unbind=bond0", *there)
+    assert several.returncode == 2
+    assert (
+        "'unbind=bond0' wants one device, and 'bond0' names 2: 0000:00:04.0, "
+        "0000:00:05.0; a step for each" in several.stderr
+    )
+    several = call("whatif", "claim=bond0", *there)
+    assert "names devices of more than one group" in several.stderr
+    group = call("whatif", "unbind=group:4", *there)
+    assert "wants a device, not a group" in group.stderr
+
+
+def test_the_advice_repeats_a_slot_once() -> None:
+    said = call("audit", "00:01", "--from", LIVED_ON).stdout
+    assert "00:01 00:01" not in said

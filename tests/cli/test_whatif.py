@@ -129,8 +129,8 @@ def test_a_host_that_crashed_has_no_findings_left() -> None:
 
 def test_steps_before_one_on_what_is_gone_keep_their_rows() -> None:
     found = document("unplug=03:02.0", "unbind=03:02.0")
-    assert [s["result"] for s in found["steps"]] == ["0", "n/a"]
-    assert found["steps"][1]["because"] == "it is not there any more"
+    assert [s["result"] for s in found["steps"]] == ["0", "-ENODEV"]
+    assert found["steps"][1]["because"] == "it is gone: no such device"
     done = run("whatif", "unplug=03:02.0", "unbind=09:09.1", "--from", str(DEMO))
     assert done.returncode == 2
     assert not done.stdout

@@ -26,7 +26,7 @@ from iommu_inspect.kernel.ownership.operations import (
     SET_IOMMU,
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
-from iommu_inspect.kernel.steps.step import BadStepError, Bind, parse_step
+from iommu_inspect.kernel.steps.step import BadStepError, Rebind, parse_step
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group
@@ -354,7 +354,7 @@ def test_a_group_that_is_not_there_is_spoken_of_as_a_group() -> None:
 def test_a_bind_of_a_driver_that_the_override_does_not_name_is_refused() -> None:
     """The write to ``bind`` alone; ``bind=`` of whatif writes the override first."""
     free = "unbind=15:00.1"
-    raw = Bind("raw", "15:00.1", "snd_hda_intel", overriding=False)
+    raw = Rebind("raw", "15:00.1", "snd_hda_intel")
     for override, result in (
         (("override=15:00.1,vfio-pci",), "-ENODEV"),
         (("override=15:00.1,snd",), "-ENODEV"),
@@ -372,7 +372,7 @@ def test_a_bind_of_a_driver_that_the_override_does_not_name_is_refused() -> None
     found = simulate(machine(group(NIC, untold)), NOW, [raw])
     assert found.outcomes[0].answer.result == "unknown"
     # vfio-pci has no ids of its own: without an override nothing says it would match.
-    lonely = Bind("raw", "15:00.1", "vfio-pci", overriding=False)
+    lonely = Rebind("raw", "15:00.1", "vfio-pci")
     found = simulate(HOST, NOW, [parse_step(free), lonely])
     assert found.outcomes[-1].answer.result == "unknown"
     assert results(free, "override=15:00.1,snd", "bind=15:00.1,vfio-pci")[-1] == "0"
@@ -413,7 +413,7 @@ def test_what_the_kernel_refuses_to_bind() -> None:
         (HOST, (free, free), "-ENOENT"),
         (HOST, ("release=6",), "-EINVAL"),
         (HOST, ("sriov=15:00.1,2",), "-ENOENT"),
-        (HOST, ("unplug=15:00.1", free), "n/a"),
+        (HOST, ("unplug=15:00.1", free), "-ENODEV"),
     ):
         assert results(*steps, host=host)[-1] == result, steps
 

@@ -25,7 +25,6 @@ TEXT = """\
     [
         ("00:00.0", "0000:00:00.0 is a part of the chipset: it stays with the host."),
         ("00:1c.0", "0000:00:1c.0 is a bridge: it stays with the host."),
-        ("01:00.0", "0000:01:00.0 is in the denylist of vfio-pci (8086:37c8)"),
     ],
 )
 def test_what_vfio_pci_does_not_take_is_refused_though_vfio_devices_are_not_shown(
@@ -37,3 +36,16 @@ def test_what_vfio_pci_does_not_take_is_refused_though_vfio_devices_are_not_show
     assert done.returncode == 1
     assert why in done.stderr
     assert "vfio-pci\n" not in done.stdout
+
+
+def test_whether_an_unknown_kernel_has_the_device_in_its_denylist_is_asked(
+    tmp_path: Path,
+) -> None:
+    text = tmp_path / "lspci.txt"
+    text.write_text(TEXT)
+    done = call("plan", "01:00.0", "--format", "shell", "--from", text)
+    assert done.returncode == 3
+    assert "whether the kernel has 8086:37c8 in a denylist" in done.stderr
+    new = call("plan", "01:00.0", "--semantics", "6.12", "--from", text)
+    assert new.returncode == 1
+    assert "is in the denylist of vfio-pci (8086:37c8)" in new.stdout

@@ -37,6 +37,11 @@ E, W, I = "error", "warning", "info"  # noqa: E741
 K, D, U = "kernel", "derived", "unknown"
 
 CASES = [
+    # denylist
+    Expected("denylist", "quickassist", ("00:02.0",), ((E, K, "2", "0000:00:02.0"),)),
+    Expected("denylist", "quickassist", ("group:4",), ((E, K, "4", "0000:00:04.0"),)),
+    Expected("denylist", "quickassist", ("00:03.0",), ()),
+    Expected("denylist", "quickassist", (), ()),
     # mixed-ownership
     Expected(
         "mixed-ownership",
@@ -284,6 +289,29 @@ CASES = [
     ),
     Expected("ids-take-others", "ids-two-cards", ("00:02.0", "00:03.0"), ()),
     Expected("ids-take-others", "ids-lost-race", (), ()),
+    Expected(
+        "ids-take-others",
+        "ids-two-taken",
+        (),
+        ((W, D, "1", "0000:00:02.0", "0000:00:03.0"),),
+    ),
+    # ids-name-nothing
+    Expected("ids-name-nothing", "ids-wrong", (), ((W, D, "1", "0000:00:02.0"),)),
+    Expected(
+        "ids-name-nothing", "ids-wrong", ("00:02.0",), ((W, D, "1", "0000:00:02.0"),)
+    ),
+    Expected("ids-name-nothing", "ids-wrong", ("00:02.1",), ((I, D, ""),)),
+    Expected("ids-name-nothing", "ids-two-cards", (), ()),
+    Expected("ids-name-nothing", "settings-misspelt", (), ((I, D, ""),)),
+    # no-answer
+    Expected("no-answer", "no-answer", (), ((W, K, "1", "0000:00:02.0"),)),
+    Expected("no-answer", "no-answer", ("00:02.0",), ((E, K, "1", "0000:00:02.0"),)),
+    Expected("no-answer", "no-answer", ("00:02.1",), ()),
+    # xen-dom0
+    Expected("xen-dom0", "xen-dom0", (), ((E, D, ""),)),
+    Expected("xen-dom0", "xen-dom0", ("00:02.0", "--for", "dpdk"), ((W, D, ""),)),
+    Expected("xen-dom0", "no-iommu-guest", (), ()),
+    Expected("no-iommu", "xen-dom0", (), ()),
     # ids-without-effect
     Expected(
         "ids-without-effect",
@@ -510,7 +538,12 @@ CASES = [
         for layer in ("firmware", "groups", "guest", "unit")
     ),
     Expected("no-iommu", "no-iommu-mode", (), ((E, D, ""),)),
-    Expected("no-iommu", "platform-members", (), ()),
+    Expected(
+        "no-iommu",
+        "platform-members",
+        (),
+        ((W, D, "", "0001:00:00.0", "0001:01:00.0"),),
+    ),
     Expected(
         "no-iommu",
         "platform-members",

@@ -13,12 +13,14 @@ from examples import each
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.target import find_target
 from iommu_inspect.rules.cures import ByAddress, Cure, WriteLine
 from iommu_inspect.rules.finding import Finding
+from iommu_inspect.settings.maker import knows_relax_rmrr
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
 
@@ -74,7 +76,7 @@ def of(rule: str, machine: Machine, *targets: str) -> list[Finding]:
         ("nouveau", "vfio-pci", (FIRST,), "warning"),
         ("nouveau", None, (FIRST,), "warning"),
         ("vfio-pci", "vfio-pci", (FIRST,), "info"),
-        ("vfio-pci", "vfio-pci", (), None),
+        ("vfio-pci", "vfio-pci", (), "warning"),
         ("nouveau", "nouveau", (), None),
         ("vfio-pci", None, (), None),
         ("vfio-pci", "nouveau", (FIRST, SECOND), None),
@@ -271,3 +273,110 @@ def test_what_would_help_is_data_and_no_remedy_is_a_command(
     found = [f for f in judged(both, FIRST).findings if f.rule in rules]
     assert [type(cure).__name__ for f in found for cure in f.cures] == cures
     assert not any("\n" in f.remedy for f in found)
+
+
+THIRD = "0000:03:00.0"
+
+
+@each(
+    "cards, severity",
+    [
+        ([FIRST, SECOND], "warning"),
+        ([FIRST, SECOND, THIRD], "info"),  # so many are meant
+        ([FIRST, "0000:01:00.1"], None),  # ports of one card
+        ([FIRST], None),
+    ],
+)
+def test_both_of_two_alike_cards_are_taken(
+    cards: list[str], severity: str | None
+) -> None:
+    taken = [replace(card(c, "vfio-pci"), group=c[5:]) for c in cards]
+    found = of("ids-take-others", host(*taken))
+    assert [f.severity.value for f in found] == ([severity] if severity else [])
+    assert all(not f.cures for f in found)  # which one is to go back is not known
+
+
+def test_two_cards_in_one_group_go_together() -> None:
+    first, second = card(FIRST, "vfio-pci"), card(SECOND, "vfio-pci")
+    both = replace(host(first, second), groups=(group(first, second, id="01"),))
+    assert of("ids-take-others", both) == []
+
+
+NAMED = PciIds(0x10DE, 0x1F91, 0x1043, 0x109F, 0x030000)
+
+
+@each(
+    "line, others, targets, severity, near",
+    [
+        ("10de:1f19", [], (), "warning", True),  # two digits exchanged
+        ("10de:1f90", [], (), "warning", True),  # one digit wrong
+        ("1043:109f", [], (), "warning", True),  # the subsystem's
+        ("10de:1f91:1458:0000", [], (), "warning", True),  # another subsystem
+        ("10de:1f19", [], (FIRST,), "warning", True),
+        ("10de:1f19", [], (SECOND,), "info", True),
+        ("10de:2204", [], (), "info", False),
+        ("8086:10d3", [], (), "info", False),
+        ("10de:1f91", [], (), None, False),
+        ("10de:ffffffff", [], (), None, False),
+        ("10de:1f19,10de:1f91", [], (), "info", False),  # that one is named
+        ("10de:1f19", [0x1F18, 0x1F1A, 0x1F29, 0x1F39], (), "info", False),
+    ],
+)
+def test_an_id_that_no_device_has(
+    line: str,
+    others: list[int],
+    targets: tuple[str, ...],
+    severity: str | None,
+    near: bool,
+) -> None:
+    many = [
+        card(f"0000:0{4 + n}:00.0", None, ids=PciIds(0x10DE, model))
+        for n, model in enumerate(others)
+    ]
+    second = card(SECOND, "e1000e", ids=PciIds(0x8086, 0x1539))
+    here = host(
+        card(FIRST, "nouveau", ids=NAMED),
+        second,
+        *many,
+        command_line=f"vfio-pci.ids={line}",
+    )
+    found = of("ids-name-nothing", here, *targets)
+    assert [f.severity.value for f in found] == ([severity] if severity else [])
+    assert [FIRST in f.message for f in found] == ([near] if severity else [])
+
+
+def test_what_cannot_be_seen_may_be_what_an_id_names() -> None:
+    unseen = card(SECOND, "nouveau", ids=PciIds())
+    here = host(
+        card(FIRST, "nouveau", ids=NAMED), unseen, command_line="vfio-pci.ids=1:2"
+    )
+    assert of("ids-name-nothing", here) == []
+
+
+def test_a_bridge_has_the_ids_though_vfio_pci_does_not_take_it() -> None:
+    bridge = device("0000:00:01.0", "pcieport", bridge=True, group="9")
+    here = host(bridge, command_line="vfio-pci.ids=8086:1234")
+    assert of("ids-name-nothing", here) == []
+
+
+@each(
+    "release, kind, code, patched",
+    [
+        ("6.8.12-4-pve", "direct", 0x020000, True),
+        ("6.8.12-4-generic", "direct", 0x020000, Missing.ABSENT),
+        ("6.8.12-4-generic", "direct-relaxable", 0x020000, True),
+        ("6.8.12-4-generic", "direct-relaxable", 0x0C0330, Missing.ABSENT),
+        ("6.8.12-4-generic", "direct-relaxable", 0x030000, Missing.ABSENT),
+        ("6.8.12-4-generic", "direct-relaxable", Missing.ABSENT, Missing.ABSENT),
+        ("6.12.107+deb13-amd64", "direct", 0x020000, False),
+        ("6.1.0-50-amd64", "direct", 0x020000, False),
+        (Missing.ABSENT, "direct", 0x020000, Missing.ABSENT),
+    ],
+)
+def test_whether_a_kernel_has_the_patch_for_relax_rmrr(
+    release: Fact[str], kind: str, code: Fact[int], patched: Fact[bool]
+) -> None:
+    function = replace(device(FIRST, None), ids=PciIds(1, 2, class_code=code))
+    regions = (ReservedRegion(0xE8000, 0xE8FFF, kind),)
+    here = machine(group(function, regions=regions), kernel=Kernel(release=release))
+    assert knows_relax_rmrr(here) is patched

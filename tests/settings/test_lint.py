@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
+from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.settings.dynamic_ids import parse_id
 from iommu_inspect.settings.iommu_options import OPTIONS
 from iommu_inspect.settings.lint import Oddity, lint
+from iommu_inspect.settings.maker import Maker
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
 
 
-def on_command_line(text: str, maker: str | None = None) -> tuple[Oddity, ...]:
+def on_command_line(text: str, maker: Maker | None = None) -> tuple[Oddity, ...]:
     return lint(Settings(command_line=parse_command_line(text)), maker)
 
 
@@ -127,25 +129,75 @@ def test_ids_that_are_an_address_name_the_device_that_was_meant() -> None:
 @pytest.mark.parametrize(
     ("text", "maker", "words"),
     [
-        ("amd_iommu=on", "amd", "does not know on"),
+        ("amd_iommu=on", Maker.AMD, "does not know on"),
         ("amd_iommu=on", None, "does not know on"),
-        ("amd_iommu=on", "intel", "for IOMMUs of AMD"),
-        ("amd_iommu=force_isolation", "intel", "for IOMMUs of AMD"),
-        ("intel_iommu=on", "amd", "for IOMMUs of Intel"),
-        ("intel_iommu=on,pt", "intel", "does not know pt"),
-        ("iommu=on", "intel", "does not know on"),
+        ("amd_iommu=on", Maker.INTEL, "for IOMMUs of AMD"),
+        ("amd_iommu=force_isolation", Maker.INTEL, "for IOMMUs of AMD"),
+        ("intel_iommu=on", Maker.AMD, "for IOMMUs of Intel"),
+        ("intel_iommu=on,pt", Maker.INTEL, "does not know pt"),
+        ("iommu=on", Maker.INTEL, "does not know on"),
     ],
 )
-def test_options_of_the_iommu(text: str, maker: str | None, words: str) -> None:
+def test_options_of_the_iommu(text: str, maker: Maker | None, words: str) -> None:
     (odd,) = on_command_line(text, maker)
     assert words in odd.why
     assert odd.about_iommu
     assert odd.lost == ()
 
 
+@each(
+    "text, line",
+    [
+        ("iommu=pt", "iommu.passthrough=1"),
+        ("iommu=pt iommu.passthrough=1", ""),
+        ("iommu=on", ""),
+        ("intel_iommu=on", ""),
+        ("amd_iommu=on", ""),
+    ],
+)
+def test_arm_has_none_of_the_options_of_x86(text: str, line: str) -> None:
+    (odd,) = on_command_line(text, Maker.ARM)
+    assert "Arm has none of that name" in odd.why
+    assert (odd.fix.line, odd.about_iommu) == (line, True)
+    if line:
+        assert on_command_line(line, Maker.ARM) == ()
+
+
+@each(
+    "text, patched, found",
+    [
+        ("intel_iommu=on,relax_rmrr", True, []),
+        ("intel_iommu=on,relax_rmrr", False, [("does not know relax_rmrr", True)]),
+        ("intel_iommu=relax_rmrr", Missing.ABSENT, [("cannot be told", False)]),
+        (
+            "intel_iommu=relax_rmrr,pt",
+            Missing.ABSENT,
+            [("cannot be told", False), ("does not know pt", True)],
+        ),
+        ("intel_iommu=relax_rmrr,pt", True, [("does not know pt", True)]),
+    ],
+)
+def test_an_option_that_only_patched_kernels_have(
+    text: str, patched: Fact[bool], found: list[tuple[str, bool]]
+) -> None:
+    settings = Settings(command_line=parse_command_line(text))
+    odd = lint(settings, Maker.INTEL, patched)
+    assert [o.sure for o in odd] == [sure for _, sure in found]
+    for oddity, (words, _) in zip(odd, found, strict=True):
+        assert words in oddity.why
+
+
+@each("maker", [None, *Maker])
+def test_nobody_is_told_that_an_iommu_is_on(maker: Maker | None) -> None:
+    """Whether it is, the groups say; the host may have none."""
+    for text in ("amd_iommu=on", "intel_iommu=on", "iommu=on"):
+        for odd in on_command_line(text, maker):
+            assert "is on" not in odd.fix.prose
+
+
 @pytest.mark.parametrize("parameter", OPTIONS)
 def test_no_option_of_the_kernel_is_odd(parameter: str) -> None:
-    maker = parameter.removesuffix("_iommu") if "_" in parameter else "intel"
+    maker = Maker.AMD if parameter == "amd_iommu" else Maker.INTEL
     assert on_command_line(f"{parameter}={','.join(OPTIONS[parameter])}", maker) == ()
 
 
@@ -174,7 +226,7 @@ IDS = st.lists(st.tuples(NUMBER, NUMBER).map(":".join), min_size=1, unique=True)
 @given(IDS)
 def test_what_is_written_by_the_book_is_never_odd(ids: list[str]) -> None:
     value = ",".join(ids)
-    assert on_command_line(f"quiet vfio-pci.ids={value} iommu=pt", "intel") == ()
+    assert on_command_line(f"quiet vfio-pci.ids={value} iommu=pt", Maker.INTEL) == ()
     assert in_modprobe(f"options vfio-pci ids={value}\n") == ()
 
 
@@ -197,7 +249,7 @@ def test_no_text_breaks_the_linter(modprobe: str, command_line: str) -> None:
         modprobe=parse_modprobe(modprobe),
         command_line=parse_command_line(command_line),
     )
-    for maker in (None, "amd", "intel"):
+    for maker in (None, *Maker):
         lint(settings, maker)
     lint(Settings(modprobe=parse_modprobe(f"options vfio-pci ids={modprobe}")))
     parse_id(modprobe)
@@ -210,8 +262,8 @@ def test_each_remedy_is_not_odd_itself() -> None:
         "vfio-pci.ids=1:2, 10de:1e04",
         "amd_iommu=on",
     ):
-        for odd in on_command_line(text, "intel"):
-            assert on_command_line(odd.fix.line, "intel") == ()
+        for odd in on_command_line(text, Maker.INTEL):
+            assert on_command_line(odd.fix.line, Maker.INTEL) == ()
     for text in (
         "option vfio-pci ids=10de:1e04",
         "options vfio-pci.ids=10de:1e04",
@@ -247,6 +299,7 @@ def test_no_command_line_of_a_real_machine_is_odd() -> None:
         text = log.read_text(errors="replace")
         for line in set(re.findall(r"Kernel command line: (.*)", text)):
             found += 1
-            maker = "amd" if "AMD-Vi" in text else "intel" if "DMAR" in text else None
+            amd, intel = "AMD-Vi" in text, "DMAR" in text
+            maker = Maker.AMD if amd else Maker.INTEL if intel else None
             assert on_command_line(line, maker) == (), log
     assert found >= 10

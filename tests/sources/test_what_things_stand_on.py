@@ -10,6 +10,7 @@ from trees import ONE, PCI, TWO, UNREADABLE, Spec, tree
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.host import HostUse, UseKind
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.file_systems import FileSystems
 from iommu_inspect.sources.host.mounts import Mount, Route
@@ -308,14 +309,13 @@ def test_a_btrfs_of_another_mount_namespace_is_said_once(
     assert [(use.what[0], use.needs) for use in found] == wanted
 
 
-def uses(host: Tree, kind: UseKind) -> list[HostUse]:
-    from iommu_inspect.model.identity import DeviceId
+DEVICES = [
+    Device(DeviceId(path.rpartition("/")[2], "pci"), path=path) for path in (ONE, TWO)
+]
 
-    devices = [
-        Device(DeviceId(path.rpartition("/")[2], "pci"), path=path)
-        for path in (ONE, TWO)
-    ]
-    return [use for use in read_host(host, devices).uses if use.kind is kind]
+
+def uses(host: Tree, kind: UseKind) -> list[HostUse]:
+    return [use for use in read_host(host, DEVICES).uses if use.kind is kind]
 
 
 def test_a_framebuffer_and_a_console_are_on_the_device_that_is_told(
@@ -358,3 +358,62 @@ def test_a_table_of_mounts_that_is_empty_is_passed_over(tmp_path: Path) -> None:
     )
     (use,) = uses(host, UseKind.FILE_SYSTEM)
     assert (use.what, use.needs) == (("/",), ((ONE,),))
+
+
+NIC = f"{ONE}/net/eno1"
+BOND: Spec = {
+    "sys/class/net/eno1": f"->{NIC}",
+    "sys/class/net/eno2": f"->{TWO}/net/eno2",
+    "sys/class/net/bonding_masters": "bond0\n",
+    "sys/class/net/bond0": f"->{VIRTUAL}/net/bond0",
+    f"{VIRTUAL}/net/bond0/bonding/slaves": "eno1 eno2\n",
+    "sys/class/net/lo": f"->{VIRTUAL}/net/lo",
+    f"{VIRTUAL}/net/lo/": "",
+    f"{NIC}/": "",
+    f"{TWO}/net/eno2/": "",
+}
+
+
+@each(
+    "spec, wanted",
+    [
+        (
+            {**MIRROR, **BOND},
+            {
+                "sda": (ONE,),
+                "sdb": (TWO,),
+                "md0": (ONE, TWO),
+                "eno1": (ONE,),
+                "eno2": (TWO,),
+                "bond0": (ONE, TWO),
+                "lo": Missing.ABSENT,
+            },
+        ),
+        # Only whole disks are listed, and their partitions below them.
+        (
+            {"sys/block/sda": f"->{ONE}/block/sda", f"{ONE}/block/sda/sda1/": ""},
+            {"sda": (ONE,), "sda1": (ONE,)},
+        ),
+        # Behind a function that is not among the devices.
+        ({"sys/class/block/x": f"->{UNKNOWN}/block/x"}, {"x": Missing.ABSENT}),
+        # One name for a disk and an interface names neither.
+        (
+            {
+                "sys/class/block/x": f"->{ONE}/block/x",
+                "sys/class/net/x": f"->{TWO}/net/x",
+            },
+            {"x": Missing.UNREADABLE},
+        ),
+    ],
+)
+def test_names_of_interfaces_and_disks_lead_to_all_that_they_stand_on(
+    tmp_path: Path, spec: Spec, wanted: dict[str, Fact[tuple[str, ...]]]
+) -> None:
+    root = tmp_path / str(len(list(tmp_path.iterdir())))
+    found = read_host(tree(root, spec), DEVICES).nodes
+    assert isinstance(found, tuple)
+    assert dict(found) == wanted
+
+
+def test_a_tree_without_interfaces_and_disks_tells_no_names(tmp_path: Path) -> None:
+    assert read_host(tree(tmp_path, {}), DEVICES).nodes is Missing.ABSENT

@@ -10,7 +10,7 @@ from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.kernel.answers import OK
 from iommu_inspect.kernel.eras import Semantics, applicable
 from iommu_inspect.kernel.steps.simulate import simulate
-from iommu_inspect.kernel.steps.step import Bind, Override, Step, Unbind
+from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbind
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
@@ -179,7 +179,7 @@ def _taken(
     """Take steps one after the other; return where they lead, and what fails."""
     wrong = []
     for step in steps:
-        taken = _step(machine, step)
+        taken = _step(step)
         if taken is None:
             machine = _with_modules(machine, step)
             continue
@@ -200,7 +200,7 @@ def _with_modules(machine: Machine, step: Printed) -> Machine:
     return replace(machine, vfio=vfio)
 
 
-def _step(machine: Machine, step: Printed) -> Step | None:
+def _step(step: Printed) -> Step | None:
     name = step.device
     match step.verb:
         case "override":
@@ -208,13 +208,9 @@ def _step(machine: Machine, step: Printed) -> Step | None:
         case "unbind":
             return Unbind(f"unbind={name}", name)
         case "bind":
-            text = f"bind={name},{step.driver}"
-            return Bind(text, name, step.driver, overriding=False)
+            return Rebind(f"rebind={name},{step.driver}", name, step.driver)
         case "probe":
-            device = machine.device(DeviceId(name, step.bus))
-            override = device.driver_override if device else None
-            driver = override if isinstance(override, str) else NOT_TOLD
-            return Bind(f"probe={name}", name, driver, overriding=False)
+            return Probe(f"probe={name}", name, NOT_TOLD)
     return None
 
 

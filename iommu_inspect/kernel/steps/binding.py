@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
-from iommu_inspect.kernel.citations import DMA_OWNER_BUSES
+from iommu_inspect.kernel.citations import DENYLIST, DMA_OWNER_BUSES
+from iommu_inspect.kernel.denylist import denied_in
 from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
@@ -17,11 +18,13 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.group import Group, Held
+from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["bind_answer", "refused_by_override"]
 
 _RULE = "mixed-ownership"
+_ERROR_SINCE, _DMA_OWNER_SINCE = (5, 14), (5, 19)
 
 
 def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:
@@ -30,10 +33,12 @@ def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answ
         return Answer(UNKNOWN, _RULE, "the source does not tell which driver is bound")
     if device.driver is not None:
         because = f"{device.driver} is bound already"
-        return Answer(_refusal("-EBUSY", era), _RULE, because)
+        return _refused("-EBUSY", machine, era, _RULE, because)
     group = machine.group_of(device)
     if normalised(driver) in VFIO_DRIVERS:
         refused = _refused_by_vfio(machine, device, group, era)
+        if refused is None and normalised(driver) == "vfio_pci":
+            refused = _denied(machine, device, era)
         if refused is not None:
             return refused
     bound = role(replace(device, driver=driver, vfio_devices=()), era)
@@ -63,9 +68,19 @@ def refused_by_override(device: Device, driver: str) -> Answer | None:
     return None
 
 
-def _refusal(errno: str, era: Era) -> str:
-    """Before v5.19 not every kernel handed a probe's error on (5.10 says -ENODEV)."""
-    return errno if era.dma_owner else UNKNOWN
+def _refused(errno: str, machine: Machine, era: Era, rule: str, because: str) -> Answer:
+    """Answer for a driver whose probe refuses a device with ``errno``.
+
+    Not every kernel before v5.19 hands that on to who wrote to ``bind``: 5.10 says
+    -ENODEV. It does since "driver core: Flow the return code from ->probe() through to
+    sysfs bind", in v5.14.
+    """
+    version = version_of(value_or(machine.kernel.release, ""))
+    told = version is not None and (
+        era.since <= version < _DMA_OWNER_SINCE and version >= _ERROR_SINCE
+    )
+    result = errno if era.dma_owner or told else UNKNOWN
+    return Answer(result, rule, because, probe=errno)
 
 
 def _refused_by_vfio(
@@ -73,7 +88,7 @@ def _refused_by_vfio(
 ) -> Answer | None:
     if device.is_bridge is True:
         because = "vfio-pci does not take bridges"
-        return Answer(_refusal("-EINVAL", era), "not-on-vfio", because)
+        return _refused("-EINVAL", machine, era, "not-on-vfio", because)
     functions = device.pci.virtfns
     if not known(functions) and functions is not Missing.ABSENT:
         because = "whether it has virtual functions was not seen"
@@ -82,7 +97,7 @@ def _refused_by_vfio(
         # vfio_pci_core_register_device(), in 5.10 vfio_pci_probe(): whoever uses the
         # virtual functions could be reset from under their feet.
         because = "vfio-pci takes no physical function whose virtual ones are there"
-        return Answer(_refusal("-EBUSY", era), "sriov-mix", because)
+        return _refused("-EBUSY", machine, era, "sriov-mix", because)
     if group is not None:
         return None
     if not known(device.group) or not machine.groups_known:
@@ -91,7 +106,18 @@ def _refused_by_vfio(
         because = "it would get a no-IOMMU group, if the kernel has that mode"
         return Answer(UNKNOWN, "no-iommu-mode", because)
     because = "the device has no IOMMU group"
-    return Answer(_refusal("-EINVAL", era), "no-iommu", because)
+    return _refused("-EINVAL", machine, era, "no-iommu", because)
+
+
+def _denied(machine: Machine, device: Device, era: Era) -> Answer | None:
+    """Answer for a device in the denylist of vfio-pci; its variants have none."""
+    found = denied_in(machine, device, era)
+    if found.denied is False:
+        return None
+    if found.denied is None:
+        return Answer(UNKNOWN, "denylist", found.because, (DENYLIST,))
+    answer = _refused("-EINVAL", machine, era, "denylist", found.because)
+    return replace(answer, references=(DENYLIST,))
 
 
 def _in_held_group(device: Device, group: Group, era: Era) -> Answer:

@@ -22,6 +22,7 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.kernel.steps.binding import bind_answer, refused_by_override
 from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
+from iommu_inspect.kernel.steps.parents import came_back, let_go
 from iommu_inspect.kernel.steps.state import (
     Outcome,
     Taken,
@@ -39,12 +40,15 @@ from iommu_inspect.kernel.steps.step import (
     Detach,
     Hotplug,
     Override,
+    Probe,
+    Rebind,
     Release,
     Sriov,
     Step,
     Unbind,
     Unplug,
 )
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
@@ -113,7 +117,7 @@ def _simulate(machine: Machine, era: Era, steps: Sequence[Step]) -> Simulation:
         except UnknownTargetError:
             if not any(_names_something(state, step) for state in earlier):
                 raise
-            gone = Answer(NOT_APPLICABLE, "partial-group", "it is not there any more")
+            gone = Answer("-ENODEV", "partial-group", "it is gone: no such device")
             outcomes.append(Outcome(step, gone, None))
             continue
         earlier.append(machine)
@@ -136,6 +140,11 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
     match step:
         case Bind():
             return _bind(machine, era, step)
+        case Probe():
+            return _probe(machine, era, step)
+        case Rebind():
+            device = device_of(machine, step)
+            return _bound(machine, era, step, device, device, step.driver)
         case Unbind():
             return _unbind(machine, step)
         case Override():
@@ -158,16 +167,41 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
 
 def _bind(machine: Machine, era: Era, step: Bind) -> Taken:
     device = device_of(machine, step)
+    after = replace(device, driver_override=step.driver)
+    return _bound(machine, era, step, device, after, step.driver)
+
+
+def _probe(machine: Machine, era: Era, step: Probe) -> Taken:
+    """Have the bus look for a driver: it passes over a device that has one."""
+    device = device_of(machine, step)
+    override = device.driver_override
+    driver = override if isinstance(override, str) else step.driver
+    if driver is None:
+        because = "no driver_override names a driver: whichever fits binds"
+        answer = Answer(UNKNOWN, "driver-override", because)
+        return done(machine, step, answer, machine.group_of(device))
+    return _bound(machine, era, step, device, device, driver)
+
+
+def _bound(
+    machine: Machine,
+    era: Era,
+    step: Bind | Probe | Rebind,
+    device: Device,
+    after: Device,
+    driver: str,
+) -> Taken:
+    """Bind a driver to a device, which ``after`` is once the override was written."""
     group = machine.group_of(device)
-    after = device
-    if step.overriding:
-        after = replace(device, driver_override=step.driver)
-    answer = refused_by_override(after, step.driver)
+    answer = refused_by_override(after, driver)
     if answer is None:
-        answer = bind_answer(machine, device, step.driver, era)
+        answer = bind_answer(machine, device, driver, era)
     if answer.result == OK:
-        after = replace(after, driver=step.driver, vfio_devices=())
-    return done(with_device(machine, device, after), step, answer, group)
+        after = replace(after, driver=driver, vfio_devices=())
+    machine = with_device(machine, device, after)
+    if answer.result == OK:
+        machine = came_back(machine, after)
+    return done(machine, step, answer, group)
 
 
 def _unbind(machine: Machine, step: Unbind) -> Taken:
@@ -181,8 +215,14 @@ def _unbind(machine: Machine, step: Unbind) -> Taken:
     if device.driver is None:
         answer = Answer("-ENOENT", "mixed-ownership", "no driver is bound")
         return done(machine, step, answer, group)
+    machine, refused = let_go(machine, device)
+    if refused is not None:
+        return done(machine, step, refused, group)
     answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
-    after = with_device(machine, device, replace(device, driver=None, vfio_devices=()))
+    current = machine.device(device.id) or device
+    after = with_device(
+        machine, current, replace(current, driver=None, vfio_devices=())
+    )
     return done(after, step, answer, group)
 
 

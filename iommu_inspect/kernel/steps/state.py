@@ -11,7 +11,7 @@ from iommu_inspect.kernel.steps.step import Step
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import UnknownTargetError, find_target
+from iommu_inspect.model.target import UnknownTargetError, find_targets
 
 __all__ = [
     "Outcome",
@@ -46,26 +46,37 @@ def device_of(machine: Machine, step: Step) -> Device:
     """Return the device that a step names.
 
     Raises:
-        UnknownTargetError: there is none, or it is a group.
+        UnknownTargetError: there is none, there are several, or it is a group.
     """
-    target = find_target(machine, step.subject)
-    if target.device is None:
+    found = find_targets(machine, [step.subject])
+    if len(found) == 1 and found[0].device is not None:
+        return found[0].device
+    if found[0].device is None:
         raise UnknownTargetError(f"{step.text!r} wants a device, not a group")
-    return target.device
+    names = ", ".join(device.address for target in found for device in target.devices)
+    raise UnknownTargetError(
+        f"{step.text!r} wants one device, and {step.subject!r} names {len(found)}: "
+        f"{names}; a step for each"
+    )
 
 
 def group_of_step(machine: Machine, step: Step) -> Group:
-    """Return the group that ``13``, ``group:13`` or a member of it names.
+    """Return the group that ``13``, ``group:13`` or what is in it names.
 
     Raises:
-        UnknownTargetError: there is none.
+        UnknownTargetError: there is none, or there are several.
     """
     number = step.subject.removeprefix("group:")
     name = f"group:{number}" if number.isdecimal() else step.subject
-    found = find_target(machine, name).group
-    if found is None:
+    found = {t.group.id if t.group else None for t in find_targets(machine, [name])}
+    if len(found) > 1:
+        raise UnknownTargetError(
+            f"{step.subject!r} of {step.text!r} names devices of more than one group"
+        )
+    group = machine.group(found.pop() or "")
+    if group is None:
         raise UnknownTargetError(f"{step.subject!r} of {step.text!r} has no group")
-    return found
+    return group
 
 
 def done(machine: Machine, step: Step, answer: Answer, group: Group | None) -> Taken:

@@ -20,6 +20,8 @@ __all__ = [
     "Detach",
     "Hotplug",
     "Override",
+    "Probe",
+    "Rebind",
     "Release",
     "Sriov",
     "Step",
@@ -33,6 +35,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "bind": ("DEV", "DRIVER"),
     "unbind": ("DEV",),
     "override": ("DEV", "[DRIVER]"),
+    "probe": ("DEV",),
+    "rebind": ("DEV", "DRIVER"),
     "claim": ("GROUP",),
     "release": ("GROUP",),
     "attach": ("DEV",),
@@ -63,10 +67,23 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class Bind(_Step):
-    """Write to a driver's ``bind``; ``overriding`` if to ``driver_override`` first."""
+    """Write to ``driver_override``, then to the driver's ``bind``."""
 
     driver: str
-    overriding: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(_Step):
+    """Write to the bus's ``drivers_probe``; ``driver`` where no override names one."""
+
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebind(_Step):
+    """Write to a driver's ``bind`` and nothing else."""
+
+    driver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +140,8 @@ class Unplug(_Step):
 
 Step: TypeAlias = (
     Bind
+    | Probe
+    | Rebind
     | Unbind
     | Override
     | Claim
@@ -134,7 +153,8 @@ Step: TypeAlias = (
     | Unplug
 )
 # Those that need no further word.
-_PLAIN: dict[str, type[Unbind | Claim | Release | Attach | Detach | Unplug]] = {
+_PLAIN: dict[str, type[Probe | Unbind | Claim | Release | Attach | Detach | Unplug]] = {
+    "probe": Probe,
     "unbind": Unbind,
     "claim": Claim,
     "release": Release,
@@ -159,6 +179,8 @@ def parse_step(text: str) -> Step:
         match verb, words:
             case "bind", [driver]:
                 return Bind(text, subject, driver)
+            case "rebind", [driver]:
+                return Rebind(text, subject, driver)
             case "override", [*drivers] if len(drivers) < 2:
                 return Override(text, subject, *drivers)
             case "sriov", [count]:

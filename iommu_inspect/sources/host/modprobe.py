@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.machine import Kernel
+from iommu_inspect.model.module_names import meant, mentions
 from iommu_inspect.model.settings import (
     ModprobeConfig,
     ModprobeLine,
@@ -16,6 +18,12 @@ from iommu_inspect.model.settings import (
     Word,
 )
 from iommu_inspect.sources.host.command_line import parse_command_line, parse_words
+from iommu_inspect.sources.host.module_lists import (
+    module_names,
+    modules_of_kernel,
+    of_release,
+    read_module_lists,
+)
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["parse_modprobe", "read_settings"]
@@ -31,8 +39,9 @@ _DIRECTORIES = (
 _READ = (".conf", ".alias")
 # What may be asked of though no device is bound to it.
 _ALWAYS_ASKED = ("pci_stub", "vfio_pci")
+# A module of kernels before v6.2.
+_OUTDATED = ("vfio_virqfd",)
 _BLANKS = re.compile(r"[ \t]+")
-_RELEASE = re.compile(r"\w[\w.+~-]*")
 
 
 def parse_modprobe(text: str, file: str = "") -> ModprobeConfig:
@@ -44,8 +53,14 @@ def parse_modprobe(text: str, file: str = "") -> ModprobeConfig:
     return ModprobeConfig(lines=tuple(_lines(text, file)))
 
 
-def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Settings:
-    """Read what is configured, and the state of vfio-pci and of the bound drivers."""
+def read_settings(
+    tree: Tree, kernel: Kernel, devices: Iterable[Device], *, aliases: bool = False
+) -> Settings:
+    """Read what is configured, and the state of vfio-pci and of the bound drivers.
+
+    With ``aliases`` also which vfio drivers there are for which devices: that is in a
+    file of more than a megabyte.
+    """
     drivers = {d.driver for d in devices if d.is_pci and isinstance(d.driver, str)}
     driver_modules = tuple(
         (driver, target.rpartition("/")[2].replace("-", "_"))
@@ -53,12 +68,40 @@ def read_settings(tree: Tree, kernel: Kernel, devices: Iterable[Device]) -> Sett
         if known(target := tree.target(f"sys/bus/pci/drivers/{driver}/module"))
     )
     asked = sorted({*_ALWAYS_ASKED, *(module for _, module in driver_modules)})
-    return Settings(
+    settings = Settings(
         modprobe=_modprobe(tree),
         command_line=map_fact(kernel.command_line, parse_command_line),
         modules=tuple(_module_states(tree, kernel, asked)),
         driver_modules=driver_modules,
+        vfio_aliases=_vfio_aliases(tree, kernel.release) if aliases else Missing.ABSENT,
+        module_lists=read_module_lists(tree),
     )
+    return replace(settings, existing=tuple(_existing(tree, kernel, settings)))
+
+
+def _existing(
+    tree: Tree, kernel: Kernel, settings: Settings
+) -> Iterator[tuple[str, bool]]:
+    """Look the odd names up in the kernel's list, which is long: if there are any."""
+    odd = {m.key for m in mentions(settings) if meant(m.name) or m.key in _OUTDATED}
+    if odd:
+        modules = modules_of_kernel(tree, kernel.release)
+        if known(modules):
+            yield from ((name, name in modules) for name in sorted(odd))
+
+
+def _vfio_aliases(tree: Tree, release: Fact[str]) -> Fact[tuple[tuple[str, str], ...]]:
+    """Read the lines ``alias vfio_pci:PATTERN MODULE`` of modules.alias."""
+    return map_fact(of_release(tree, release, "modules.alias"), _aliases)
+
+
+def _aliases(content: bytes) -> tuple[tuple[str, str], ...]:
+    lines = (
+        line.decode("ascii", "replace").split()
+        for line in content.splitlines()
+        if line.startswith(b"alias vfio_pci:")
+    )
+    return tuple(sorted((line[1], line[2]) for line in lines if len(line) == 3))
 
 
 def _lines(text: str, file: str) -> Iterator[ModprobeLine]:
@@ -145,7 +188,7 @@ def _module_states(
     tree: Tree, kernel: Kernel, asked: Iterable[str]
 ) -> Iterator[tuple[str, ModuleState]]:
     loaded = map_fact(tree.text("proc/modules"), _first_words)
-    built_in = _built_in(tree, kernel.release)
+    built_in = module_names(tree, kernel.release, "modules.builtin")
     shown = [m for m in asked if tree.exists(f"sys/module/{m}")]
     # Only what came as a module has this file. A capture may lack it altogether.
     with_state = [m for m in shown if tree.exists(f"sys/module/{m}/initstate")]
@@ -191,22 +234,3 @@ def _lists_modules(tree: Tree) -> bool:
 
 def _first_words(text: str) -> frozenset[str]:
     return frozenset(line.split()[0] for line in text.splitlines() if line.split())
-
-
-def _built_in(tree: Tree, release: Fact[str]) -> Fact[frozenset[str]]:
-    """Read ``modules.builtin``: ``kernel/drivers/vfio/pci/vfio-pci.ko`` and so on."""
-    if not known(release) or not _RELEASE.fullmatch(release):
-        return Missing.ABSENT
-    content: Fact[bytes] = Missing.ABSENT
-    for directory in ("lib/modules", "usr/lib/modules"):
-        content = tree.large_data(f"{directory}/{release}/modules.builtin")
-        if content is not Missing.ABSENT:
-            break
-    return map_fact(content, _module_names)
-
-
-def _module_names(content: bytes) -> frozenset[str]:
-    paths = content.decode("ascii", "replace").split()
-    return frozenset(
-        path.rpartition("/")[2].partition(".ko")[0].replace("-", "_") for path in paths
-    )

@@ -15,6 +15,7 @@ from iommu_inspect.sources.host.file_systems import FileSystems
 from iommu_inspect.sources.host.mounts import Mount, Route
 from iommu_inspect.sources.host.needs import locator
 from iommu_inspect.sources.host.network import Interfaces
+from iommu_inspect.sources.host.nodes import read_nodes
 from iommu_inspect.sources.host.processes import Holders
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -91,6 +92,7 @@ def read_host(
         untold=tuple(untold),
         disks=blocks.carriers,
         interfaces=interfaces.carriers,
+        nodes=read_nodes(tree, blocks, interfaces),
     )
 
 

@@ -150,6 +150,7 @@ class DeviceReader:
             sriov=map_fact(config, lambda space: space.sriov),
             hotplug_slot=map_fact(config, lambda space: space.hotplug_slot),
             secondary_bus=map_fact(config, lambda space: space.secondary_bus),
+            answers=map_fact(config, lambda space: space.answers),
         )
 
     def _virtfns(self, path: str) -> Fact[tuple[DeviceId, ...]]:

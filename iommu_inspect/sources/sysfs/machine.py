@@ -13,6 +13,13 @@ from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.modprobe import read_settings
+from iommu_inspect.sources.host.platform import (
+    cpu_address_bits,
+    cpuinfo,
+    iort_nodes,
+    processor,
+    xen_role,
+)
 from iommu_inspect.sources.host.system import read_system
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.sysfs.device import DeviceReader
@@ -33,7 +40,6 @@ _TELLING_NAMES = (
     "require_direct",
 )
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
-_ADDRESS_SIZES = re.compile(r"^address sizes\s*: ([0-9]{1,3}) bits ph", re.MULTILINE)
 _MEMLOCK = re.compile(r"^Max locked memory +(unlimited|[0-9]{1,20}) ", re.MULTILINE)
 _HYPERVISOR_VENDORS = re.compile(
     r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
@@ -72,6 +78,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     ]
     devices.sort(key=lambda device: (device.id, str(device.path)))
     kernel = _kernel(tree, devices)
+    cpu = cpuinfo(tree)
     return Machine(
         source=Source("live" if tree.live else "tree", tree.label),
         kernel=kernel,
@@ -80,12 +87,15 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         groups_known=groups_known,
         iommus=_iommus(tree),
         firmware_tables=_firmware_tables(tree),
-        guest=_guest(tree),
-        cpu_address_bits=_cpu_address_bits(tree),
+        iort_nodes=iort_nodes(tree),
+        processor=processor(cpu),
+        xen=xen_role(tree),
+        guest=_guest(tree, cpu),
+        cpu_address_bits=cpu_address_bits(cpu),
         memlock_limit=_memlock_limit(tree),
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
-        settings=read_settings(tree, kernel, devices),
+        settings=read_settings(tree, kernel, devices, aliases=processes),
         host=read_host(tree, devices, processes=processes),
         system=read_system(tree, kernel),
         notes=(*tree.notes, *_unlisted(tree)),
@@ -312,24 +322,15 @@ def _firmware_tables(tree: Tree) -> Fact[tuple[str, ...]]:
     return tuple(table for table in _IOMMU_TABLES if table in names)
 
 
-def _guest(tree: Tree) -> Fact[bool]:
-    cpuinfo = tree.data("proc/cpuinfo")
-    if known(cpuinfo):
-        flags = _CPU_FLAGS.search(cpuinfo.decode("ascii", "replace"))
+def _guest(tree: Tree, cpu: Fact[str]) -> Fact[bool]:
+    if known(cpu):
+        flags = _CPU_FLAGS.search(cpu)
         if flags is not None:
             return "hypervisor" in flags[1].split()
     if tree.exists("sys/hypervisor/type"):
         return True
     vendor = tree.text("sys/class/dmi/id/sys_vendor")
     return map_fact(vendor, lambda text: bool(_HYPERVISOR_VENDORS.search(text)))
-
-
-def _cpu_address_bits(tree: Tree) -> Fact[int]:
-    cpuinfo = tree.data("proc/cpuinfo")
-    if not known(cpuinfo):
-        return cpuinfo
-    found = _ADDRESS_SIZES.search(cpuinfo.decode("ascii", "replace"))
-    return Missing.ABSENT if found is None else int(found[1])
 
 
 def _memlock_limit(tree: Tree) -> Fact[int | None]:

@@ -96,6 +96,13 @@ class ConfigSpace:
             self.content[4:PCI_STD_HEADER_SIZEOF].strip(b"\xff")
         )
 
+    @property
+    def answers(self) -> Fact[bool]:
+        """Say whether the function answered; a few ones alone do not tell."""
+        if len(self.content) < PCI_STD_HEADER_SIZEOF:
+            return Missing.TRUNCATED
+        return self._answers
+
     def _number(self, offset: int, size: int) -> Fact[int]:
         if not self._answers:
             return Missing.UNREADABLE

@@ -107,6 +107,7 @@ def _device(
             sriov=function.sriov,
             hotplug_slot=function.hotplug_slot,
             secondary_bus=below[0] if known(below) else below,
+            answers=function.answers,
         ),
         vfio_devices=Missing.ABSENT,
         name=function.name,

@@ -117,6 +117,17 @@ class Function:
         return "Unknown header type 7f" in self._text
 
     @property
+    def answers(self) -> Fact[bool]:
+        """Whether it answered; of a bare line only its revision ff speaks."""
+        lost = self.is_asleep or (
+            not self.record.details and self.record.first.endswith("(rev ff)")
+        )
+        if lost:
+            return False
+        words = True if self.is_detailed else Missing.ABSENT
+        return self._of_bytes(self._config.answers, words)
+
+    @property
     def shows_extended(self) -> bool:
         """Whether lines list a capability in extended space."""
         return any(len(where) == 3 for where, _ in _CAPABILITY.findall(self._text))

@@ -1,0 +1,79 @@
+"""Which vfio driver the kernel has for a device: vfio-pci, or a variant of it.
+
+A variant knows more of the device than vfio-pci does: how to migrate it, or where the
+rest of its memory is. The lines ``alias vfio_pci:v...`` of modules.alias name the
+devices of each (``PCI_DRIVER_OVERRIDE_DEVICE_VFIO()`` and ``do_pci_entry()`` in
+scripts/mod/file2alias.c, v5.16); whoever binds chooses the one that says most.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import Fact, known
+from iommu_inspect.model.machine import Machine
+
+__all__ = ["known_variant", "vfio_driver_for"]
+
+_VFIO_PCI = "vfio-pci"
+# By vendor and device, with the first release: for sources without modules.alias.
+# From the drivers' tables in v6.12 and reference/kernel-semantics: names as sysfs has
+# them.
+_BUILT = {
+    (0x10DE, 0x2342): "nvgrace_gpu_vfio_pci",
+    (0x10DE, 0x2345): "nvgrace_gpu_vfio_pci",
+    (0x15B3, 0x101E): "mlx5_vfio_pci",
+    (0x1DD8, 0x1003): "pds_vfio_pci",
+    (0x8086, 0x4941): "qat_vfio_pci",
+    (0x8086, 0x4943): "qat_vfio_pci",
+    (0x8086, 0x4945): "qat_vfio_pci",
+}
+
+
+def vfio_driver_for(machine: Machine, device: Device) -> str:
+    """Return the driver that fits best by the kernel's own list; else ``vfio-pci``.
+
+    Names are those of sysfs: variants are called as their modules are, with "_".
+    """
+    if not known(machine.settings.vfio_aliases):
+        return _VFIO_PCI
+    fitting = [
+        (pattern.count("*"), driver)
+        for pattern, driver in machine.settings.vfio_aliases
+        if fnmatchcase(_modalias(device), pattern)
+    ]
+    if not fitting:
+        return _VFIO_PCI
+    driver = min(fitting)[1]
+    return _VFIO_PCI if driver == "vfio_pci" else driver
+
+
+def known_variant(machine: Machine, device: Device) -> str | None:
+    """Return the variant that kernels have, where the source shows no list."""
+    vendor, model = device.ids.vendor, device.ids.device
+    if known(machine.settings.vfio_aliases) or not known(vendor) or not known(model):
+        return None
+    return _BUILT.get((vendor, model))
+
+
+def _modalias(device: Device) -> str:
+    """Write a device as its modalias does, with the prefix of the list."""
+    ids = device.ids
+    code = ids.class_code
+
+    def part(name: str, value: Fact[int], digits: int) -> str:
+        return f"{name}{value:0{digits}X}" if known(value) else f"{name}?"
+
+    base = (code >> 16, code >> 8 & 0xFF, code & 0xFF) if known(code) else (code,) * 3
+    return "vfio_pci:" + "".join(
+        (
+            part("v", ids.vendor, 8),
+            part("d", ids.device, 8),
+            part("sv", ids.subsystem_vendor, 8),
+            part("sd", ids.subsystem_device, 8),
+            part("bc", base[0], 2),
+            part("sc", base[1], 2),
+            part("i", base[2], 2),
+        )
+    )
