@@ -14,6 +14,7 @@ from iommu_inspect.plan.cures import cure_lines
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.moves import Decision, of_finding
 from iommu_inspect.plan.writing import Written, written
+from iommu_inspect.rules import cures
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -26,11 +27,15 @@ _MOST_MENDED = 3
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What to look at first: which answer lets go on, and what another means."""
+    """What to look at first: which answer lets go on, and what another means.
+
+    ``harmless`` is false where one of the commands changes something.
+    """
 
     commands: tuple[str, ...]
     supposed: str
     otherwise: str = ""
+    harmless: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,8 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
     if words.elsewhere and any(refusal.elsewhere for refusal in first):
         because = f"{because} {words.elsewhere}"
     lines = tuple(line for r in first for cure in r.cures for line in cure_lines(cure))
-    looks = (Look(lines, ""),) if lines else ()
+    harmless = all(isinstance(cure, cures.Look) for r in first for cure in r.cures)
+    looks = (Look(lines, "", harmless=harmless),) if lines else ()
     return Advice(
         decision, because=because.strip(), looks=looks, plan=plan, words=words
     )

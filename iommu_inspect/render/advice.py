@@ -10,6 +10,7 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import Style
 from iommu_inspect.render.text import fold
+from iommu_inspect.rules.finding import Severity
 from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["advice_blocks", "look_block"]
@@ -26,17 +27,30 @@ def advice_blocks(result: Audit, style: Style) -> Iterator[str]:
         return
     if result.verdict is Verdict.READY:
         return
-    if advice.because:
-        yield fold(advice.because, style.width)
+    if because := _not_said_yet(result):
+        yield fold(because, style.width)
     if advice.looks:
         yield from _looks(advice, style)
     if advice.steps:
         yield from _steps(result, style)
 
 
+def _not_said_yet(result: Audit) -> str:
+    """Return the reason for no steps, without what a finding above says already."""
+    because = result.advice.because
+    for finding in result.findings:
+        if finding.severity is not Severity.INFO and because.startswith(
+            finding.message
+        ):
+            rest = because.removeprefix(finding.message).strip()
+            return rest.removeprefix(finding.remedy.partition("\n")[0]).strip()
+    return because
+
+
 def _looks(advice: Advice, style: Style) -> Iterator[str]:
-    if advice.steps:
-        yield fold("First look, on the host itself (nothing is changed):", style.width)
+    head = "First look" if advice.steps else "To look at it"
+    if all(look.harmless for look in advice.looks):
+        yield fold(f"{head}, on the host itself (nothing is changed):", style.width)
     for look in advice.looks:
         yield look_block(look.commands, look, style)
 
@@ -66,9 +80,9 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
         [fold(head, style.width), *(f"    {printable(step)}" for step in shown)]
     )
     costs = [
-        f"mind: {move.device.address}: {' '.join(move.costs)}"
+        f"mind {move.device.address}: {' '.join(new)}"
         for move in (plan.moves if plan else ())
-        if move.changes and move.costs
+        if move.changes and (new := _unsaid(result, move.costs))
     ]
     if costs:
         yield "\n".join(fold(cost, style.width) for cost in costs)
@@ -86,6 +100,12 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
             f"    iommu-inspect plan {printable(names + option)}",
         ]
     )
+
+
+def _unsaid(result: Audit, costs: Iterable[str]) -> list[str]:
+    """Return the costs that no finding above names already."""
+    said = [f.message for f in result.findings if f.severity is not Severity.INFO]
+    return [cost for cost in costs if not any(cost in message for message in said)]
 
 
 def _mending(mending: Mending, style: Style) -> str:

@@ -26,9 +26,13 @@ _MOST_SAME = 12
 
 
 def finding_blocks(
-    told: Iterable[Told], style: Style, *, verbose: bool
+    told: Iterable[Told], style: Style, *, verbose: bool, looked_for: bool = False
 ) -> Iterator[str]:
-    """Yield a block for each finding; of many that differ a few of each rule."""
+    """Yield a block for each finding; of many that differ a few of each rule.
+
+    ``looked_for`` says that the advice below has what to look at, command by command:
+    errors that cannot be told need not say so as well.
+    """
     shown: Counter[tuple[str, Severity]] = Counter()
     left: Counter[str] = Counter()
     for each in told:
@@ -37,7 +41,7 @@ def finding_blocks(
         room = shown.total() < _MOST_BLOCKS and shown[key] < _MOST_OF_A_RULE
         if verbose or room:
             shown[key] += 1
-            yield _block(each, style)
+            yield _block(each, style, looked_for=looked_for)
         else:
             left[finding.rule] += 1 + len(each.same)
     if left:
@@ -45,12 +49,16 @@ def finding_blocks(
         yield fold(f"And more findings that differ: {rules}; --verbose.", style.width)
 
 
-def _block(told: Told, style: Style) -> str:
+def _block(told: Told, style: Style, *, looked_for: bool) -> str:
     finding = told.finding
+    untold = finding.certainty is Certainty.UNKNOWN
+    looked_for = looked_for and untold and finding.severity is Severity.ERROR
     first, *lines_to_copy = finding.remedy.split("\n")
     lines = [_head(told, style), fold(finding.message, style.width, "  ")]
     if told.same:
         lines.append(fold(_same(told.same), style.width, "  "))
+    if looked_for:
+        return "\n".join(lines)
     lines.append(fold(first, style.width, "  "))
     lines_to_copy += [c.line for c in finding.cures if isinstance(c, WriteLine)]
     # What goes into a file is not folded: it is there to be copied.

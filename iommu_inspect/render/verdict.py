@@ -53,7 +53,8 @@ def audit_text(
     shown = [f for f in result.findings if notes or f.severity is not Severity.INFO]
     told = map(Told, result.findings) if verbose else result.told
     seen = [t for t in told if notes or t.finding.severity is not Severity.INFO]
-    blocks += finding_blocks(seen, style, verbose=verbose)
+    looked_for = bool(result.targets and result.advice.looks and result.advice.steps)
+    blocks += finding_blocks(seen, style, verbose=verbose, looked_for=looked_for)
     if notes:
         blocks += [_ignored_block(ignored, style) for ignored in result.ignored]
     blocks.append(
@@ -141,7 +142,10 @@ def _sentence(result: Audit) -> str:
     if result.verdict is Verdict.UNKNOWN:
         return f"Whether {names} can {phrase} cannot be told yet{_why(result)}."
     now = " now" if result.advice.steps else ""
-    return f"{names} cannot {phrase}{now}{_why(result)}."
+    why = _why(result)
+    if len(result.targets) == 1:
+        why = why.replace(f" {names} ", " it ")
+    return f"{names} cannot {phrase}{now}{why}."
 
 
 def _host_sentence(result: Audit) -> str:

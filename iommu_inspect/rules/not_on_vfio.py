@@ -119,13 +119,17 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
             f"{shown(device.address)} is {bound_to(device)}; only a device on a vfio "
             f"driver can be opened by user space. {caution(device)}"
         ).rstrip()
-        remedy, stays = _TO_VFIO if device.is_pci else _TO_OTHER, False
+        remedy = _TO_VFIO if device.driver is not None else _BOUND_TO_NONE
+        remedy, stays = remedy if device.is_pci else _TO_OTHER, False
     yield case.finding(device, message, remedy, final=stays)
 
 
 _TO_VFIO = (
     "It has to leave its driver for a vfio driver, if the host can do without it. "
     "libvirt does so itself for managed devices."
+)
+_BOUND_TO_NONE = (
+    "It has to be bound to a vfio driver. libvirt does so itself for managed devices."
 )
 _TO_OTHER = "It has to go to the vfio driver of its bus, if there is one."
 

@@ -10,6 +10,11 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_DISPLAY,
+    PCI_VENDOR_ID_AMD,
+    PCI_VENDOR_ID_ATI,
+)
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
 from iommu_inspect.rules._words import bound_to
@@ -100,9 +105,21 @@ def _alone(case: Case, device: Device, methods: tuple[str, ...]) -> Finding:
         device,
         f"The kernel has no way to reset {name}: the next owner, the host among "
         "them, gets it in the state in which the last one left it.",
-        "Reboot the host between owners. For some AMD graphics cards the module "
-        "vendor-reset adds a way (write device_specific into reset_method).",
+        f"Reboot the host between owners.{_VENDOR_RESET if _of_amd(device) else ''}",
     )
+
+
+_VENDOR_RESET = (
+    " For some AMD graphics cards the module vendor-reset adds a way (write "
+    "device_specific into reset_method)."
+)
+
+
+def _of_amd(device: Device) -> bool:
+    """Say whether it is a function of an AMD graphics card, or may be one."""
+    vendor, base = device.ids.vendor, device.base_class
+    of_amd = vendor in (PCI_VENDOR_ID_ATI, PCI_VENDOR_ID_AMD) or not known(vendor)
+    return of_amd and (not known(base) or base >> 8 == PCI_BASE_CLASS_DISPLAY)
 
 
 def _with_others(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.audit.auditing import audit
+from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import find_target
 from iommu_inspect.render.verdict import audit_text
@@ -106,3 +110,38 @@ def test_the_worst_comes_first() -> None:
     order = [head.split(":")[0] for head in heads]
     assert order == sorted(order, key=["error", "warning", "info"].index)
     assert len(set(order)) == 3
+
+
+def test_the_advice_does_not_repeat_what_a_finding_says() -> None:
+    """A 1:1 mapping is the error, and the reason why there is no plan."""
+    pinned = group(
+        device("0000:04:00.0", "vfio-pci", group="4"),
+        id="4",
+        regions=(ReservedRegion(0x1000, 0x1FFF, "direct"),),
+    )
+    said = sentence(machine(pinned), "04:00.0")
+    assert said.count("Firmware insists on a 1:1 mapping") == 1
+    assert said.endswith("cannot be handed to user space: leave it to the host.")
+
+
+def test_what_the_advice_looks_for_is_asked_for_once() -> None:
+    said = sentence(machine(READY, UNTOLD), "03:00.0")
+    assert "cannot tell: mixed-ownership" in said
+    assert "Look at the driver on the host itself." not in said
+    assert said.count("readlink ") == 1
+
+
+def test_a_cost_is_said_once() -> None:
+    disk = replace(
+        device("0000:05:00.0", "ahci", group="5"),
+        ids=PciIds(0x8086, 0x2922, class_code=0x010601),
+    )
+    said = sentence(machine(group(disk, id="5")), "05:00.0")
+    assert said.count("It is a storage controller") <= 1
+
+
+def test_a_device_without_a_driver_has_none_to_leave() -> None:
+    free = group(device("0000:06:00.0", None, group="6"), id="6")
+    said = sentence(machine(free), "06:00.0")
+    assert "is bound to no driver" in said
+    assert "leave its driver" not in said

@@ -170,6 +170,23 @@ def test_a_device_on_vfio_shows_that_something_gives_groups() -> None:
     assert "vfio" not in told.message
 
 
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (PciIds(0x1002, 1, class_code=0x030000), True),
+        (PciIds(0x8086, 1, class_code=0x010601), False),  # a disk controller
+        (PciIds(0x10DE, 1, class_code=0x030000), False),
+    ],
+)
+def test_vendor_reset_is_for_graphics_cards_of_amd(ids: PciIds, said: bool) -> None:
+    only_one = dataclasses.replace(
+        device("0000:01:00.0", "vfio-pci", reset_methods=()), ids=ids
+    )
+    host = machine(group(only_one))
+    (told,) = found("reset-scope", host, "01:00.0")
+    assert ("vendor-reset" in told.remedy) is said
+
+
 # Registers as kernels show them: an emulated unit, a server's, and one without tables.
 @pytest.mark.parametrize(
     ("capability", "width"),

@@ -209,7 +209,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
         " ".join(done.stdout.split())
     )
     assert "    umount '/media/my disk'\n" in done.stdout
-    assert "0000:00:06.0 cannot be handed to user space: leave 0000:00:06.0 to" in (
+    assert "0000:00:06.0 cannot be handed to user space: leave it to" in (
         " ".join(done.stdout.split())
     )
     assert "drivers_probe" not in done.stdout
