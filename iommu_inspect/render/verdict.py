@@ -5,6 +5,8 @@ from __future__ import annotations
 from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.kernel.answers import OK
+from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
@@ -106,7 +108,16 @@ def _target_line(verdict: TargetVerdict, style: Style) -> str:
     painted = style.paint(word, _VERDICT_COLOURS[verdict.verdict])
     name = target.device.address if target.device else ""
     group = f"group {target.group.id}" if target.group else "no group"
-    return f"{painted}  {printable('  '.join(filter(None, (name, group))))}"
+    members = "" if target.device else _members(target.group)
+    return f"{painted}  {printable('  '.join(filter(None, (name, group, members))))}"
+
+
+def _members(group: Group | None) -> str:
+    """Name the one device of a group that was asked for, and its driver."""
+    if group is None or len(group.devices) != 1:
+        return ""
+    (device,) = group.devices
+    return f"{device.address} ({value_or(device.driver, '?') or 'no driver'})"
 
 
 def _finding_block(finding: Finding, style: Style) -> str:
