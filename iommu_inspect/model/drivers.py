@@ -62,7 +62,10 @@ def has_vfio_driver(device: Device) -> bool | None:
         return None
     if driver is None:
         return False
-    if normalised(driver) in VFIO_DRIVERS:
+    # Drivers of this bus exist for VFIO to open mediated devices by, whatever their
+    # names (vfio_mdev, nvidia-vgpu-vfio, intel_vgpu_mdev): their probe makes a VFIO
+    # device (Documentation/driver-api/vfio-mediated-device.rst).
+    if device.bus == "mdev" or normalised(driver) in VFIO_DRIVERS:
         return True
     return None if looks_like_vfio(driver) else False
 

@@ -6,7 +6,7 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.audit.told_once import Told
 from iommu_inspect.kernel.answers import OK
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.advice import advice_blocks
@@ -125,6 +125,10 @@ def _what(target: Target) -> str:
     if target.device is not None:
         return device_name(target.device)
     ends = [d for d in target.devices if d.is_bridge is not True]
+    if len(ends) == 1:
+        driver = value_or(ends[0].driver, "?") or "no driver"
+        name = device_name(ends[0])
+        return "  ".join(filter(None, (f"{ends[0].address} ({driver})", name)))
     more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
     return f"{device_name(ends[0])}{more}" if ends else ""
 
