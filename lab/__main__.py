@@ -28,10 +28,11 @@ from lab.judge import judge
 from lab.kernels import KERNELS, find_kernel
 from lab.live import run_live
 from lab.machines import MACHINES, find_machine
-from lab.needs import images, is_ci
+from lab.needs import images, is_ci, programs_for
 from lab.plan_cases import CASES, PLAN_KERNELS, QEMU_KERNELS, QUICK_CASE
-from lab.plan_report import render_plans
-from lab.plan_trial import load_trials, problems
+from lab.plan_judge import problems
+from lab.plan_report import render_plans, summary
+from lab.plan_trial import load_trials
 from lab.plans import PlanJob, run_plans
 from lab.report import boot_of, render
 from lab.run import Job, run_all
@@ -204,6 +205,7 @@ def _quick(options: argparse.Namespace) -> int:
 def _go(options: argparse.Namespace, pairs: Sequence[Pair]) -> int:
     """Boot and compare; the status is 1 after a wrong answer or a failed boot."""
     ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    programs_for([machine for machine, _, _ in pairs], say)
     jobs = [Job(machine, ready[kernel.name], seed) for machine, kernel, seed in pairs]
     root = options.evidence or evidence_root()
     say(f"{len(jobs)} boots, {options.jobs} at a time; what they show is in {root}")
@@ -267,6 +269,7 @@ def _plans(options: argparse.Namespace) -> int:
         raise Unavailable(f"no evidence in {root}")
     options.out.write_text(render_plans(trials, "python -m lab plans"))
     say(f"wrote {options.out}: {len(trials)} plans")
+    say(summary(trials))
     return 1 if status or any(any(problems(trial)) for trial in trials) else 0
 
 
@@ -284,6 +287,7 @@ def _carry_out(
     pairs: Sequence[Pair], root: Path, qemu: Sequence[str], at_once: int
 ) -> int:
     ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    programs_for([machine for machine, _, _ in pairs], say, plans=True)
     jobs = [
         PlanJob(
             machine,

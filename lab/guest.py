@@ -22,6 +22,7 @@ from lab.errors import LabError, Unavailable
 from lab.initramfs import boot_modules, firmware, overlay, prepare
 from lab.kernels import Image
 from lab.machines import Device, Machine
+from lab.qemu import newer_qemu
 from lab.qmp import Qmp
 
 BOOT_SECONDS = 180.0
@@ -300,9 +301,15 @@ class Guest:
 
 @contextmanager
 def boot(
-    machine: Machine, image: Image, say: Callable[[str], None] = lambda _: None
+    machine: Machine,
+    image: Image,
+    say: Callable[[str], None] = lambda _: None,
+    more: bytes = b"",
 ) -> Iterator[Guest]:
-    """Boot ``machine`` with the kernel ``image``; the guest ends with the block."""
+    """Boot ``machine`` with the kernel ``image``; the guest ends with the block.
+
+    ``more`` are further archives for the guest's file system.
+    """
     check(machine, image)
     initramfs = prepare(image, say)
     with tempfile.TemporaryDirectory(prefix="lab-") as name:
@@ -315,9 +322,11 @@ def boot(
         (run / "initramfs").write_bytes(
             firmware(machine.firmware())
             + initramfs.read_bytes()
+            + more
             + overlay({**modules, "oracle": ""})
         )
-        arguments = [*TIED, *_arguments(machine, image, run)]
+        words, environment = _program(machine, say)
+        arguments = [*TIED, *words, *_arguments(machine, image, run)]
         say(f"booting {machine.name} with {image.release}")
         with (run / "qemu").open("wb") as errors:
             try:
@@ -326,6 +335,7 @@ def boot(
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
+                    env=environment,
                 )
             except FileNotFoundError as error:
                 raise Unavailable(f"{arguments[0]} is not installed") from error
@@ -347,9 +357,16 @@ def check(machine: Machine, image: Image) -> None:
         raise LabError(f"{machine.name} runs only with: {known}")
 
 
+def _program(
+    machine: Machine, say: Callable[[str], None]
+) -> tuple[tuple[str, ...], Mapping[str, str] | None]:
+    if machine.newer_qemu:
+        return newer_qemu(say)
+    return (QEMU[machine.architecture],), None
+
+
 def _arguments(machine: Machine, image: Image, run: Path) -> Iterator[str]:
     architecture = machine.architecture
-    yield QEMU[architecture]
     yield from machine.arguments()
     yield from ("-kernel", str(image.vmlinuz), "-initrd", str(run / "initramfs"))
     yield from ("-chardev", f"file,id=console,path={run}/console")

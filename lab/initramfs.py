@@ -6,11 +6,11 @@ import hashlib
 import lzma
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.apt import Archive, run, unpack
 from lab.cache import cache_root, locked, new_directory
+from lab.cpio import Cpio
 from lab.errors import LabError
 from lab.kernels import Image
 from lab.modules import CROSS, build_oracle
@@ -53,30 +53,16 @@ BOOT_MODULES = (
     "pci-testdev",
 )
 # Inserted only when a step asks for them.
-OTHER_MODULES = ("uio_pci_generic", "9p", "9pnet_virtio", "overlay", "snd-intel-dspcfg")
-
-
-@dataclass
-class _Archive:
-    """A cpio archive in the form that the kernel unpacks at boot."""
-
-    parts: list[bytes] = field(default_factory=list)
-    count: int = 0
-
-    def add(self, name: str, mode: int, data: bytes = b"") -> None:
-        self.count += 1
-        encoded = name.encode() + b"\0"
-        numbers = (self.count, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0)
-        head = "070701" + "".join(f"{number:08x}" for number in numbers)
-        head += f"{len(encoded):08x}{0:08x}"
-        record = head.encode() + encoded
-        self.parts.append(record + b"\0" * (-len(record) % 4))
-        self.parts.append(data + b"\0" * (-len(data) % 4))
-
-    def finish(self) -> bytes:
-        self.add("TRAILER!!!", 0)
-        data = b"".join(self.parts)
-        return data + b"\0" * (-len(data) % 512)
+OTHER_MODULES = (
+    "uio_pci_generic",
+    "9p",
+    "9pnet_virtio",
+    "overlay",
+    "snd-intel-dspcfg",
+    "sd_mod",
+    "ext4",
+    "crc32c_generic",
+)
 
 
 def prepare(image: Image, say: Callable[[str], None] = lambda _: None) -> Path:
@@ -104,7 +90,7 @@ def prepare(image: Image, say: Callable[[str], None] = lambda _: None) -> Path:
 
 def overlay(modules: Mapping[str, str]) -> bytes:
     """Return an archive with the machine's modules, in order, and their options."""
-    archive = _Archive()
+    archive = Cpio()
     lines = [f"{name} {options}".strip() for name, options in modules.items()]
     archive.add("lab", 0o040755)
     archive.add("lab/load", 0o100644, ("\n".join(lines) + "\n").encode())
@@ -115,7 +101,7 @@ def firmware(tables: Mapping[str, bytes]) -> bytes:
     """Return an archive with firmware tables; it must come first."""
     if not tables:
         return b""
-    archive = _Archive()
+    archive = Cpio()
     for name, data in tables.items():
         parts = name.split("/")
         for depth in range(1, len(parts)):
@@ -125,7 +111,7 @@ def firmware(tables: Mapping[str, bytes]) -> bytes:
 
 
 def _pack(image: Image, oracle: Path, programs: Path) -> bytes:
-    archive = _Archive()
+    archive = Cpio()
     for directory in ("bin", "lab", "lab/ko", "proc", "sys", "dev", "tmp", "etc"):
         archive.add(directory, 0o040755)
     archive.add("bin/busybox", 0o100755, (programs / "busybox").read_bytes())

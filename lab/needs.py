@@ -10,9 +10,12 @@ from lab.errors import LabError, Unavailable
 from lab.guest import QEMU
 from lab.initramfs import prepare
 from lab.kernels import Image, Kernel, fetch
+from lab.machines import Machine
 from lab.modules import CROSS
+from lab.qemu import newer_qemu
+from lab.userland import userland
 
-__all__ = ["check_programs", "images", "is_ci"]
+__all__ = ["check_programs", "images", "is_ci", "programs_for"]
 
 # Each program, and the Debian package that brings it.
 _PROGRAMS = {
@@ -76,3 +79,17 @@ def images(kernels: Iterable[Kernel], say: Callable[[str], None]) -> dict[str, I
         except LabError as error:
             raise LabError(f"kernel {kernel.name}: {error}") from error
     return found
+
+
+def programs_for(
+    machines: Iterable[Machine], say: Callable[[str], None], *, plans: bool = False
+) -> None:
+    """Fetch what is needed beside kernels, so that a boot does not fail for it.
+
+    Raises:
+        Unavailable: a package cannot be downloaded.
+    """
+    if any(machine.newer_qemu for machine in machines):
+        newer_qemu(say)
+    if plans:
+        userland(say)

@@ -71,7 +71,7 @@ class _Recorder(Tree):
         if path in _NAMES_ONLY:
             for name in found:
                 self._write(f"{path}/{name}", b"")
-        elif not path.startswith("sys/devices/") or path.endswith("/vfio-dev"):
+        elif not path.startswith("sys/devices/") or "/vfio-dev" in path:
             for name in found:
                 if not known(self._inner.target(f"{path}/{name}")):
                     self.exists(f"{path}/{name}")

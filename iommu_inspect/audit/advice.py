@@ -11,14 +11,13 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.elsewhere import slots_text
 from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import Decision, Refusal
+from iommu_inspect.plan.moves import Decision, of_finding
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules import cures
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
-from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["Advice", "Look", "Mending", "advise", "advise_host"]
@@ -71,8 +70,6 @@ def advise(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
     """Say what makes the case's targets ready, by a plan that was tried."""
     if verdict is Verdict.READY:
         return Advice(Decision.STAYS)
-    if case.purpose is Purpose.ATTACH:
-        return _attach(case, findings)
     plan = make_plan(case.machine, case.semantics, case.targets, purpose=case.purpose)
     words = written(plan, case.semantics)
     if plan.has_steps and plan.there:
@@ -95,7 +92,7 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
     """Say why there are no steps: the plan's reasons, certain ones first."""
     refusals = sorted(plan.refusals, key=lambda refusal: not refusal.certain)
     if not refusals:
-        refusals = [_of_error(f) for f in findings if f.severity is Severity.ERROR]
+        refusals = [of_finding(f) for f in findings if f.severity is Severity.ERROR]
     decisions = {move.decision for move in plan.moves if move.refusal is not None}
     decision = Decision.NEVER if Decision.NEVER in decisions else Decision.STAYS
     if refusals and not refusals[0].certain:
@@ -112,22 +109,6 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
     return Advice(
         decision, because=because.strip(), looks=looks, plan=plan, words=words
     )
-
-
-def _of_error(finding: Finding) -> Refusal:
-    certain = finding.certainty is not Certainty.UNKNOWN
-    return Refusal(
-        finding.rule, certain, finding.message, finding.remedy, finding.cures
-    )
-
-
-def _attach(case: Case, findings: Sequence[Finding]) -> Advice:
-    """No driver that is bound stands in the way of iommu_attach_device()."""
-    errors = [f for f in findings if f.severity is Severity.ERROR]
-    because = "See which driver holds the group." if not errors else errors[0].remedy
-    if any(error.rule == "singleton-assumption" for error in errors):
-        because = f"{because} {slots_text(case.machine, case.asked)}"
-    return Advice(Decision.STAYS, because=because)
 
 
 def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:

@@ -140,7 +140,7 @@ def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:
     endpoints = tuple(d for d in target.devices if _is_endpoint(d))
     possible, steps = _possible(verdict, errors, sure)
     if target.group is not None and possible in (Possible.AFTER, Possible.UNKNOWN):
-        possible, steps = _decided(case, possible, steps)
+        possible, steps = _decided(case, possible, steps, errors)
     if possible is Possible.AFTER and not steps:
         steps = tuple(dict.fromkeys(f"see {error.rule}" for error in errors))
     return Prospect(
@@ -171,7 +171,7 @@ def _steps(errors: list[Finding]) -> tuple[str, ...]:
 
 
 def _decided(
-    case: Case, possible: Possible, steps: tuple[str, ...]
+    case: Case, possible: Possible, steps: tuple[str, ...], errors: list[Finding]
 ) -> tuple[Possible, tuple[str, ...]]:
     """Say what the plan decides about a group, as the steps of the host come first."""
     if case.purpose is Purpose.ATTACH:
@@ -183,7 +183,10 @@ def _decided(
         why = tuple(f"{m.device.address}: {m.why}" for m in stays[:1])
         return Possible.NEVER, why or (certain[0].message,)
     if decided.refusals:
-        return Possible.UNKNOWN, (*steps, decided.refusals[0].message)
+        # What a rule has said is not said again.
+        said = {error.rule for error in errors}
+        more = (r.message for r in decided.refusals[:1] if r.rule not in said)
+        return Possible.UNKNOWN, (*steps, *more)
     if possible is Possible.UNKNOWN and steps:
         return possible, steps
     return possible, tuple(dict.fromkeys((*steps, *move_words(decided.moves))))

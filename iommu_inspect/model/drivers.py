@@ -6,6 +6,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 
 __all__ = [
+    "UIO_DRIVERS",
     "VFIO_DRIVERS",
     "has_vfio_driver",
     "host_keeps",
@@ -33,6 +34,10 @@ VFIO_DRIVERS = frozenset(
     }
 )
 
+# Drivers of UIO for any PCI function: uio_pci_generic of the kernel, and igb_uio of
+# dpdk-kmods.
+UIO_DRIVERS = frozenset({"igb_uio", "uio_pci_generic"})
+
 
 def normalised(driver: str) -> str:
     """Return the driver's name with "_" for "-", for comparison only."""
@@ -57,7 +62,10 @@ def has_vfio_driver(device: Device) -> bool | None:
         return None
     if driver is None:
         return False
-    if normalised(driver) in VFIO_DRIVERS:
+    # Drivers of this bus exist for VFIO to open mediated devices by, whatever their
+    # names (vfio_mdev, nvidia-vgpu-vfio, intel_vgpu_mdev): their probe makes a VFIO
+    # device (Documentation/driver-api/vfio-mediated-device.rst).
+    if device.bus == "mdev" or normalised(driver) in VFIO_DRIVERS:
         return True
     return None if looks_like_vfio(driver) else False
 

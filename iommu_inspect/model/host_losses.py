@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.drivers import UIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
@@ -124,7 +124,7 @@ def _could_carry(machine: Machine, device: Device, carrier: Carrier) -> bool:
     driver = device.driver
     if driver is None or has_vfio_driver(device) or device.is_bridge is True:
         return False
-    if isinstance(driver, str) and normalised(driver) == "pci_stub":
+    if isinstance(driver, str) and normalised(driver) in ("pci_stub", *UIO_DRIVERS):
         return False
     if carrier is Carrier.ANY:
         return any(

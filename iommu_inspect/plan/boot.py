@@ -140,7 +140,7 @@ def _goes_to_vfio(move: Move) -> bool:
     """Say whether it belongs to vfio-pci at every boot; other vfio drivers stay."""
     driver = move.device.driver
     if move.decision is Decision.MOVES:
-        return True
+        return move.to_vfio
     return isinstance(driver, str) and normalised(driver) == "vfio_pci"
 
 

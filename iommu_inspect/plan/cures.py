@@ -55,6 +55,8 @@ def _lines(cure: cures.Cure) -> tuple[str, ...]:
             return (f"echo 0 > {quoted(_file(device, 'sriov_numvfs'))}",)
         case cures.WriteLine(_, line):
             return (line,)
+        case cures.AnotherSlot():
+            return ()  # elsewhere.py says which
 
 
 def _file(about: DeviceId | str, name: str) -> str:
@@ -73,6 +75,7 @@ def _group(about: DeviceId | str, name: str) -> str:
 
 _MEMBERS = "iommu_group/devices"
 _REGIONS = "iommu_group/reserved_regions"
+_TYPE = "iommu_group/type"
 _Write = Callable[[DeviceId | str], str]
 _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.BOOT_DISPLAY: lambda _: "grep . /sys/bus/pci/devices/*/boot_vga",
@@ -81,6 +84,7 @@ _LOOKS: dict[cures.Looking, _Write] = {
         "grep -e BOOTFB -e efifb -e simpledrm /proc/iomem"
     ),
     cures.Looking.HOLDERS: lambda node: f"fuser -v {quoted(str(node))}",
+    cures.Looking.GROUP_TYPE: lambda d: f"cat {quoted(_file(d, _TYPE))}",
     cures.Looking.INTERRUPTS: lambda _: "grep -H . /sys/kernel/irq/*/chip_name",
     cures.Looking.IOMMU_CAPABILITY: lambda unit: (
         f"cat {quoted(f'/sys/class/iommu/{unit}/intel-iommu/cap')}"

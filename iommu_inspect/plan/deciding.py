@@ -22,7 +22,12 @@ from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
 from iommu_inspect.plan import neighbours
-from iommu_inspect.plan.moves import Decision, Move, Refusal
+from iommu_inspect.plan.dpdk import (
+    asks_nothing_of_group,
+    stays_for_dpdk,
+    without_group,
+)
+from iommu_inspect.plan.moves import NO_GROUP, Decision, Move, Refusal
 from iommu_inspect.plan.refusals import of_asked, of_group, strange_names
 from iommu_inspect.rules._words import addresses, caution
 from iommu_inspect.rules.case import Case
@@ -50,7 +55,7 @@ def decide(case: Case, accept: frozenset[str] = frozenset()) -> Decided:
         for group in case.groups
         for asked in [_asked(case, group)]
         for device in group.devices
-    )
+    ) + tuple(deciding.move(NO_GROUP, d, (d,)) for d in without_group(case))
     moves = deciding.not_lived_on(moves)
     refusals = [refusal for group in case.groups for refusal in of_group(group)]
     refusals += _of_moves(moves)
@@ -111,6 +116,12 @@ class _Deciding:
                 device, group, Decision.STAYS, why, asked=is_asked, refusal=refusal
             )
 
+        if is_asked and (why := stays_for_dpdk(case, device)):
+            return stays(why)
+        if is_asked and asks_nothing_of_group(case, device):
+            return self._asked_for(group, device)
+        if asked and all(asks_nothing_of_group(case, d) for d in asked):
+            return stays("DPDK asks nothing of the others in the group")
         if role is Role.VFIO:
             return stays(f"on a vfio driver already ({_driver(device)})")
         if self._gone_with(device, asked):

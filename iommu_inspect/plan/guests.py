@@ -57,7 +57,7 @@ def _on_vfio(moves: Sequence[Move]) -> list[Device]:
     return [
         move.device
         for move in moves
-        if move.decision is Decision.MOVES
+        if move.to_vfio
         or (move.decision is Decision.STAYS and has_vfio_driver(move.device))
     ]
 

@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
-from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.kernel.ownership.uio import works_through
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.acts import AllowUnsafe, Load, PlanStep
 from iommu_inspect.plan.assuming import Condition, assume
+from iommu_inspect.plan.attaching import attaching
 from iommu_inspect.plan.checking import Check, check
 from iommu_inspect.plan.deciding import decide
+from iommu_inspect.plan.loading import needs_unsafe, to_load
 from iommu_inspect.plan.moves import Decision, Move, Refusal, of_finding
 from iommu_inspect.plan.refusals import of_targets
 from iommu_inspect.plan.sequence import steps_back, steps_there
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Purpose, Severity
-from iommu_inspect.verdict.judge import findings_of
+from iommu_inspect.verdict.judge import findings_of, judge
 from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan"]
@@ -76,6 +79,20 @@ class Plan:
         return not self.there
 
     @property
+    def is_told(self) -> bool:
+        """Say whether all that decides is told, or nothing can be supposed for it.
+
+        That is so of what asks nothing of a group: iommu_attach_device() has its
+        answer, and DPDK works through drivers of the kernel.
+        """
+        if self.purpose is Purpose.ATTACH:
+            return True
+        devices = [d for target in self.targets for d in target.devices]
+        return self.purpose is Purpose.DPDK and all(
+            works_through(device) is not None for device in devices
+        )
+
+    @property
     def load(self) -> tuple[str, ...]:
         """The modules that have to be there first."""
         return tuple(step.module for step in self.there if isinstance(step, Load))
@@ -100,7 +117,7 @@ def make_plan(
     conditions under which it holds.
     """
     told = _planned(machine, semantics, targets, accept, purpose)
-    if any(refusal.certain for refusal in told.refusals):
+    if any(refusal.certain for refusal in told.refusals) or told.is_told:
         return told
     supposed = assume(machine, targets)
     if not supposed.conditions:
@@ -124,12 +141,16 @@ def _planned(
 ) -> Plan:
     """Make the plan of what is told."""
     case = Case(Inquiry(machine, semantics), tuple(targets), purpose)
+    if purpose is Purpose.ATTACH:
+        return _of_attach(case)
     decided = decide(case, accept)
-    moves = decided.moves
-    unsafe = _needs_unsafe(machine, accept)
-    there = steps_there(moves, _to_load(machine, moves), unsafe=unsafe)
+    moves, refused = decided.moves, [*of_targets(targets), *decided.refusals]
+    if all(m.decision is not Decision.MOVES for m in moves) and _is_ready(case):
+        moves, refused = _as_they_are(moves), []
+    unsafe = needs_unsafe(machine, accept)
+    there = steps_there(moves, to_load(case, moves), unsafe=unsafe)
     back = steps_back(moves, unsafe=unsafe)
-    refusals = [*of_targets(targets), *_without_group(case), *decided.refusals]
+    refusals = [*_without_group(case), *refused]
     checked: Check | None = None
     if not refusals:
         checked = check(case, there, back, accept)
@@ -153,6 +174,36 @@ def _planned(
     )
 
 
+def _is_ready(case: Case) -> bool:
+    return bool(case.targets) and judge(case).verdict is Verdict.READY
+
+
+def _as_they_are(moves: Sequence[Move]) -> tuple[Move, ...]:
+    """Leave alone what is ready: nothing that would only be safer is a step."""
+    why = "no driver; before v5.19 the host dies if one binds while the group is in use"
+    return tuple(
+        replace(m, decision=Decision.STAYS, why=why, costs=())
+        if m.decision is Decision.RELEASED
+        else m
+        for m in moves
+    )
+
+
+def _of_attach(case: Case) -> Plan:
+    moves, refusals, checked = attaching(case)
+    return Plan(
+        machine=case.machine,
+        targets=case.targets,
+        moves=moves,
+        refusals=refusals,
+        check=None if refusals else checked,
+        there=(),
+        back=(),
+        warnings=tuple(f for f in checked.findings if f.severity is Severity.WARNING),
+        purpose=case.purpose,
+    )
+
+
 def _without_group(case: Case) -> Iterable[Refusal]:
     """Ask the rules why there is no group to hand over."""
     if all(target.group is not None for target in case.targets):
@@ -160,30 +211,6 @@ def _without_group(case: Case) -> Iterable[Refusal]:
     for finding in findings_of(case):
         if finding.rule == "no-iommu" and finding.severity is Severity.ERROR:
             yield of_finding(finding)
-
-
-def _to_load(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
-    """Return the modules that opening the group needs, in the order of loading.
-
-    vfio's soft dependency brings vfio_iommu_type1 along; a modprobe that knows none
-    (busybox) does not, so it is named where it is not known to be there.
-    """
-    if not moves:
-        return ()
-    drivers = [m.becomes for m in moves if m.decision is Decision.MOVES]
-    there = {device.driver for device in machine.devices}
-    modules = [name for name in dict.fromkeys(drivers) if name not in there]
-    if machine.vfio.type1_loaded is not True:
-        modules.append("vfio_iommu_type1")
-    return tuple(modules)
-
-
-def _needs_unsafe(machine: Machine, accept: frozenset[str]) -> bool:
-    return (
-        "interrupt-remapping" in accept
-        and machine.interrupt_remapping is not InterruptRemapping.ON
-        and machine.vfio.type1_allow_unsafe_interrupts is not True
-    )
 
 
 def _failures(checked: Check, accept: frozenset[str]) -> Iterable[Refusal]:

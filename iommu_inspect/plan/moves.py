@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.group import Group
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.cures import Cure
+from iommu_inspect.rules.cures import AnotherSlot, Cure
 from iommu_inspect.rules.finding import Certainty, Finding
 
 __all__ = [
     "NOT_TOLD",
+    "NO_GROUP",
+    "UIO",
     "VFIO_PCI",
     "Decision",
     "Move",
@@ -24,6 +27,9 @@ __all__ = [
 ]
 
 VFIO_PCI = "vfio-pci"
+UIO = "uio_pci_generic"
+# Stands for the group of a device that has none; DPDK can do without.
+NO_GROUP = Group("-", ())
 # Stands for the driver of a device where a conditional plan supposes that there is
 # one; no command is written with it.
 NOT_TOLD = "(its driver)"
@@ -69,8 +75,9 @@ class Move:
     """The decision about one member of a group, and why.
 
     ``asked`` says that it was asked for by name; ``becomes`` is the driver that a
-    device which moves goes to. ``costs`` say what goes with its driver of now, a
-    sentence each. ``refusal`` is set where the decision stands in the way of a plan.
+    device which moves goes to. ``group`` is ``NO_GROUP`` where it has none. ``costs``
+    say what goes with its driver of now, a sentence each. ``refusal`` is set where the
+    decision stands in the way of a plan.
     """
 
     device: Device
@@ -88,6 +95,18 @@ class Move:
         return self.decision in (Decision.MOVES, Decision.RELEASED)
 
     @property
+    def to_vfio(self) -> bool:
+        """Say whether the device goes to a vfio driver."""
+        goes = self.decision is Decision.MOVES
+        return goes and normalised(self.becomes) in VFIO_DRIVERS
+
+    @property
+    def by_vfio(self) -> bool:
+        """Say whether the device ends on a vfio driver, or stays on one."""
+        stays = self.decision is Decision.STAYS
+        return self.to_vfio or (stays and has_vfio_driver(self.device) is True)
+
+    @property
     def override(self) -> str:
         """The driver_override that the device gets: ``none`` keeps drivers away."""
         return self.becomes if self.decision is Decision.MOVES else "none"
@@ -97,7 +116,12 @@ def of_finding(finding: Finding) -> Refusal:
     """Turn an error of a rule into a reason."""
     certain = finding.certainty is not Certainty.UNKNOWN
     return Refusal(
-        finding.rule, certain, finding.message, finding.remedy, finding.cures
+        finding.rule,
+        certain,
+        finding.message,
+        finding.remedy,
+        finding.cures,
+        elsewhere=any(isinstance(cure, AnotherSlot) for cure in finding.cures),
     )
 
 

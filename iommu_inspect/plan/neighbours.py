@@ -18,10 +18,12 @@ from iommu_inspect.model.pci.regs import (
 )
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
+from iommu_inspect.plan.dpdk import driver_for_dpdk
 from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.rules.host_loss import stopping
 
 __all__ = [
@@ -50,7 +52,12 @@ def fits(device: Device) -> bool:
 
 
 def driver_for(case: Case, device: Device) -> str:
-    """Return the driver that a device goes to: the one that the kernel has for it."""
+    """Return the driver that a device goes to: what it is wanted for decides.
+
+    For a vfio driver that is the one that the kernel has for the device.
+    """
+    if case.purpose is Purpose.DPDK and case.asked_for(device):
+        return driver_for_dpdk(case, device)
     return vfio_driver_for(case.machine, device)
 
 

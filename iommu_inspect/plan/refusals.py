@@ -8,15 +8,16 @@ from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, shown
+from iommu_inspect.plan.dpdk import refusals_of_dpdk
 from iommu_inspect.plan.moves import VFIO_PCI, Refusal
-from iommu_inspect.plan.neighbours import fits
+from iommu_inspect.plan.neighbours import driver_for, fits
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import (
@@ -50,9 +51,11 @@ def _nothing_fits(target: Target) -> Refusal:
 
 
 def of_asked(case: Case, device: Device) -> Iterator[Refusal]:
-    """Yield what keeps a device that was asked for from going to vfio-pci."""
+    """Yield what keeps a device that was asked for from going where it is wanted."""
     yield from _no_endpoint(device)
-    yield from _denied(case, device)
+    yield from refusals_of_dpdk(case, device)
+    if normalised(driver_for(case, device)) in VFIO_DRIVERS:
+        yield from _denied(case, device)
     yield from _virtual_functions(case, device)
     yield from _mediated(case, device)
 

@@ -14,9 +14,10 @@ from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan import acts
 from iommu_inspect.plan.commands import UNSAFE
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import NOT_TOLD
+from iommu_inspect.plan.moves import NO_GROUP, NOT_TOLD
 from iommu_inspect.plan.script_checks import CHECKS, check_lines
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["refusing_script", "script"]
 
@@ -99,6 +100,14 @@ _FUNCTIONS = {
 }
 
 
+_WHAT = {
+    Purpose.VFIO: "Hands {} to user space",
+    Purpose.DPDK: "Gives {} to the driver that DPDK wants",
+    Purpose.ATTACH: "Leaves {} as it is",
+    Purpose.ONE_PER_GROUP: "Hands {} to user space",
+}
+
+
 def script(plan: Plan, label: str) -> str:
     """Return the script; ``label`` names the kernel that the plan was checked for."""
     names = listed(
@@ -109,7 +118,7 @@ def script(plan: Plan, label: str) -> str:
     return "\n".join(
         [
             "#!/bin/sh",
-            f"# Hands {names} to user space, until the next boot.",
+            f"# {_WHAT[plan.purpose].format(names)}, until the next boot.",
             "# Written by iommu-inspect plan from the state that it found; checked",
             f"# with the rules of {printable(label)}.",
             "# As root:  sh FILE       do it",
@@ -155,7 +164,8 @@ def _same_devices(plan: Plan) -> list[str]:
 
 def _same_groups(plan: Plan) -> list[str]:
     lines = []
-    for group in dict.fromkeys(m.group.id for m in plan.moves if m.changes):
+    grouped = [m for m in plan.moves if m.group is not NO_GROUP]
+    for group in dict.fromkeys(m.group.id for m in grouped if m.changes):
         moves = [move for move in plan.moves if move.group.id == group]
         # As a shell sorts "*" with LC_ALL=C.
         members = sorted(move.device.address for move in moves)
@@ -178,7 +188,8 @@ def _there(plan: Plan) -> list[str]:
 
 
 def _back(plan: Plan) -> list[str]:
-    first = "# Shut the guests down first: this waits for them."
+    users = "guests" if plan.purpose is not Purpose.DPDK else "programs"
+    first = f"# Shut the {users} down first: this waits for them."
     return [first, *map(_line, plan.back), ":"]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from iommu_inspect.kernel.ownership.uio import is_on_uio
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import known
 from iommu_inspect.plan.acts import (
     AllowUnsafe,
@@ -85,8 +87,11 @@ def _had(device: Device) -> str:
 def _to_rebind(device: Device) -> str:
     """Return the override under which the driver of now binds again.
 
-    The one of now, unless it names another driver.
+    The one of now, unless it names another driver; and a driver that has few ids of
+    its own or none binds under an override whatever it came by.
     """
     had, driver = _had(device), device.driver
-    told = known(driver) and driver not in (None, NOT_TOLD)
-    return str(driver) if had and told else had
+    if not known(driver) or driver is None or driver == NOT_TOLD:
+        return had
+    few_ids = normalised(driver) in VFIO_DRIVERS or is_on_uio(device)
+    return driver if had or few_ids else had

@@ -8,13 +8,15 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import guests
-from iommu_inspect.plan.boot import Boot, boot, cure, leads_with_boot
+from iommu_inspect.plan.boot import Boot, cure, leads_with_boot
 from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.cures import cure_lines
 from iommu_inspect.plan.elsewhere import slots_text
 from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.other_drivers import every_boot
 from iommu_inspect.plan.script import script
 from iommu_inspect.plan.systems import Place, loader_places
+from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]
 
@@ -80,7 +82,10 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
             if any(refusal.elsewhere for refusal in plan.refusals)
             else "",
         )
-    given = guests.given(plan.machine, plan.moves)
+    # DPDK and drivers of the host have no guest.
+    by_guest = plan.purpose in (Purpose.VFIO, Purpose.ONE_PER_GROUP)
+    moves = plan.moves if by_guest else ()
+    given = guests.given(plan.machine, moves)
     return Written(
         there=commands(plan.there),
         back=commands(plan.back),
@@ -93,13 +98,13 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
             for condition in plan.conditions
         ),
         script=script(plan, semantics.label),
-        boot=boot(plan, all_systems=all_systems),
+        boot=every_boot(plan, all_systems=all_systems),
         boot_first=leads_with_boot(plan) or "",
-        libvirt=guests.libvirt_xml(plan.machine, plan.moves),
-        qemu=guests.qemu_arguments(plan.machine, plan.moves),
-        qemu_iommufd=guests.iommufd_arguments(plan.machine, semantics, plan.moves),
+        libvirt=guests.libvirt_xml(plan.machine, moves),
+        qemu=guests.qemu_arguments(plan.machine, moves),
+        qemu_iommufd=guests.iommufd_arguments(plan.machine, semantics, moves),
         given=tuple(given),
-        only_held=tuple(guests.only_held(plan.machine, plan.moves)),
+        only_held=tuple(guests.only_held(plan.machine, moves)),
         without_xml=tuple(guests.too_long(given)),
     )
 

@@ -15,6 +15,9 @@ from iommu_inspect.render.uses import use_line
 __all__ = ["describe", "device_name", "device_table", "kind_name"]
 
 _OWNERSHIP_COLOURS = {"conflict": "red", "user": "green", "unknown": "yellow"}
+# So that a table with a mediated device, whose name is a UUID, fits 80 columns; the
+# longest word of a class name is as long.
+_NARROWEST = 13
 
 
 def device_table(
@@ -49,7 +52,14 @@ def device_table(
     for device in ungrouped:
         add_device(["-", "-"], device)
     headers = ["GROUP", "OWNERSHIP", "DEVICE", "DRIVER", "DESCRIPTION"]
-    return table(headers, rows, style, paints={1: _OWNERSHIP_COLOURS}, below=below)
+    return table(
+        headers,
+        rows,
+        style,
+        paints={1: _OWNERSHIP_COLOURS},
+        below=below,
+        narrowest=_NARROWEST,
+    )
 
 
 def _device_cells(device: Device) -> list[str]:

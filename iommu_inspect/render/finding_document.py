@@ -14,6 +14,7 @@ __all__ = ["finding_fields"]
 
 _NAMES: dict[type[cures.Cure], str] = {
     cures.Look: "look",
+    cures.AnotherSlot: "another-slot",
     cures.SetParameter: "set-parameter",
     cures.LoadModule: "load-module",
     cures.StopUsing: "stop-using",

@@ -38,16 +38,18 @@ def table(
     style: Style,
     paints: dict[int, dict[str, str]],
     below: Sequence[str] = (),
+    narrowest: int = _NARROWEST,
 ) -> str:
     """Lay out rows; the last column is folded to what is left of the width.
 
     ``below`` has a text for each row, or an empty one, to stand below it from the
-    third column on; no row's third cell is empty then.
+    third column on; no row's third cell is empty then. The last column is never
+    narrower than ``narrowest``, whatever the width.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     columns = list(zip(headers, *cells, strict=True)) if cells else []
     fixed = sum(max(map(len, column)) + _GAP for column in columns[:-1])
-    room = max(style.width - fixed, _NARROWEST)
+    room = max(style.width - fixed, narrowest)
     # The headers go in as a row: as headers they would widen their columns.
     text = tabulate(
         [list(headers), *cells],

@@ -19,8 +19,10 @@ from iommu_inspect.render.plan_blocks import (
     guest_blocks,
     loader_lines,
 )
+from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.rules.registry import find_rule
 
 __all__ = ["plan_text", "qemu_text"]
@@ -131,7 +133,7 @@ def _no_plan(plan: Plan, style: Style) -> str:
     if rules:
         more = f"(more about it: iommu-inspect explain {rules[0]})"
         lines.append(fold(more, style.width))
-    names = listed(dict.fromkeys(printable(t.text) for t in plan.targets))
+    names = _targets(plan)
     if plan.outcome is Outcome.UNKNOWN:
         lines.append(fold(f"No plan for {names}: it cannot be told.", style.width))
         return "\n".join(lines)
@@ -160,7 +162,10 @@ def _conditions(plan: Plan, words: Written, style: Style) -> list[str]:
 
 
 def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
-    names = addresses(m.device for m in plan.moves if m.asked) or "the group"
+    asked = [m for m in plan.moves if m.asked]
+    names = addresses(m.device for m in asked) or _targets(plan)
+    by_vfio = plan.purpose is not Purpose.DPDK or any(m.to_vfio for m in asked)
+    viable = "VFIO will say viable, " if by_vfio else ""
     if plan.conditions:
         text = (
             "checked: tried on the state that is supposed, with the rules of "
@@ -168,16 +173,21 @@ def _checked(plan: Plan, semantics: Semantics, style: Style) -> str:
             f"audit ready for {names}, and the undo leads back."
         )
     elif plan.nothing_to_do:
-        text = f"Nothing to do now: {names} can be handed to user space as it is."
+        phrase = PHRASES[plan.purpose]
+        text = f"Nothing to do now: {names} can {phrase} as it is."
     else:
         text = (
             "checked: tried on this machine's state with the rules of "
-            f"{printable(semantics.label)}. After these steps VFIO will say viable, "
-            f"audit will say ready for {names}, and the undo leads back."
+            f"{printable(semantics.label)}. After these steps {viable}audit will say "
+            f"ready for {names}, and the undo leads back."
         )
     if plan.load:
         text += f" (Supposed that {listed(plan.load)} can be loaded.)"
     return fold(text, style.width)
+
+
+def _targets(plan: Plan) -> str:
+    return listed(dict.fromkeys(printable(t.text) for t in plan.targets))
 
 
 def _warning(rule: str, message: str, style: Style) -> str:
@@ -201,7 +211,8 @@ def _now(plan: Plan, words: Written, style: Style) -> list[str]:
     script = "--format shell prints this and the undo as a script that checks itself"
     if any(move.changes for move in plan.moves):
         blocks.append(block("The same with driverctl:", words.driverctl))
-        blocks.append(block("Undo (shut the guest down first):", words.back))
+        user = "program" if plan.purpose is Purpose.DPDK else "guest"
+        blocks.append(block(f"Undo (shut the {user} down first):", words.back))
         if words.driverctl_back:
             blocks.append(block("Undo with driverctl:", words.driverctl_back))
     untold = [

@@ -8,7 +8,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import known
 from iommu_inspect.plan.boot import Boot
 from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move
+from iommu_inspect.plan.moves import NO_GROUP, NOT_TOLD, Decision, Move
 from iommu_inspect.plan.systems import MODPROBE_FILE, Place
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.documents import head
@@ -100,7 +100,7 @@ def _member(move: Move, caution: str) -> dict[str, Any]:
     told = known(driver) and driver != NOT_TOLD
     return {
         "address": move.device.address,
-        "group": move.group.id,
+        "group": None if move.group is NO_GROUP else move.group.id,
         "driver": driver if told else None,
         "asked": move.asked,
         "action": _ACTIONS[move.decision],

@@ -6,7 +6,7 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.audit.told_once import Told
 from iommu_inspect.kernel.answers import OK
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.advice import advice_blocks
@@ -14,6 +14,7 @@ from iommu_inspect.render.devices import device_name
 from iommu_inspect.render.findings import finding_blocks
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
+from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import TargetVerdict
@@ -26,13 +27,6 @@ _VERDICT_COLOURS = {
     Verdict.READY: "green",
     Verdict.BLOCKED: "red",
     Verdict.UNKNOWN: "yellow",
-}
-# What follows "can", "cannot" and "could".
-_PHRASES = {
-    Purpose.VFIO: "be handed to user space",
-    Purpose.DPDK: "be used by DPDK",
-    Purpose.ATTACH: "be attached by iommu_attach_device()",
-    Purpose.ONE_PER_GROUP: "be handed out one by one",
 }
 _MOST_NAMES = 3
 # The one thing that an opener finds out and a reader of sysfs cannot.
@@ -66,14 +60,15 @@ def audit_text(
     blocks.append(
         prospects_table(result.summary, style, alike=result.alike, verbose=verbose)
         if summary
-        else prospects_text(result.summary, _PHRASES[result.purpose], style)
+        else prospects_text(result.summary, PHRASES[result.purpose], style)
     )
     last = []
     if more := _more(result, shown):
         last.append(fold(more, style.width))
     if result.ignored:
         last.append(fold(_ignored_line(result, notes=notes), style.width))
-    if result.targets and result.verdict is Verdict.READY:
+    by_group = any(verdict.answers for verdict in result.targets)
+    if by_group and result.verdict is Verdict.READY:
         last.append(fold(_SUPPOSED, style.width))
     last.append(fold(_sentence(result), style.width))
     blocks.append("\n".join(last))
@@ -130,6 +125,10 @@ def _what(target: Target) -> str:
     if target.device is not None:
         return device_name(target.device)
     ends = [d for d in target.devices if d.is_bridge is not True]
+    if len(ends) == 1:
+        driver = value_or(ends[0].driver, "?") or "no driver"
+        name = device_name(ends[0])
+        return "  ".join(filter(None, (f"{ends[0].address} ({driver})", name)))
     more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
     return f"{device_name(ends[0])}{more}" if ends else ""
 
@@ -139,7 +138,7 @@ def _sentence(result: Audit) -> str:
     if not result.targets:
         return _host_sentence(result)
     names = _names([_name(v) for v in result.targets if v.verdict is result.verdict])
-    phrase = _PHRASES[result.purpose]
+    phrase = PHRASES[result.purpose]
     if result.verdict is Verdict.READY:
         warnings = sum(f.severity is Severity.WARNING for f in result.findings)
         mind = f", but mind the {_counted(warnings, 'warning')}" if warnings else ""

@@ -121,8 +121,8 @@ def _turn_on(machine: Machine, maker: Maker | None) -> _Help:
     if maker is Maker.INTEL:
         if not asks_for_vtd(words):
             return _help(
-                f"Boot with {_ASKED} on the kernel command line, and with a kernel "
-                "that has the driver (CONFIG_INTEL_IOMMU):",
+                f"Boot with {_ASKED}, and with a kernel that has the driver "
+                "(CONFIG_INTEL_IOMMU):",
                 WriteLine("", _ASKED),
             )
         return _help(

@@ -8,9 +8,11 @@ from functools import cached_property
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
+from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.recompute import Recomputed, recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
+from iommu_inspect.kernel.ownership.uio import is_on_uio, works_through
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.group import Group
@@ -52,6 +54,16 @@ class Case:
     def proposal(self) -> Inquiry:
         """The machine under the rule that was proposed in 2021."""
         return Inquiry(self.machine, named(PROPOSED.name))
+
+    @cached_property
+    def grouping(self) -> Grouping:
+        """The machine's answers about isolation."""
+        return Grouping(self.machine)
+
+    @cached_property
+    def recomputed(self) -> Recomputed:
+        """The groups that isolation as it is now would give."""
+        return recompute(self.machine)
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -127,12 +139,14 @@ class Case:
         return tuple(d for d in group.devices if self.role(d) in wanted)
 
     def handed_over(self, group: Group) -> bool:
-        """Say whether the group matters now: asked for, or a member on vfio."""
-        if self.having(group, Role.VFIO):
-            return True
-        if self.purpose is not Purpose.DPDK:
-            return bool(self.targets)
-        return any(t.group is group and not self.without_vfio(t) for t in self.targets)
+        """Say whether VFIO is to have the group: asked for, or a member on vfio.
+
+        What DPDK uses by other means asks nothing of its group.
+        """
+        if self.purpose is Purpose.DPDK and self.targets:
+            mine = [t for t in self.targets if t.group is group]
+            return any(not self.without_vfio(t) for t in mine)
+        return bool(self.targets) or bool(self.having(group, Role.VFIO))
 
     @cached_property
     def together(self) -> tuple[tuple[Device, ...], ...]:
@@ -141,20 +155,34 @@ class Case:
         Without targets these are the groups that vfio has part of.
         """
         groups = [group.devices for group in self.groups if self.handed_over(group)]
-        alone = [target.devices for target in self.targets if target.group is None]
-        return (*groups, *alone)
+        alone = [t for t in self.targets if t.group is None]
+        taken = [t.devices for t in alone if not self.without_vfio(t)]
+        return (*groups, *taken)
 
     def without_vfio(self, target: Target) -> bool:
-        """Say whether the target is used by other means than VFIO.
+        """Say whether the target is used by other means than VFIO."""
+        return bool(self.besides_vfio(target))
 
-        That is DPDK's way with devices on a driver of UIO, or on one that it works
-        through. Of a whole group every device that has a driver has to be so.
+    def besides_vfio(self, target: Target) -> tuple[Device, ...]:
+        """Return what of a target DPDK uses by other means than VFIO, or none of it.
+
+        That are devices on a driver of UIO, and those that it works through a driver
+        of the kernel for, whichever they are on. Of a whole group every device that
+        has a driver has to be so; where none has, the first stands for all.
         """
         if self.purpose is not Purpose.DPDK:
-            return False
-        bound = [d for d in target.devices if d.driver is not None]
-        mine = [d for d in bound if d.is_bridge is not True or d is target.device]
-        return bool(mine) and all(is_on_uio(d) or is_bifurcated(d) for d in mine)
+            return ()
+        used = target.devices
+        if target.device is None:
+            ends = tuple(d for d in used if d.is_bridge is not True)
+            used = tuple(d for d in ends if d.driver is not None) or ends[:1]
+        fits = all(is_on_uio(d) or works_through(d) is not None for d in used)
+        return used if fits else ()
+
+    def needs_no_iommu(self, target: Target) -> bool:
+        """Say whether DPDK uses a target through drivers that map memory themselves."""
+        used = self.besides_vfio(target)
+        return bool(used) and all(works_through(d) is not None for d in used)
 
     @property
     def may_crash(self) -> bool:

@@ -10,6 +10,7 @@ from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
 
 __all__ = [
+    "AnotherSlot",
     "ByAddress",
     "ClearOverride",
     "Cure",
@@ -31,6 +32,7 @@ class Looking(enum.Enum):
     DRIVER = "driver"  # a device
     FRAMEBUFFER = "framebuffer"  # nothing: who holds firmware's framebuffer
     HOLDERS = "holders"  # a file of /dev: who has it open
+    GROUP_TYPE = "group-type"  # a device: whether the IOMMU translates for its group
     INTERRUPTS = "interrupts"  # nothing: whether interrupts are remapped
     IOMMU_CAPABILITY = "iommu-capability"  # an IOMMU unit of sysfs
     IOMMU_GROUP = "iommu-group"  # a device: which group it is in
@@ -123,8 +125,16 @@ class WriteLine:
     line: str
 
 
+@dataclass(frozen=True, slots=True)
+class AnotherSlot:
+    """Put the card into another slot, below a port that isolates."""
+
+    device: DeviceId
+
+
 Cure: TypeAlias = (
     Look
+    | AnotherSlot
     | SetParameter
     | LoadModule
     | StopUsing

@@ -26,12 +26,14 @@ ABOUT = About(
 
 def _check_machine(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    if any(group.is_noiommu is not True for group in machine.groups):
+    if _has_iommu(machine):
         if not case.targets:
             yield from _left_out(case)
         return
     if machine.groups_known and is_dom0(machine):
         return  # xen-dom0 speaks of it
+    if case.targets and all(map(case.needs_no_iommu, case.targets)):
+        return
     layer = missing_layer(machine)
     unknown = layer.certainty is Certainty.UNKNOWN
     unsafe = case.purpose is Purpose.DPDK and not unknown
@@ -44,6 +46,11 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         step="capture the groups too" if unknown else "turn the IOMMU on",
         cures=layer.cures,
     )
+
+
+def _has_iommu(machine: Machine) -> bool:
+    """Say whether there are groups that vfio has not made up itself."""
+    return any(group.is_noiommu is not True for group in machine.groups)
 
 
 def _left_out(case: Case) -> Iterator[Finding]:
@@ -76,7 +83,9 @@ def _left_out(case: Case) -> Iterator[Finding]:
 
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
-    if not machine.groups or machine.group_of(device) is not None:
+    if not _has_iommu(machine) or machine.group_of(device) is not None:
+        return
+    if any(t.device is device and case.needs_no_iommu(t) for t in case.targets):
         return
     if not known(device.group):
         yield case.finding(

@@ -22,6 +22,8 @@ _TURN_OFF = SetParameter("vfio", _MODE, on=False)
 def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     if group.is_noiommu is not True:
         return
+    if case.purpose is Purpose.DPDK and case.targets and not case.handed_over(group):
+        return  # what is asked for is not to be on vfio: not-on-vfio says so
     allowed = case.machine.vfio.enable_unsafe_noiommu_mode is True
     if case.purpose is Purpose.DPDK and allowed:
         # DPDK has a use for the mode; what it gives up has to be said all the same.

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.kernel.ownership.uio import is_bifurcated, is_on_uio
+from iommu_inspect.kernel.ownership.uio import (
+    is_on_uio,
+    untold_whether,
+    works_through,
+)
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
@@ -27,10 +31,18 @@ ABOUT = About(
 
 def _check_group(case: Case, group: Group) -> Iterator[Finding]:
     """For ``group:N``: at least one member has to be on vfio."""
-    if group.id not in case.whole_groups or case.having(group, Role.VFIO):
+    if group.id not in case.whole_groups:
         return
-    if any(t.group is group and case.without_vfio(t) for t in case.targets):
-        yield from (_bifurcated(case, d) for d in group.devices if is_bifurcated(d))
+    for target in case.targets:
+        if target.device is None and target.group is group:
+            for device in (besides := case.besides_vfio(target)):
+                yield from _besides_vfio(case, device)
+            if besides:
+                return
+    if case.having(group, Role.VFIO):
+        yield from (
+            _untold(case, d) for d in case.having(group, Role.VFIO) if _matters(case, d)
+        )
         return
     if case.having(group, Role.UNKNOWN):  # mixed-ownership says what is not known
         return
@@ -44,9 +56,11 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
 
 
 def _check_machine(case: Case) -> Iterator[Finding]:
-    # A no-IOMMU group takes VFIO_NOIOMMU_IOMMU, which vfio itself serves.
-    groups = [group for group in case.groups if group.is_noiommu is not True]
-    needed = any(case.having(group, Role.VFIO) for group in groups)
+    needed = any(
+        case.having(group, Role.VFIO) and case.handed_over(group)
+        for group in case.groups
+        if group.is_noiommu is not True  # it takes VFIO_NOIOMMU_IOMMU, of vfio itself
+    )
     loaded = case.machine.vfio.type1_loaded
     if not needed or loaded is True:
         return
@@ -76,16 +90,20 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     bound = has_vfio_driver(device)
     group = case.machine.group_of(device)
-    if bound:
-        return
-    if case.purpose is Purpose.DPDK and device.driver is not None:
-        if is_bifurcated(device):
-            yield _bifurcated(case, device)
+    if case.purpose is Purpose.DPDK:
+        if works_through(device) is not None:
+            yield from _besides_vfio(case, device)
             return
+        if (bound or is_on_uio(device)) and untold_whether(device):
+            yield _untold(case, device)
         if is_on_uio(device):
             return  # uio-driver says what that comes to
     if denial(case.machine, device, case.semantics).denied is True:
         return  # denylist says that vfio-pci does not take it
+    if bound:
+        if case.purpose is Purpose.ONE_PER_GROUP and device.driver != "vfio-pci":
+            yield from _variant(case, device)
+        return
     if bound is None:
         return  # mixed-ownership says that the driver is not known
     if group is None:
@@ -116,28 +134,87 @@ _BOUND_TO_NONE = (
 _TO_OTHER = "It has to go to the vfio driver of its bus, if there is one."
 
 
-def _bifurcated(case: Case, device: Device) -> Finding:
-    """DPDK's own driver works through the kernel's; unbinding would break it."""
+def _besides_vfio(case: Case, device: Device) -> Iterator[Finding]:
+    """DPDK's own driver for it works through the kernel's, and needs it bound."""
+    through = works_through(device)
+    name = shown(device.address)
+    if through is None:
+        return  # uio-driver speaks of it
+    if device.driver == through:
+        yield case.finding(
+            device,
+            f"{name} is {bound_to(device)}, and DPDK works through that driver: it "
+            "stays there. DPDK also needs the kernel's verbs (ib_uverbs and the "
+            "driver's part of InfiniBand) and libraries (rdma-core), which are not "
+            "looked at.",
+            "Nothing is to be bound. If DPDK finds no port, look for those.",
+            severity=Severity.WARNING,
+        )
+        return
+    untold = not known(device.driver)
+    yield case.finding(
+        device,
+        f"{name} is {bound_to(device)}. DPDK works through {through} for such a card: "
+        "on vfio-pci or a driver of UIO it finds no port there.",
+        f"It belongs on {through}, the driver that the kernel gives it.",
+        certainty=Certainty.UNKNOWN if untold else Certainty.DERIVED,
+        step=f"find out which driver {name} has"
+        if untold
+        else f"bind {name} to {through}",
+        cures=[Look(Looking.DRIVER, device.id)] if untold else [],
+        references=(_DPDK_GUIDE,),
+    )
+
+
+def _variant(case: Case, device: Device) -> Iterator[Finding]:
+    """discoverPermittedHostPCIDevices() in KubeVirt's pci_device.go asks for vfio-pci.
+
+    It lets NVIDIA's virtual functions pass as well, whatever they are on.
+    """
+    if known(device.driver):
+        yield case.finding(
+            device,
+            f"{shown(device.address)} is {bound_to(device)}, a vfio driver: VFIO takes "
+            "it, and KubeVirt's device plugin offers only what is on vfio-pci itself.",
+            "Look whether the manager in use knows the driver.",
+            severity=Severity.WARNING,
+        )
+
+
+def _matters(case: Case, device: Device) -> bool:
+    return case.purpose is Purpose.DPDK and untold_whether(device)
+
+
+def _untold(case: Case, device: Device) -> Finding:
+    """Some cards are of no use to DPDK by VFIO, and this may be one."""
+    name = shown(device.address)
     return case.finding(
         device,
-        f"{shown(device.address)} is {bound_to(device)}, through which DPDK works: "
-        "it needs no VFIO, and is to stay on this driver. Whether DPDK can use it "
-        "depends on libraries (rdma-core) that are not looked at.",
-        "Leave it on its driver, and try DPDK itself (its dpdk-testpmd does).",
+        f"The source does not tell what card {name} is. DPDK works through the "
+        "kernel's driver for some (mlx4_core, mlx5_core, mana), and finds no port on "
+        "them once they are on another.",
+        "Look at its ids (lspci -nn shows them).",
         certainty=Certainty.UNKNOWN,
-        step=f"leave {shown(device.address)} on its driver and try DPDK itself",
+        step=f"find out the ids of {name}",
+        references=(_DPDK_GUIDE,),
     )
+
+
+_DPDK_GUIDE = 'DPDK, "Linux Drivers": Bifurcated Driver'
 
 
 def _without_iommu(case: Case, device: Device) -> Finding:
     """Without a group there is nothing for VFIO but what it makes up."""
+    virtual = device.pci.is_virtual
     return case.finding(
         device,
         f"{shown(device.address)} is {bound_to(device)}; DPDK needs it on "
         "uio_pci_generic, or on vfio-pci in no-IOMMU mode, since no IOMMU covers "
         f"it. {caution(device)}".rstrip(),
-        "Bind it to one of them, if the host can do without it.",
-        step=f"bind {shown(device.address)} to uio_pci_generic",
+        "It has to go to one of them, if the host can do without it: without an IOMMU "
+        "it then reaches all memory, and so does whoever programs it.",
+        step=f"bind {shown(device.address)} to "
+        + ("vfio-pci in no-IOMMU mode" if virtual else "uio_pci_generic"),
     )
 
 

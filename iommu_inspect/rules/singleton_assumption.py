@@ -1,16 +1,19 @@
-"""Some users insist on a group of one device."""
+"""Some users insist on a group of one device, or name devices by their group."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.text import listed
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._isolation import Lost, lost
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
+from iommu_inspect.rules.cures import AnotherSlot
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 
 ABOUT = About(
@@ -22,47 +25,97 @@ ABOUT = About(
 )
 
 
-def _check(case: Case, group: Group) -> Iterator[Finding]:
-    if len(group.devices) < 2:
-        return
-    asked = case.targets_in(group)
-    subject = asked[0] if asked else _first_endpoint(group)
-    severity, certainty = _severity(case, group, subject)
-    singleton_check = any(era.singleton_check for era in case.semantics.eras)
-    message = f"Group {group.id} has {len(group.devices)} devices: {subject.address}"
-    message += f" shares it with {_sharers(group, subject)}. "
-    if singleton_check:
-        message += "iommu_attach_device() returns -EINVAL for each of them, and m"
-    else:
-        message += "M"
-    message += "anagers that take one device per group refuse it."
-    yield case.finding(
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the members of a group are to one of them.
+
+    ``twins`` have its ids, and so are one resource with it to a manager that goes by
+    ids; ``perhaps`` may have. A device without a driver is none, unless it was asked
+    for as well: no manager sees it.
+    """
+
+    subject: Device
+    card: tuple[Device, ...]
+    strangers: tuple[Device, ...]
+    bridges: tuple[Device, ...]
+    twins: tuple[Device, ...]
+    perhaps: tuple[Device, ...]
+
+    @property
+    def others(self) -> tuple[Device, ...]:
+        """The other endpoints, those that are in the way first."""
+        return (*self.twins, *self.perhaps, *self.strangers, *self.card)
+
+
+def _view(case: Case, group: Group, subject: Device) -> _View:
+    others = [d for d in group.devices if d is not subject]
+    ends = [d for d in others if d.is_bridge is not True]
+    seen = [
+        d
+        for d in ends
+        if (d.driver is not None or case.is_target(d)) and not d.is_chipset
+    ]
+    own = subject.ids.pair
+    return _View(
         subject,
-        message,
-        _remedy(group, subject),
-        others=case.neighbours(subject),
-        severity=severity,
-        certainty=certainty,
-        step="choose a device that is alone in its group",
-        final=True,
+        tuple(d for d in ends if _same_card(subject, d)),
+        tuple(d for d in ends if not _same_card(subject, d)),
+        tuple(d for d in others if d.is_bridge is True),
+        tuple(d for d in seen if own is not None and d.ids.pair == own),
+        tuple(d for d in seen if own is None or d.ids.pair is None),
     )
 
 
-def _severity(case: Case, group: Group, subject: Device) -> tuple[Severity, Certainty]:
-    """A card with its functions and its port is what people hand over all the time.
+def _check(case: Case, group: Group) -> Iterator[Finding]:
+    if len(group.devices) < 2:
+        return
+    view = _of_most_concern(case, group)
+    severity, certainty = _severity(case, group, view)
+    where = _where(case, group, view)
+    remedy, slot = _remedy(case, view, where)
+    yield case.finding(
+        view.subject,
+        f"Group {group.id} has {len(group.devices)} devices: "
+        f"{shown(view.subject.address)} shares it with {_sharers(view)}. "
+        f"{_harm(case, view)}",
+        remedy,
+        others=case.neighbours(view.subject),
+        severity=severity,
+        certainty=certainty,
+        step=f"put {shown(view.subject.address)} into another slot"
+        if slot
+        else "choose a device that is alone in its group",
+        final=True,
+        cures=[AnotherSlot(view.subject.id)] if slot is not False else [],
+    )
 
-    To a manager that takes one device a group, or to iommu_attach_device(), it is an
-    error all the same; managers leave the bridges out, the kernel does not.
-    """
+
+def _of_most_concern(case: Case, group: Group) -> _View:
+    """Look from what was asked for; of a whole group, from whoever has a twin."""
+    asked = case.targets_in(group)
+    if not asked:
+        ends = [d for d in group.devices if d.is_bridge is not True]
+        asked = tuple(ends) if group.id in case.whole_groups else tuple(ends[:1])
+    views = [_view(case, group, d) for d in asked or group.devices[:1]]
+    if case.purpose is Purpose.ONE_PER_GROUP:
+        return next(
+            (v for v in views if v.twins),
+            next((v for v in views if v.perhaps), views[0]),
+        )
+    return views[0]
+
+
+def _severity(case: Case, group: Group, view: _View) -> tuple[Severity, Certainty]:
+    """A card with its functions and its port is what people hand over all the time."""
     if case.purpose is Purpose.ATTACH:
         return _if_attached(case)
-    if case.purpose is Purpose.ONE_PER_GROUP and case.handed_over(group):
-        endpoints = [d.is_bridge for d in group.devices if d.is_bridge is not True]
-        if sum(is_bridge is False for is_bridge in endpoints) > 1:
-            return Severity.ERROR, Certainty.KERNEL
-        if len(endpoints) > 1:
+    if case.purpose is Purpose.ONE_PER_GROUP and case.targets:
+        if view.twins:
+            return Severity.ERROR, Certainty.DERIVED
+        if view.perhaps:
             return Severity.ERROR, Certainty.UNKNOWN
-    return _if_vfio(case, group, subject), Certainty.KERNEL
+    matters = view.strangers and case.handed_over(group)
+    return Severity.WARNING if matters else Severity.INFO, Certainty.KERNEL
 
 
 def _if_attached(case: Case) -> tuple[Severity, Certainty]:
@@ -76,49 +129,93 @@ def _if_attached(case: Case) -> tuple[Severity, Certainty]:
     return Severity.ERROR, Certainty.KERNEL if certain else Certainty.UNKNOWN
 
 
-def _if_vfio(case: Case, group: Group, subject: Device) -> Severity:
-    others = [d for d in group.devices if d is not subject and d.is_bridge is not True]
-    strangers = [d for d in others if not _same_card(subject, d)]
-    matters = strangers and case.handed_over(group)
-    return Severity.WARNING if matters else Severity.INFO
-
-
-def _remedy(group: Group, subject: Device) -> str:
-    others = [d for d in group.devices if d is not subject and d.is_bridge is not True]
-    if others and all(_same_card(subject, d) for d in others):
+def _harm(case: Case, view: _View) -> str:
+    """Say what comes of it for those who insist on one device."""
+    if case.purpose is Purpose.ONE_PER_GROUP:
+        return _if_one_by_one(view)
+    attach = any(era.singleton_check for era in case.semantics.eras)
+    if case.purpose is Purpose.ATTACH:
         return (
-            "VFIO takes the group as a whole. Functions of one card belong together; "
-            "an owner that needs a group of one cannot have them."
+            "iommu_attach_device() returns -EINVAL for each of them."
+            if attach
+            else "This kernel's iommu_attach_device() does not mind."
         )
-    return (
-        "VFIO takes the group as a whole. For an owner that needs a group of one, put "
-        "the card into a slot below another root port, if its ports isolate it."
-    )
+    by_group = "anagers that name devices by their group hand them out as one."
+    if attach:
+        return (
+            f"iommu_attach_device() returns -EINVAL for each of them, and m{by_group}"
+        )
+    return f"M{by_group}"
 
 
-def _first_endpoint(group: Group) -> Device:
-    endpoints = [d for d in group.devices if d.is_bridge is not True]
-    return endpoints[0] if endpoints else group.devices[0]
+def _if_one_by_one(view: _View) -> str:
+    """Tell what KubeVirt's device plugin does (pkg/virt-handler/device-manager).
+
+    constructDPIdevices() in pci_device.go names each device of a resource by its group
+    and keeps one address for each name.
+    """
+    if view.twins:
+        same = f"{addresses((view.subject, *view.twins))} have the same ids"
+        return (
+            f"{same} ({view.subject.ids.pair}), so they are one resource to a manager "
+            "that goes by ids. KubeVirt names each by the group: it offers one of them "
+            "and never the other. Managers that name them by address may offer both, "
+            "and the second user gets -EBUSY."
+        )
+    if view.perhaps:
+        return (
+            f"Whether {addresses(view.perhaps)} has the same ids cannot be told: then "
+            "KubeVirt would offer only one of them."
+        )
+    if view.strangers:
+        return (
+            "KubeVirt offers the group once for each kind of device that it is told to "
+            "offer: the first user has all of it, and the second gets -EBUSY."
+        )
+    return "KubeVirt offers the group as one, and it goes to one user as a whole."
 
 
-def _sharers(group: Group, subject: Device) -> str:
+def _where(case: Case, group: Group, view: _View) -> Lost | None:
+    """Look for the place only where somebody wants to have the group."""
+    if not view.others or not (case.targets or case.handed_over(group)):
+        return None
+    return lost(case, view.subject, view.others[0])
+
+
+def _remedy(case: Case, view: _View, where: Lost | None) -> tuple[str, bool | None]:
+    """Say what would help, and whether that is another slot."""
+    whole = "VFIO takes the group as a whole."
+    if case.purpose is Purpose.ATTACH:
+        whole = "The device needs a group of its own."
+        if not view.others:
+            return (
+                f"{whole} It shares this one with the bridges above it: a slot below a "
+                "port that isolates parts them.",
+                True,
+            )
+    if where is None:
+        return whole, None
+    if case.purpose is Purpose.ONE_PER_GROUP and view.twins:
+        whole = (
+            "Offer one of them only, and leave the other without a driver: managers do "
+            "not see it then."
+        )
+    return f"{whole} {where.text}", where.slot
+
+
+def _sharers(view: _View) -> str:
     """Tell functions of the same card, bridges and unrelated devices apart."""
-    others = [d for d in group.devices if d is not subject]
-    bridges = [d for d in others if d.is_bridge is True]
-    endpoints = [d for d in others if d.is_bridge is not True]
-    same_card = [d for d in endpoints if _same_card(subject, d)]
-    strangers = [d for d in endpoints if not _same_card(subject, d)]
     parts = []
-    if same_card:
-        parts.append(_counted(same_card, "other function", " of the same card"))
-    if strangers:
-        parts.append(_counted(strangers, "unrelated device"))
-    if bridges:
-        parts.append(_counted(bridges, "bridge"))
+    if view.card:
+        parts.append(_counted(view.card, "other function", " of the same card"))
+    if view.strangers:
+        parts.append(_counted(view.strangers, "unrelated device"))
+    if view.bridges:
+        parts.append(_counted(view.bridges, "bridge"))
     return listed(parts)
 
 
-def _counted(devices: list[Device], noun: str, after: str = "") -> str:
+def _counted(devices: Sequence[Device], noun: str, after: str = "") -> str:
     plural = "" if len(devices) == 1 else "s"
     return f"{len(devices)} {noun}{plural}{after} ({addresses(devices)})"
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.ownership.uio import is_on_uio, reaches_memory
+from iommu_inspect.kernel.ownership.uio import (
+    is_on_uio,
+    reaches_memory,
+    works_through,
+)
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group
@@ -23,8 +27,8 @@ ABOUT = About(
 
 def _check(case: Case) -> Iterator[Finding]:
     for target in case.targets:
-        for device in target.devices if case.without_vfio(target) else ():
-            if is_on_uio(device):
+        for device in case.besides_vfio(target):
+            if is_on_uio(device) and works_through(device) is None:
                 yield _judge(case, device)
 
 

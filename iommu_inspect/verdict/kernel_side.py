@@ -14,7 +14,7 @@ from iommu_inspect.kernel.ownership.operations import (
     SET_IOMMU,
 )
 from iommu_inspect.kernel.ownership.roles import Role
-from iommu_inspect.kernel.ownership.uio import is_bifurcated, reaches_memory
+from iommu_inspect.kernel.ownership.uio import reaches_memory, works_through
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
@@ -45,7 +45,7 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
     if case.purpose is Purpose.ATTACH:
         return by_answers if found else Verdict.UNKNOWN
     if case.without_vfio(target):
-        return worst(_besides_vfio(case, device) for device in target.devices)
+        return worst(_besides_vfio(case, d) for d in case.besides_vfio(target))
     if target.group is None:
         untold = target.device is None or not known(target.device.group)
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
@@ -94,10 +94,16 @@ def _of_driver(device: Device) -> Verdict:
 
 
 def _besides_vfio(case: Case, device: Device) -> Verdict:
-    if is_bifurcated(device):  # depends on libraries that no source shows
-        return Verdict.UNKNOWN
-    if device.driver is None or device.is_bridge is True:
-        return Verdict.READY
+    """Say whether DPDK can use a device that it does not have by VFIO.
+
+    The kernel's part is judged, as everywhere: what libraries DPDK needs for a device
+    on the kernel's driver is no matter of the kernel's.
+    """
+    through = works_through(device)
+    if through is not None:
+        if not known(device.driver):
+            return Verdict.UNKNOWN
+        return Verdict.READY if device.driver == through else Verdict.BLOCKED
     reaches = reaches_memory(case.machine, device)
     if reaches is None:
         return Verdict.UNKNOWN

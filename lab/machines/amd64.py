@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab import acpi
-from lab.machines.model import Device, Iommu, Machine, port
+from lab.machines.model import DISK_BUS, Device, Iommu, Machine, port
 from lab.machines.parts import (
     BOOTED,
     BRIDGES,
@@ -288,6 +288,49 @@ _VIRTUAL_FUNCTIONS = (
     ),
 )
 
+# What stands behind a drive: it reads as zeros until it is written to, and what is
+# written is gone with the guest.
+_MEDIA = (
+    "-drive",
+    "if=none,id={0},snapshot=on,format=raw,file.driver=null-co,file.size=67108864,"
+    "file.read-zeroes=on",
+)
+
+
+def _media(*names: str) -> tuple[str, ...]:
+    return tuple(word.format(name) for name in names for word in _MEDIA)
+
+
+_DISKS = (
+    Machine(
+        "beside-disk",
+        "cards whose other function is a drive with media, and a drive on the board",
+        (
+            port("rp1", 1, "1.0"),
+            Device("e1000e", "nic", "rp1", "0.0", "multifunction=on"),
+            disk("flash", "rp1", "0.1", "drive=first"),
+            port("rp2", 2, "2.0"),
+            Device("nec-usb-xhci", "usb", "rp2", "0.0", "multifunction=on"),
+            Device("virtio-blk-pci", "virtual", "rp2", "0.1", "drive=second"),
+            Device("ide-hd", "sata", DISK_BUS, None, "drive=third"),
+        ),
+        qemu_arguments=_media("first", "second", "third"),
+        states=(BOOTED, give("nic"), give("usb")),
+    ),
+    Machine(
+        "sriov-nic",
+        "a NIC whose driver removes its virtual functions when it goes",
+        (
+            port("rp1", 1, "1.0"),
+            Device("igb", "card", "rp1"),
+            port("rp2", 2, "2.0"),
+            Device("e1000e", "nic", "rp2"),
+        ),
+        newer_qemu=True,
+        states=(BOOTED, functions("card"), unbind("card")),
+    ),
+)
+
 _ROOTS = (
     Machine(
         "two-roots",
@@ -534,6 +577,7 @@ AMD64 = (
     *_SWITCHES,
     *_BRIDGES,
     *_VIRTUAL_FUNCTIONS,
+    *_DISKS,
     *_ROOTS,
     *_SLOTS,
     *_TRANSLATORS,

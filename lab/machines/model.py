@@ -32,6 +32,8 @@ class Iommu(Enum):
 # QEMU's name of the first root bus, and the devices that sit on no bus.
 ROOT_BUS = "pcie.0"
 NOT_PCI = frozenset({"nvme-subsys"})
+# A bus of the board that is no PCI bus: its disk controller's first port.
+DISK_BUS = "ide.0"
 
 # The models that a driver could use: class, and the driver that binds by itself.
 ENDPOINTS = {
@@ -47,6 +49,7 @@ ENDPOINTS = {
 }
 
 __all__ = [
+    "DISK_BUS",
     "ENDPOINTS",
     "NOT_PCI",
     "ROOT_BUS",
@@ -162,6 +165,7 @@ class Machine:
     ``spare`` are devices for hot-plug, by name.  ``kernels`` limits the machine to
     some kernel series; empty means all of its architecture.  ``reserved`` are
     regions that the firmware wants mapped one to one (intel-iommu only).
+    ``newer_qemu`` says that old QEMUs do not know all of its devices.
 
     ``states`` are the moves that lead from each state to the next; the first state is
     the machine as it booted.
@@ -179,6 +183,7 @@ class Machine:
     kernels: frozenset[str] = frozenset()
     gic_version: int = 3
     qemu_arguments: tuple[str, ...] = ()
+    newer_qemu: bool = False
     reserved: tuple[acpi.Reserved, ...] = ()
     states: tuple[tuple[Move, ...], ...] = ((),)
 

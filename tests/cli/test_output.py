@@ -284,3 +284,23 @@ def test_predict_shows_only_the_targets_asked_for() -> None:
 def test_predict_says_when_it_does_not_know_the_kernel() -> None:
     assert "--semantics" in call("predict", "--from", SYSFS / "bare-capture").stderr
     assert call("predict", "--from", HALF).stderr == ""
+
+
+def test_who_uses_a_device_is_shown_by_list_and_by_audit() -> None:
+    source = ("--from", SYSFS / "in-use")
+    shown = call("list", *source).stdout
+    for line in (
+        "in use: display: HDMI-A-1",
+        "in use: usb: keyboard, mouse, storage",
+        "in use: mdev: 83b8f4f2-509f-482f-9c1e-e6bfe0fa1001",
+        "in use: nvme0n1p1: /",
+    ):
+        assert f"                    {line}\n" in shown
+    found = " ".join(call("audit", "00:01.0", *source).stdout.split())
+    assert (
+        "the screen on HDMI-A-1. When its driver lets go of it, the host loses that. "
+        "Xorg (1234) and gnome-shell (1300) have 0000:00:01.0 open: taking its driver "
+        "off hangs until they have closed it."
+    ) in found
+    found = " ".join(call("audit", "00:03.0", *source).stdout.split())
+    assert "carries the mediated device 83b8f4f2-509f-482f-9c1e-e6bfe0fa1001" in found

@@ -96,7 +96,9 @@ def test_a_rule_says_first_what_it_is_and_has_its_page() -> None:
     assert wrong == {}
     assert [p.stem for p in rule_files() if not p.with_suffix(".md").exists()] == []
     drawers = [p.stem for p in (PACKAGE / "rules").glob("_*.py")]
-    assert sorted(drawers) == ["__init__", "_layers", "_pages", "_words"]
+    assert sorted(drawers) == [
+        *("__init__", "_isolation", "_layers", "_pages", "_words"),
+    ]
 
 
 def test_that_scan_sees_what_is_out_of_place() -> None:

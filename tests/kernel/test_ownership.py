@@ -98,6 +98,12 @@ def test_vfio_dev_tells_a_variant_driver_of_any_name() -> None:
         ("fsl-mc", "fsl_mc_dprc", Role.KERNEL),
         ("cdx", "cdx-thing", Role.KERNEL),
         ("host1x-context", "context", Role.UNENFORCED),
+        # Whatever its name, a driver of this bus is there for VFIO.
+        ("mdev", "vfio_mdev", Role.VFIO),
+        ("mdev", "nvidia-vgpu-vfio", Role.VFIO),
+        ("mdev", "intel_vgpu_mdev", Role.VFIO),
+        ("mdev", None, Role.NONE),
+        ("mdev", Missing.ABSENT, Role.UNKNOWN),
         ("some-new-bus", "thing", Role.UNKNOWN),
         (Missing.ABSENT, "thing", Role.UNKNOWN),
     ],

@@ -10,7 +10,7 @@ from examples import each
 
 from lab.errors import LabError
 from lab.machines import MACHINES, Device, Iommu, Machine, find_machine, parse_device
-from lab.machines.model import ENDPOINTS, NOT_PCI, ROOT_BUS
+from lab.machines.model import DISK_BUS, ENDPOINTS, NOT_PCI, ROOT_BUS
 from lab.steps import Step, Verb
 
 AMD64 = [machine for machine in MACHINES.values() if machine.architecture == "amd64"]
@@ -29,7 +29,7 @@ def check_well_formed(machine: Machine) -> None:
     assert not set(names) & {*drivers, *Verb, "drive"}
     above, places, chassis = set[str](), set[tuple[object, str]](), list[str]()
     for device in machine.devices:
-        assert device.bus is None or device.bus in above
+        assert device.bus in (None, DISK_BUS) or device.bus in above
         above.add(device.name)
         if device.slot:
             slot, _, function = device.slot.partition(".")

@@ -100,6 +100,15 @@ def test_each_target_has_its_own_line_in_the_order_asked_for() -> None:
     ]
 
 
+def test_a_group_of_one_is_named_by_its_device_and_driver() -> None:
+    mdev = device("83b8f4f2-509f", "nvidia-vgpu-vfio", bus="mdev", group="150")
+    host = machine(group(mdev, id="150"))
+    found = audit(host, only(SINCE_6_6), (find_target(host, "group:150"),))
+    text = audit_text(found)
+    assert text.startswith("READY  group 150  83b8f4f2-509f (nvidia-vgpu-vfio)\n")
+    assert "readlink" not in text
+
+
 def test_the_worst_comes_first() -> None:
     stranger = device("0000:05:00.0", "vfio-pci", group="9")
     another = device("0000:06:00.0", "vfio-pci", group="9")

@@ -152,7 +152,7 @@ CASES = [
         "not-on-vfio",
         DPDK,
         ("00:05.0", "--for", "dpdk"),
-        ((E, U, "5", "0000:00:05.0"),),  # mlx5_core
+        ((W, K, "5", "0000:00:05.0"),),  # mlx5_core, where it belongs
     ),
     Expected("not-on-vfio", DPDK, ("00:05.0",), ((E, K, "5", "0000:00:05.0"),)),
     Expected(
@@ -386,7 +386,7 @@ CASES = [
         "singleton-assumption",
         HALF,
         ("00:01.0", "--for", "one-per-group"),
-        ((E, K, "13", "0000:00:01.0", "0000:00:01.1"),),
+        ((I, K, "13", "0000:00:01.0", "0000:00:01.1"),),  # the card's own audio
     ),
     Expected(
         "singleton-assumption",

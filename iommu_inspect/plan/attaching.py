@@ -1,0 +1,48 @@
+"""Whether iommu_attach_device() works, for a driver of the host that calls it.
+
+No step changes its answer: it asks for the size of the group, and for no driver.
+"""
+
+from __future__ import annotations
+
+from iommu_inspect.plan.checking import Check
+from iommu_inspect.plan.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Severity
+from iommu_inspect.verdict.judge import judge
+from iommu_inspect.verdict.outcome import Verdict, of_answer
+
+__all__ = ["attaching"]
+
+
+def attaching(case: Case) -> tuple[tuple[Move, ...], tuple[Refusal, ...], Check]:
+    """Return that all stays as it is, why the call would fail, and the judgement."""
+    judged = judge(case)
+    errors = [f for f in judged.findings if f.severity is Severity.ERROR]
+    refusals: list[Refusal] = []
+    if judged.verdict is not Verdict.READY:
+        refusals = [of_finding(finding) for finding in errors] or [
+            Refusal(
+                "singleton-assumption",
+                judged.verdict is Verdict.BLOCKED,
+                f"iommu_attach_device() returns {answer.result}: {answer.because}.",
+            )
+            for target in judged.targets
+            for _, answer in target.answers
+            if of_answer(answer) is judged.verdict
+        ]
+    moves = tuple(
+        Move(
+            device,
+            group,
+            Decision.STAYS,
+            "iommu_attach_device() does not mind its driver"
+            if case.asked_for(device)
+            else "one more device in the group",
+            asked=case.asked_for(device),
+        )
+        for group in case.groups
+        for device in group.devices
+    )
+    checked = Check((), judged.verdict, judged.findings, back=True)
+    return moves, tuple(dict.fromkeys(refusals)), checked
