@@ -154,17 +154,9 @@ def _sentence(result: Audit) -> str:
 
 def _host_sentence(result: Audit) -> str:
     if result.verdict is Verdict.READY:
-        without = [p.devices[0].address for p in result.summary if p.group is None]
-        apart = ""
-        if without:
-            verb = "has" if len(without) == 1 else "have"
-            apart = f"{_joined(without)} {verb} no IOMMU group"
         warnings = sum(f.severity is Severity.WARNING for f in result.findings)
         if warnings:
-            also = f"; {apart}" if apart else ""
-            return f"No errors on this host, but {_counted(warnings, 'warning')}{also}."
-        if apart and result.purpose is not Purpose.DPDK:
-            return f"Nothing wrong was found in the IOMMU groups of this host; {apart}."
+            return f"No errors on this host, but {_counted(warnings, 'warning')}."
         return "Nothing is wrong with the IOMMU groups of this host."
     if result.verdict is Verdict.UNKNOWN:
         return _untold_host(result)

@@ -20,7 +20,6 @@ UNTOLD = group(device("0000:02:00.0", Missing.ABSENT, group="2"), id="2")
 STRANGE = group(device("0000:03:00.0", "acme-vfio", group="3"), id="3")
 READY = group(device("0000:04:00.0", "vfio-pci", group="4"), id="4")
 LOST = device("0000:05:00.0", "ahci", group=Missing.UNREADABLE)
-NONE = device("0000:06:00.0", "ahci", group=None)
 
 
 @each(
@@ -46,12 +45,6 @@ NONE = device("0000:06:00.0", "ahci", group=None)
             "Nothing wrong was seen, but the group of 0000:05:00.0 is not in this",
         ),
         (machine(ALONE, ungrouped=[LOST]), "ready", ""),
-        (
-            machine(ALONE, ungrouped=[NONE]),
-            "ready",
-            "Nothing wrong was found in the IOMMU groups of this host; 0000:06:00.0 "
-            "has no IOMMU group.",
-        ),
     ],
 )
 def test_what_was_not_seen_is_said(host: Machine, verdict: str, sentence: str) -> None:
