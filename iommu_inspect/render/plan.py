@@ -63,7 +63,8 @@ def plan_text(
 
 def qemu_text(words: Written) -> str:
     """Return QEMU's arguments as a shell would take them, one a line."""
-    lines = [" \\\n".join(words.qemu)]
+    lines = [f"# {words.token}"] if words.token else []
+    lines.append(" \\\n".join(words.qemu))
     if words.qemu_iommufd:
         lines.append("# or, by way of iommufd (QEMU 9.0 or newer):")
         lines += [f"# {argument}" for argument in words.qemu_iommufd]
