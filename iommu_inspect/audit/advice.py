@@ -10,9 +10,9 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
-from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import Decision, of_finding
+from iommu_inspect.plan.decision.moves import Decision, of_finding
+from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules import cures
 from iommu_inspect.rules.case import Case

@@ -12,15 +12,15 @@ from shlex import quote as quoted
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
-from iommu_inspect.plan import acts
-from iommu_inspect.plan.commands import (
+from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Decision, Move
+from iommu_inspect.plan.guest.tokens import TOKEN, needs_token, token_note
+from iommu_inspect.plan.host.commands import (
     commands,
     driverctl_back,
     driverctl_set,
 )
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import NOT_TOLD, VFIO_PCI, Decision, Move
-from iommu_inspect.plan.tokens import TOKEN, needs_token, token_note
+from iommu_inspect.plan.steps import acts
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["Sheet", "dpdk", "saved_driverctl", "spdk"]

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.plan import guests
-from iommu_inspect.plan.boot import Boot, cure, leads_with_boot
-from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
-from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.elsewhere import slots_text
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.other_drivers import every_boot
-from iommu_inspect.plan.proxmox import proxmox
-from iommu_inspect.plan.script import script
+from iommu_inspect.plan.decision.elsewhere import slots_text
+from iommu_inspect.plan.guest import guests
+from iommu_inspect.plan.guest.proxmox import proxmox
+from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot
+from iommu_inspect.plan.host.commands import commands, driverctl, driverctl_back
+from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.host.other_drivers import every_boot
+from iommu_inspect.plan.host.script import script
+from iommu_inspect.plan.host.systems import Place, loader_places
 from iommu_inspect.plan.sheets import Sheet, dpdk, saved_driverctl, spdk
-from iommu_inspect.plan.systems import Place, loader_places
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]

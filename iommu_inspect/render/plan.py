@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from iommu_inspect.audit.advice import Look
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
-from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
+from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
+from iommu_inspect.plan.steps.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.advice import look_block
 from iommu_inspect.render.devices import device_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.systems import MODPROBE_FILE, Place
+from iommu_inspect.plan.host.systems import MODPROBE_FILE, Place
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.layout import Style
 from iommu_inspect.render.text import fold

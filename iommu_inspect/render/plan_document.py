@@ -6,11 +6,11 @@ from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import known
-from iommu_inspect.plan.boot import Boot
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import NO_GROUP, NOT_TOLD, Decision, Move
+from iommu_inspect.plan.decision.moves import NO_GROUP, NOT_TOLD, Decision, Move
+from iommu_inspect.plan.host.boot import Boot
+from iommu_inspect.plan.host.systems import MODPROBE_FILE, Place
 from iommu_inspect.plan.sheets import Sheet
-from iommu_inspect.plan.systems import MODPROBE_FILE, Place
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.documents import head
 

@@ -17,8 +17,8 @@ from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.cards import on_a_root_bus, same_card
-from iommu_inspect.plan.guests import (
+from iommu_inspect.plan.guest.cards import on_a_root_bus, same_card
+from iommu_inspect.plan.guest.guests import (
     given,
     iommufd_arguments,
     libvirt_xml,
@@ -26,7 +26,7 @@ from iommu_inspect.plan.guests import (
     qemu_arguments,
     too_long,
 )
-from iommu_inspect.plan.making import Plan, make_plan
+from iommu_inspect.plan.steps.making import Plan, make_plan
 
 SCHEMAS = Path(
     os.environ.get("IOMMU_INSPECT_LIBVIRT_SCHEMAS", "/usr/share/libvirt/schemas")

@@ -12,10 +12,14 @@ from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.guests import iommufd_arguments, libvirt_xml, qemu_arguments
-from iommu_inspect.plan.making import Plan, make_plan
-from iommu_inspect.plan.proxmox import proxmox
+from iommu_inspect.plan.guest.guests import (
+    iommufd_arguments,
+    libvirt_xml,
+    qemu_arguments,
+)
+from iommu_inspect.plan.guest.proxmox import proxmox
 from iommu_inspect.plan.sheets import dpdk, saved_driverctl, spdk
+from iommu_inspect.plan.steps.making import Plan, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plan import plan_text, qemu_text
 

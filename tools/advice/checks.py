@@ -18,8 +18,8 @@ from iommu_inspect.model.host_losses import is_fatal, perhaps_lost, perhaps_unto
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target, same_target
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import NOT_TOLD, Decision
+from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.render.plan import plan_text
 from iommu_inspect.render.verdict import audit_text

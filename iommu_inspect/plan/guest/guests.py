@@ -9,9 +9,9 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.plan.cards import same_card
-from iommu_inspect.plan.moves import Decision, Move
-from iommu_inspect.plan.tokens import TOKEN, needs_token, owner_of, token_note
+from iommu_inspect.plan.decision.moves import Decision, Move
+from iommu_inspect.plan.guest.cards import same_card
+from iommu_inspect.plan.guest.tokens import TOKEN, needs_token, owner_of, token_note
 
 __all__ = [
     "given",

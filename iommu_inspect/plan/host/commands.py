@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from shlex import quote as quoted
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.plan import acts
-from iommu_inspect.plan.moves import NOT_TOLD
+from iommu_inspect.plan.decision.moves import NOT_TOLD
+from iommu_inspect.plan.steps import acts
 
 __all__ = ["UNSAFE", "commands", "driverctl", "driverctl_back", "driverctl_set"]
 

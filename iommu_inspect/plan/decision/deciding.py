@@ -21,14 +21,14 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
-from iommu_inspect.plan import neighbours
-from iommu_inspect.plan.dpdk import (
+from iommu_inspect.plan.decision import neighbours
+from iommu_inspect.plan.decision.dpdk import (
     asks_nothing_of_group,
     stays_for_dpdk,
     without_group,
 )
-from iommu_inspect.plan.moves import NO_GROUP, Decision, Move, Refusal
-from iommu_inspect.plan.refusals import of_asked, of_group, strange_names
+from iommu_inspect.plan.decision.moves import NO_GROUP, Decision, Move, Refusal
+from iommu_inspect.plan.decision.refusals import of_asked, of_group, strange_names
 from iommu_inspect.rules._words import addresses, caution
 from iommu_inspect.rules.case import Case
 

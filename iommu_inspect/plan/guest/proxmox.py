@@ -10,11 +10,11 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.text import listed
-from iommu_inspect.plan.guests import slots, too_long
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import VFIO_PCI, Decision
+from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision
+from iommu_inspect.plan.guest.guests import slots, too_long
+from iommu_inspect.plan.guest.tokens import needs_token
 from iommu_inspect.plan.sheets import Sheet
-from iommu_inspect.plan.tokens import needs_token
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["proxmox"]
