@@ -97,7 +97,7 @@ def plan_devices(
     from iommu_inspect.plan.writing import written
     from iommu_inspect.rules.finding import Purpose
 
-    machine = load(source, numeric=numeric, demo=demo, processes=True)
+    machine = load(source, numeric=numeric, demo=demo, processes=True, bars=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())

@@ -10,6 +10,7 @@ from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan.decision.elsewhere import slots_text
 from iommu_inspect.plan.guest import guests
 from iommu_inspect.plan.guest.proxmox import proxmox
+from iommu_inspect.plan.guest.windows import Window, window
 from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot
 from iommu_inspect.plan.host.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.host.cures import cure_lines
@@ -37,7 +38,8 @@ class Written:
     the refusals name. ``elsewhere`` says which other slots may help.
     ``boot_first`` says why the settings for every boot come first, if they do.
     ``without_xml`` are given addresses that libvirt's XML cannot name, ``locked`` those
-    that open only with a VF token, and ``token`` says what that is. The last four are
+    that open only with a VF token, and ``token`` says what that is. ``window`` is what
+    the guest's firmware needs for large memory. The last four are
     the same plan in the words of one tool.
     """
 
@@ -63,6 +65,7 @@ class Written:
     without_xml: tuple[PciAddress, ...] = ()
     locked: tuple[PciAddress, ...] = ()
     token: str = ""
+    window: Window | None = None
     proxmox: Sheet | None = None
     saved_driverctl: Sheet | None = None
     dpdk: Sheet | None = None
@@ -125,6 +128,10 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
             if (address := device.pci_address) is not None
         ),
         token=guests.tokens_note(plan.machine, moves),
+        window=window(
+            plan.machine,
+            [move.device for move in moves if move.device.pci_address in given],
+        ),
         proxmox=proxmox(plan) if by_guest else _NOTHING,
         saved_driverctl=saved_driverctl(plan),
         dpdk=dpdk(plan) if by_user_space else _NOTHING,

@@ -65,6 +65,8 @@ def qemu_text(words: Written) -> str:
     """Return QEMU's arguments as a shell would take them, one a line."""
     lines = [f"# {words.token}"] if words.token else []
     lines.append(" \\\n".join(words.qemu))
+    if words.window:
+        lines.append(f"# OVMF may need: {words.window.argument}")
     if words.qemu_iommufd:
         lines.append("# or, by way of iommufd (QEMU 9.0 or newer):")
         lines += [f"# {argument}" for argument in words.qemu_iommufd]

@@ -108,6 +108,7 @@ def guest_blocks(words: Written, style: Style) -> list[str]:
         blocks.append(fold(text, style.width))
     blocks.append(block("QEMU:", words.qemu))
     blocks += [fold(words.token, style.width)] if words.token else []
+    blocks += [fold(words.window.note, style.width)] if words.window else []
     if words.qemu_iommufd:
         blocks.append(
             block(

@@ -88,6 +88,12 @@ def plan_document(plan: Plan, words: Written, semantics: Semantics) -> dict[str,
             "needed_by": list(map(str, words.locked)),
             "note": words.token,
         },
+        "window": words.window
+        and {
+            "bytes": words.window.size,
+            "argument": words.window.argument,
+            "note": words.window.note,
+        },
         "proxmox": _sheet(words.proxmox),
         "driverctl_saved": _sheet(words.saved_driverctl),
         "dpdk": _sheet(words.dpdk),
