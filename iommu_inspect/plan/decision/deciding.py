@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.kernel.variants import known_variant
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
@@ -236,6 +237,11 @@ class _Deciding:
     def _costs(self, device: Device) -> Iterator[str]:
         """Say what goes with the driver of a device that is to be handed over."""
         machine = self._case.machine
+        if (variant := known_variant(machine, device)) is not None:
+            yield (
+                f"This kernel may have a vfio driver of its own for it, {variant}: "
+                "where it has, that is the one to bind."
+            )
         below = self._relations.below(device)
         if below and device.driver is not None:
             names = [d.address for d in below[:3]]
