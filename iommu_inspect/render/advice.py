@@ -31,6 +31,9 @@ def advice_blocks(result: Audit, style: Style) -> Iterator[str]:
         yield fold(because, style.width)
     if advice.looks:
         yield from _looks(advice, style)
+    if advice.then:
+        head = fold("If the host can do without what is there:", style.width)
+        yield f"{head}\n    {printable(advice.then)}"
     if advice.steps:
         yield from _steps(result, style)
 

@@ -202,6 +202,7 @@ def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
         "well; if not, put the device that you want into another slot.",
         tuple(Look(what) for what in looks),
         elsewhere=True,
+        asks=tuple(device.id for device in devices),
     )
 
 
