@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.kernel.grouping.acs_quirks import Quirk, acs_quirk, has_required
 from iommu_inspect.kernel.grouping.dma_aliases import (
@@ -245,16 +246,37 @@ class Grouping:
         here = device.pci_address
         if here is None:
             return []
-        bus = (here.domain, here.bus)
-        return [
-            other
-            for other, address in self._addresses
-            if other is not device and (address.domain, address.bus) == bus
-        ]
+        bus = self._buses.get((here.domain, here.bus), ())
+        return [other for other in bus if other is not device]
+
+    @cached_property
+    def _buses(self) -> dict[tuple[int, int], list[Device]]:
+        """The functions of each bus, in the order of their addresses."""
+        found: dict[tuple[int, int], list[Device]] = {}
+        for device, address in self._addresses:
+            found.setdefault((address.domain, address.bus), []).append(device)
+        return found
 
     @property
     def _addresses(self) -> list[tuple[Device, PciAddress]]:
         return self.topology.addressed
+
+    def _perhaps_aliases(self, device: Device) -> list[Device]:
+        """Return the neighbours that may use an id with it: mostly there are none."""
+        here = device.pci_address
+        if here is None or alias_devfns(device) != frozenset():
+            return self._neighbours(device)
+        bus = self._aliasing.get((here.domain, here.bus), ())
+        return [other for other in bus if other is not device]
+
+    @cached_property
+    def _aliasing(self) -> dict[tuple[int, int], list[Device]]:
+        """The functions of each bus that use other ids, or may."""
+        return {
+            bus: odd
+            for bus, devices in self._buses.items()
+            if (odd := [d for d in devices if alias_devfns(d) != frozenset()])
+        }
 
     def _by_quirk(
         self, device: Device, has_group: HasGroup, seen: frozenset[str]
@@ -262,7 +284,7 @@ class Grouping:
         if device.address in seen:
             return None
         seen |= {device.address}
-        for other in self._neighbours(device):
+        for other in self._perhaps_aliases(device):
             related = _are_aliases(device, other)
             if related is None:
                 return _untold(self.machine, [device, other])
