@@ -16,7 +16,7 @@ from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
 from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict
 from iommu_inspect.verdict.unseen import Fact, Unseen

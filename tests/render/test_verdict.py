@@ -105,7 +105,7 @@ def test_a_group_of_one_is_named_by_its_device_and_driver() -> None:
     host = machine(group(mdev, id="150"))
     found = audit(host, only(SINCE_6_6), (find_target(host, "group:150"),))
     text = audit_text(found)
-    assert text.startswith("READY  group 150  83b8f4f2-509f (nvidia-vgpu-vfio)\n")
+    assert text.startswith("READY  group 150  83b8f4f2-509f (nvidia-vgpu-vfio)  mdev")
     assert "readlink" not in text
 
 
