@@ -10,19 +10,20 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
-from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import Decision, of_finding
+from iommu_inspect.plan.decision.moves import Decision, Refusal, of_finding
+from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules import cures
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
-from iommu_inspect.rules.finding import Certainty, Finding, Severity
+from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["Advice", "Look", "Mending", "advise", "advise_host"]
 
 _MOST_MENDED = 3
+_MOST_ASKED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Advice:
     ``decision`` is the plan's about what was asked for, ``None`` for a whole host.
     ``steps`` are its commands in the order in which they were tried; where ``looks``
     are named, they hold if all is as supposed. Without steps ``because`` says why
-    there are none. ``words`` is all that the plan has written.
+    there are none, and ``then`` is the command that goes on where the looks allow it.
+    ``words`` is all that the plan has written.
     """
 
     decision: Decision | None
@@ -62,6 +64,7 @@ class Advice:
     because: str = ""
     looks: tuple[Look, ...] = ()
     mending: tuple[Mending, ...] = ()
+    then: str = ""
     plan: Plan | None = None
     words: Written | None = None
 
@@ -107,8 +110,24 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
     harmless = all(isinstance(cure, cures.Look) for r in first for cure in r.cures)
     looks = (Look(lines, "", harmless=harmless),) if lines else ()
     return Advice(
-        decision, because=because.strip(), looks=looks, plan=plan, words=words
+        decision,
+        because=because.strip(),
+        looks=looks,
+        then=_then(plan, refusals[:1]),
+        plan=plan,
+        words=words,
     )
+
+
+def _then(plan: Plan, refusals: Sequence[Refusal]) -> str:
+    """Return the command that asks for the neighbours as well, if that is the way."""
+    asks = [device.name for refusal in refusals for device in refusal.asks]
+    if not asks or len(asks) > _MOST_ASKED:
+        return ""
+    targets = [target.text for target in plan.targets]
+    purpose = [] if plan.purpose is Purpose.VFIO else ["--for", plan.purpose.value]
+    words = " ".join(map(quote, [*targets, *asks, *purpose]))
+    return f"iommu-inspect plan {words} {plan.machine.source.option}".strip()
 
 
 def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:

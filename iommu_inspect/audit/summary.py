@@ -12,8 +12,8 @@ from iommu_inspect.audit.told_once import nameless
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.plan.deciding import decide
-from iommu_inspect.plan.moves import move_words
+from iommu_inspect.plan.decision.deciding import decide
+from iommu_inspect.plan.decision.moves import move_words
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.rules.registry import RULES

@@ -19,7 +19,7 @@ from iommu_inspect.cli.options import (
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
-    from iommu_inspect.plan.making import Plan
+    from iommu_inspect.plan.steps.making import Plan
     from iommu_inspect.plan.writing import Written
 
 __all__ = ["plan_devices"]
@@ -33,6 +33,10 @@ class PlanFormat(enum.StrEnum):
     JSON = "json"
     LIBVIRT = "libvirt"
     QEMU = "qemu"
+    PROXMOX = "proxmox"
+    DRIVERCTL = "driverctl"
+    DPDK = "dpdk"
+    SPDK = "spdk"
 
 
 class Accept(enum.StrEnum):
@@ -74,8 +78,8 @@ def plan_devices(
         PlanFormat,
         typer.Option(
             "--format",
-            help="All of it for people; a script for sh (do and undo); JSON; or what "
-            "the guest's side needs.",
+            help="All of it for people; a script for sh (do and undo); JSON; what the "
+            "guest's side needs; or the same plan for driverctl, DPDK or SPDK.",
         ),
     ] = PlanFormat.TABLE,
 ) -> None:
@@ -89,49 +93,72 @@ def plan_devices(
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.target import find_targets
-    from iommu_inspect.plan.making import Outcome, make_plan
+    from iommu_inspect.plan.steps.making import Outcome, make_plan
     from iommu_inspect.plan.writing import written
     from iommu_inspect.rules.finding import Purpose
 
-    machine = load(source, numeric=numeric, demo=demo, processes=True)
+    machine = load(source, numeric=numeric, demo=demo, processes=True, bars=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets)
     accepted = frozenset(word.value for word in accept or ())
+    if output is PlanFormat.DPDK:
+        purpose = For.DPDK
     plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
-    _print(plan, written(plan, rules, all_systems=all_systems), rules, output)
+    words = written(plan, rules, all_systems=all_systems)
+    if not _print(plan, words, rules, output):
+        raise typer.Exit(Exit.BLOCKED)
     codes = {Outcome.REFUSED: Exit.BLOCKED, Outcome.UNKNOWN: Exit.CANNOT_TELL}
     if plan.outcome in codes:
         raise typer.Exit(codes[plan.outcome])
 
 
-def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> None:
+def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> bool:
+    """Print it; ``False`` if that tool has no words for a plan that there is."""
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.model.text import printable
-    from iommu_inspect.plan.script import refusing_script
+    from iommu_inspect.plan.host.script import refusing_script
     from iommu_inspect.render.plan import plan_text, qemu_text
 
     if output is PlanFormat.TABLE:
         emit(plan_text(plan, words, rules, style()))
-        return
+        return True
     if output is PlanFormat.JSON:
         from iommu_inspect.render.documents import to_json
         from iommu_inspect.render.plan_document import plan_document
 
         emit(to_json(plan_document(plan, words, rules)))
-        return
+        return True
     for refusal in plan.refusals:
         complain(printable(f"{refusal.rule}: {refusal.message}"))
     if plan.refusals:
         if output is PlanFormat.SHELL:
             emit(refusing_script(refusal.message for refusal in plan.refusals))
-        return
+        return True
     for finding in plan.warnings:
         complain(printable(f"mind {finding.rule}: {finding.message}"))
     if output is PlanFormat.SHELL:
         emit(str(words.script))
-    elif output is PlanFormat.QEMU:
+        return True
+    for condition in plan.conditions:
+        complain(printable(f"only if: {condition.supposed}"))
+    sheet = {
+        PlanFormat.PROXMOX: words.proxmox,
+        PlanFormat.DRIVERCTL: words.saved_driverctl,
+        PlanFormat.DPDK: words.dpdk,
+        PlanFormat.SPDK: words.spdk,
+    }.get(output)
+    if sheet is not None:
+        for note in sheet.notes:
+            complain(printable(note))
+        if sheet.lines:
+            emit("\n".join(map(printable, sheet.lines)))
+        return bool(sheet.lines)
+    if output is PlanFormat.QEMU:
         emit(qemu_text(words))
     else:
         for address in words.without_xml:
             complain(f"no XML for {address}: QEMU's host= ends at domain ffff")
+        for address in words.locked:
+            complain(f"no XML for {address}: it has no place for a VF token")
         emit(words.libvirt or "")
+    return True

@@ -12,6 +12,7 @@ from iommu_inspect.kernel.eras import Semantics, applicable, named
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
 from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
 from iommu_inspect.sources.tree.tree import Tree
@@ -25,10 +26,12 @@ def load(
     numeric: bool = False,
     demo: bool = False,
     processes: bool = False,
+    bars: bool = False,
 ) -> Machine:
     """Read this host, or the source that ``--from`` names.
 
-    With ``processes`` it is also read who has the devices open, which takes longer.
+    With ``processes`` it is also read who has the devices open, and with ``bars`` how
+    much memory they have: both take longer.
 
     Raises:
         SourceError: the source cannot be read.
@@ -42,6 +45,8 @@ def load(
     if demo and not machine.groups:
         opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
+    if bars and isinstance(opened, Tree):
+        machine = with_bars(opened, machine)
     machine = _with_option(machine, source, demo=demo)
     if numeric:
         return names.without_names(machine)

@@ -11,15 +11,21 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Fact, known
+from iommu_inspect.model.fact import Fact, known, value_or
+from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["known_variant", "vfio_driver_for"]
 
 _VFIO_PCI = "vfio-pci"
-# By vendor and device, with the first release: for sources without modules.alias.
-# From the drivers' tables in v6.12 and reference/kernel-semantics: names as sysfs has
-# them.
+# By vendor and device, with the release that it came with: for sources that do not show
+# the list. The ids are those of the drivers' tables in v6.12.
+_SINCE = {
+    "mlx5_vfio_pci": (5, 18),
+    "nvgrace_gpu_vfio_pci": (6, 9),
+    "pds_vfio_pci": (6, 6),
+    "qat_vfio_pci": (6, 10),
+}
 _BUILT = {
     (0x10DE, 0x2342): "nvgrace_gpu_vfio_pci",
     (0x10DE, 0x2345): "nvgrace_gpu_vfio_pci",
@@ -29,6 +35,8 @@ _BUILT = {
     (0x8086, 0x4943): "qat_vfio_pci",
     (0x8086, 0x4945): "qat_vfio_pci",
 }
+# Drivers whose name in sysfs is not that of their module.
+_NAMES = {"vfio_pci": _VFIO_PCI, "xe_vfio_pci": "xe-vfio-pci"}
 
 
 def vfio_driver_for(machine: Machine, device: Device) -> str:
@@ -45,16 +53,23 @@ def vfio_driver_for(machine: Machine, device: Device) -> str:
     ]
     if not fitting:
         return _VFIO_PCI
-    driver = min(fitting)[1]
-    return _VFIO_PCI if driver == "vfio_pci" else driver
+    module = min(fitting)[1]
+    return _NAMES.get(module, module)
 
 
 def known_variant(machine: Machine, device: Device) -> str | None:
-    """Return the variant that kernels have, where the source shows no list."""
+    """Return the variant that kernels of this release have, where no list is shown.
+
+    Whether this very kernel was built with it the release does not tell.
+    """
     vendor, model = device.ids.vendor, device.ids.device
     if known(machine.settings.vfio_aliases) or not known(vendor) or not known(model):
         return None
-    return _BUILT.get((vendor, model))
+    variant = _BUILT.get((vendor, model))
+    version = version_of(value_or(machine.kernel.release, ""))
+    if variant is None or version is None or version < _SINCE[variant]:
+        return None
+    return variant
 
 
 def _modalias(device: Device) -> str:

@@ -12,6 +12,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.pci.bar import Bar
 from iommu_inspect.model.platform import Processor, XenRole
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.system import System
@@ -139,7 +140,8 @@ class Machine:
     ``None`` where it does not run on it. ``host`` is what the host itself uses its
     devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
     processor's physical addresses. ``memlock_limit`` is how many bytes the process that
-    read the source may lock, ``None`` where nothing limits it.
+    read the source may lock, ``None`` where nothing limits it. ``bars`` are
+    read only for who asks for them.
     """
 
     source: Source
@@ -161,6 +163,9 @@ class Machine:
     host: Host = field(default_factory=Host)
     system: System = field(default_factory=System)
     gone: tuple[Gone, ...] = ()
+    bars: tuple[tuple[DeviceId, tuple[Bar, ...]], ...] = field(
+        default=(), compare=False
+    )
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -209,6 +214,10 @@ class Machine:
         if not known(device.path):
             return ()
         return tuple(self._by_path.get(device.path, ()))
+
+    def bars_of(self, device: Device) -> tuple[Bar, ...]:
+        """Return the registers of a function, empty where they were not read."""
+        return next((bars for name, bars in self.bars if name == device.id), ())
 
     @cached_property
     def _families(self) -> dict[DeviceId, Family]:

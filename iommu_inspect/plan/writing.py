@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.plan import guests
-from iommu_inspect.plan.boot import Boot, cure, leads_with_boot
-from iommu_inspect.plan.commands import commands, driverctl, driverctl_back
-from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.elsewhere import slots_text
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.other_drivers import every_boot
-from iommu_inspect.plan.script import script
-from iommu_inspect.plan.systems import Place, loader_places
+from iommu_inspect.plan.decision.elsewhere import slots_text
+from iommu_inspect.plan.guest import guests
+from iommu_inspect.plan.guest.proxmox import proxmox
+from iommu_inspect.plan.guest.windows import Window, window
+from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot
+from iommu_inspect.plan.host.commands import commands, driverctl, driverctl_back
+from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.host.other_drivers import every_boot
+from iommu_inspect.plan.host.script import script
+from iommu_inspect.plan.host.systems import Place, loader_places
+from iommu_inspect.plan.sheets import Sheet, dpdk, saved_driverctl, spdk
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]
+
+_NOTHING = Sheet(notes=("What it is wanted for (--for) does not go with it.",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,10 @@ class Written:
     ``checks`` are the commands of each of the plan's conditions, ``looks`` those that
     the refusals name. ``elsewhere`` says which other slots may help.
     ``boot_first`` says why the settings for every boot come first, if they do.
-    ``without_xml`` are given addresses that libvirt's XML cannot name.
+    ``without_xml`` are given addresses that libvirt's XML cannot name, ``locked`` those
+    that open only with a VF token, and ``token`` says what that is. ``window`` is what
+    the guest's firmware needs for large memory. The last four are
+    the same plan in the words of one tool.
     """
 
     there: tuple[str, ...] = ()
@@ -55,6 +63,13 @@ class Written:
     given: tuple[PciAddress, ...] = ()
     only_held: tuple[PciAddress, ...] = ()
     without_xml: tuple[PciAddress, ...] = ()
+    locked: tuple[PciAddress, ...] = ()
+    token: str = ""
+    window: Window | None = None
+    proxmox: Sheet | None = None
+    saved_driverctl: Sheet | None = None
+    dpdk: Sheet | None = None
+    spdk: Sheet | None = None
 
 
 def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> Written:
@@ -84,6 +99,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
         )
     # DPDK and drivers of the host have no guest.
     by_guest = plan.purpose in (Purpose.VFIO, Purpose.ONE_PER_GROUP)
+    by_user_space = plan.purpose is not Purpose.ATTACH
     moves = plan.moves if by_guest else ()
     given = guests.given(plan.machine, moves)
     return Written(
@@ -106,6 +122,20 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
         given=tuple(given),
         only_held=tuple(guests.only_held(plan.machine, moves)),
         without_xml=tuple(guests.too_long(given)),
+        locked=tuple(
+            address
+            for device in guests.locked(plan.machine, moves)
+            if (address := device.pci_address) is not None
+        ),
+        token=guests.tokens_note(plan.machine, moves),
+        window=window(
+            plan.machine,
+            [move.device for move in moves if move.device.pci_address in given],
+        ),
+        proxmox=proxmox(plan) if by_guest else _NOTHING,
+        saved_driverctl=saved_driverctl(plan),
+        dpdk=dpdk(plan) if by_user_space else _NOTHING,
+        spdk=spdk(plan) if by_user_space else _NOTHING,
     )
 
 

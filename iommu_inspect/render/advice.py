@@ -31,6 +31,9 @@ def advice_blocks(result: Audit, style: Style) -> Iterator[str]:
         yield fold(because, style.width)
     if advice.looks:
         yield from _looks(advice, style)
+    if advice.then:
+        head = fold("If the host can do without what is there:", style.width)
+        yield f"{head}\n    {printable(advice.then)}"
     if advice.steps:
         yield from _steps(result, style)
 
@@ -75,6 +78,14 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
             "These steps, tried on the state that was read, make it ready (as root, "
             "until the next boot):"
         )
+    if advice.words is not None and advice.words.boot_first:
+        text = (
+            f"Better bind it at boot: {printable(advice.words.boot_first)}, and its "
+            "driver may hang when it is taken off. What to write down for that is in "
+            "the plan (below)."
+        )
+        yield fold(text, style.width)
+        head = f"Or, once nobody uses it any more: {head[0].lower()}{head[1:]}"
     shown = advice.steps[:_MOST_STEPS]
     yield "\n".join(
         [fold(head, style.width), *(f"    {printable(step)}" for step in shown)]
@@ -94,9 +105,11 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
     option = "" if purpose == "vfio" else f" --for {purpose}"
     if plan is not None and plan.machine.source.option:
         option += f" {plan.machine.source.option}"
+    side = "" if purpose in ("dpdk", "attach") else " and the guest's side"
+    boots = "what holds at every boot" if not side else "every boot"
     yield "\n".join(
         [
-            fold(f"{rest}, every boot and the guest's side:", style.width),
+            fold(f"{rest}{',' if side else ' and'} {boots}{side}:", style.width),
             f"    iommu-inspect plan {printable(names + option)}",
         ]
     )

@@ -67,6 +67,7 @@ def _advice_fields(advice: Advice) -> dict[str, Any]:
         "decision": advice.decision and advice.decision.value,
         "steps": list(advice.steps),
         "because": advice.because,
+        "then": advice.then,
         "look": [
             {
                 "commands": list(look.commands),

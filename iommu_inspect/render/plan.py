@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from iommu_inspect.audit.advice import Look
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.making import ACCEPTABLE, Outcome, Plan
-from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
+from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
+from iommu_inspect.plan.steps.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.advice import look_block
 from iommu_inspect.render.devices import device_name
@@ -22,7 +22,7 @@ from iommu_inspect.render.plan_blocks import (
 from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.finding import Purpose
+from iommu_inspect.rules.finding import Finding, Purpose, Severity
 from iommu_inspect.rules.registry import find_rule
 
 __all__ = ["plan_text", "qemu_text"]
@@ -51,7 +51,7 @@ def plan_text(
         for move, text in zip(plan.moves, words.cautions, strict=True)
         if text
     ]
-    blocks += [_warning(f.rule, f.message, style) for f in plan.warnings]
+    blocks += [_warning(f.rule, f.message, style) for f in _unsaid(plan)]
     now, every_boot = _now(plan, words, style), boot_blocks(words, style)
     if words.boot_first:
         blocks += [_why_boot_first(words, style), *every_boot, *now]
@@ -63,7 +63,10 @@ def plan_text(
 
 def qemu_text(words: Written) -> str:
     """Return QEMU's arguments as a shell would take them, one a line."""
-    lines = [" \\\n".join(words.qemu)]
+    lines = [f"# {words.token}"] if words.token else []
+    lines.append(" \\\n".join(words.qemu))
+    if words.window:
+        lines.append(f"# OVMF may need: {words.window.argument}")
     if words.qemu_iommufd:
         lines.append("# or, by way of iommufd (QEMU 9.0 or newer):")
         lines += [f"# {argument}" for argument in words.qemu_iommufd]
@@ -193,6 +196,23 @@ def _targets(plan: Plan) -> str:
 def _warning(rule: str, message: str, style: Style) -> str:
     head = f"{style.paint('mind', 'yellow')}: {printable(rule)}"
     return f"{head}\n{fold(message, style.width, '  ')}"
+
+
+def _unsaid(plan: Plan) -> Iterable[Finding]:
+    """Yield the warnings that say what nothing else on this page says.
+
+    That the group is one, and has several devices, the table above shows; what a
+    device is used for stands with its costs.
+    """
+    costly = {move.device.id for move in plan.moves if move.changes and move.costs}
+    for finding in plan.warnings:
+        told = finding.rule in ("partial-group", "singleton-assumption")
+        if told and plan.purpose is Purpose.VFIO:
+            continue
+        used = finding.rule == "host-loss" and finding.severity is Severity.WARNING
+        if used and set(finding.devices[:1]) & costly:
+            continue
+        yield finding
 
 
 def _why_boot_first(words: Written, style: Style) -> str:

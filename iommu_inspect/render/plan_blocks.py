@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan.systems import MODPROBE_FILE, Place
+from iommu_inspect.plan.host.systems import MODPROBE_FILE, Place
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.layout import Style
 from iommu_inspect.render.text import fold
@@ -82,6 +82,8 @@ def loader_lines(words: Sequence[str], places: Sequence[Place]) -> list[str]:
 
 def guest_blocks(words: Written, style: Style) -> list[str]:
     """Return what the guest's side needs, in the words of libvirt and QEMU."""
+    if not words.qemu:
+        return []
     blocks = []
     if words.libvirt:
         blocks.append(
@@ -98,7 +100,15 @@ def guest_blocks(words: Written, style: Style) -> list[str]:
             "takes PCI domains up to ffff. The arguments below use sysfsdev=."
         )
         blocks.append(fold(text, style.width))
+    if words.locked:
+        text = (
+            f"No XML for {listed(map(str, words.locked))}: it has no place for a VF "
+            "token."
+        )
+        blocks.append(fold(text, style.width))
     blocks.append(block("QEMU:", words.qemu))
+    blocks += [fold(words.token, style.width)] if words.token else []
+    blocks += [fold(words.window.note, style.width)] if words.window else []
     if words.qemu_iommufd:
         blocks.append(
             block(
@@ -108,9 +118,11 @@ def guest_blocks(words: Written, style: Style) -> list[str]:
         )
     if words.only_held:
         names = listed(map(str, words.only_held))
+        one = len(words.only_held) == 1
+        verb = "will be" if words.there else "is" if one else "are"
         text = (
-            f"{names} is on vfio-pci only because it shares the group: the guest "
-            "need not get it, but nobody else can."
+            f"{names} {verb} on vfio-pci only because of the group: the guest need not "
+            f"get {'it' if one else 'them'}, but nobody else can."
         )
         blocks.append(fold(text, style.width))
     return blocks

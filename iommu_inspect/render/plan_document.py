@@ -6,10 +6,11 @@ from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.fact import known
-from iommu_inspect.plan.boot import Boot
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import NO_GROUP, NOT_TOLD, Decision, Move
-from iommu_inspect.plan.systems import MODPROBE_FILE, Place
+from iommu_inspect.plan.decision.moves import NO_GROUP, NOT_TOLD, Decision, Move
+from iommu_inspect.plan.host.boot import Boot
+from iommu_inspect.plan.host.systems import MODPROBE_FILE, Place
+from iommu_inspect.plan.sheets import Sheet
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.documents import head
 
@@ -82,7 +83,28 @@ def plan_document(plan: Plan, words: Written, semantics: Semantics) -> dict[str,
         "qemu_iommufd": list(words.qemu_iommufd),
         "given": list(map(str, words.given)),
         "only_held": list(map(str, words.only_held)),
+        "boot_first": words.boot_first or None,
+        "vf_token": {
+            "needed_by": list(map(str, words.locked)),
+            "note": words.token,
+        },
+        "window": words.window
+        and {
+            "bytes": words.window.size,
+            "argument": words.window.argument,
+            "note": words.window.note,
+        },
+        "proxmox": _sheet(words.proxmox),
+        "driverctl_saved": _sheet(words.saved_driverctl),
+        "dpdk": _sheet(words.dpdk),
+        "spdk": _sheet(words.spdk),
     }
+
+
+def _sheet(sheet: Sheet | None) -> dict[str, Any] | None:
+    if sheet is None:
+        return None
+    return {"lines": list(sheet.lines), "notes": list(sheet.notes)}
 
 
 # The words that the document had for decisions before it had the plan's own.
@@ -122,6 +144,7 @@ def _boot(settings: Boot) -> dict[str, Any]:
         "command_line": [_place(place) for place in settings.command_line],
         "driverctl": list(settings.driverctl),
         "notes": list(settings.notes),
+        "own_system": settings.own_system,
     }
 
 

@@ -36,7 +36,7 @@ def validated(*words: str | Path) -> dict[str, Any]:
         (("01:00.0", "--from", str(DEMO)), 0),
         (("00:01.0", "--from", str(DEMO)), 1),
         (("00:03.0", "--from", NO_REMAPPING), 1),
-        (("00:03.0", "--accept", "interrupt-remapping", "--from", NO_REMAPPING), 3),
+        (("00:03.0", "--accept", "interrupt-remapping", "--from", NO_REMAPPING), 0),
         (("0000:01:00.0", "--from", FIXTURES / "kernels/6.12-reserved-1.tar.gz"), 1),
         (("00:02.0", "--from", SYSFS / "no-iommu-firmware"), 1),
         ((), 2),
@@ -47,7 +47,7 @@ def validated(*words: str | Path) -> dict[str, Any]:
         (("00:19.0", "--from", SYSFS / "no-such-source"), 4),
     ],
 )
-@each("output", ["table", "shell", "json", "libvirt", "qemu"])
+@each("output", ["table", "shell", "json", "libvirt", "qemu", "proxmox", "driverctl"])
 def test_exit_code(words: tuple[str | Path, ...], code: int, output: str) -> None:
     more = () if "--format" in words else ("--format", output)
     done = call("plan", *words, *more)
@@ -116,7 +116,9 @@ def test_without_a_plan_no_command_of_one_is_printed() -> None:
     assert "If you mean it: --accept interrupt-remapping" in done.stdout
 
 
-@pytest.mark.parametrize("output", ["shell", "libvirt", "qemu"])
+@pytest.mark.parametrize(
+    "output", ["shell", "libvirt", "qemu", "proxmox", "driverctl", "dpdk", "spdk"]
+)
 def test_reasons_go_to_standard_error_where_the_output_is_for_programs(
     output: str,
 ) -> None:
@@ -165,3 +167,33 @@ def test_the_plan_names_what_it_moves() -> None:
     text = call("plan", "00:03.0", "--from", SYSFS / "half-a-group").stdout
     assert "WHAT IT IS, AND WHY" in text.splitlines()[0]
     assert "HD audio device [10de:10fa]: " in " ".join(text.split())
+
+
+def test_a_tool_that_has_no_words_for_the_plan_fails() -> None:
+    done = run("plan", "03:01.0", "--from", str(DEMO), "--format", "spdk")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "scripts/setup.sh is not for 0000:03:01.0" in done.stderr
+    for output in ("proxmox", "spdk"):
+        words = ("--for", "attach", "--format", output)
+        done = run("plan", "00:02.0", "--from", str(DEMO), *words)
+        assert (done.returncode, done.stdout) == (1, ""), done
+
+
+def test_all_systems_are_shown_where_they_are_asked_for() -> None:
+    own = call("plan", "03:01.0", "--from", str(DEMO)).stdout
+    assert "update-initramfs" in own
+    assert "dracut" not in own
+    every = call("plan", "03:01.0", "--all-systems", "--from", str(DEMO)).stdout
+    for part in ("update-initramfs", "dracut", "nixos-rebuild", "rpm-ostree kargs"):
+        assert part in every
+
+
+@each("source", [str(DEMO), str(SYSFS / "no-iommu-firmware"), str(HALF)])
+def test_the_format_of_dpdk_is_that_of_its_purpose(source: str) -> None:
+    """What --for dpdk decides, such as what to do without an IOMMU, holds for it."""
+    for word in ("00:02.0", "00:03.0", "00:01.0"):
+        words = ("plan", word, "--from", source)
+        wanted = call(*words, "--for", "dpdk").returncode
+        done = call(*words, "--format", "dpdk")
+        assert done.returncode == wanted, done.stderr
+        assert ("-a 0000:" in done.stdout) is (wanted == 0)

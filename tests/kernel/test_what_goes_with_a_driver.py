@@ -11,7 +11,7 @@ from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.eras import Semantics, applicable, named
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
-from iommu_inspect.kernel.variants import vfio_driver_for
+from iommu_inspect.kernel.variants import known_variant, vfio_driver_for
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group, Held
@@ -129,6 +129,7 @@ def test_a_denied_device_is_refused_by_the_probe_whatever_bind_says() -> None:
 
 
 ALIASES = (
+    ("vfio_pci:v00008086d0000E20Bsv*sd*bc*sc*i*", "xe_vfio_pci"),
     ("vfio_pci:v*d*sv*sd*bc*sc*i*", "vfio_pci"),
     ("vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i*", "mlx5_vfio_pci"),
     ("vfio_pci:v000010DEd00002342sv*sd*bc*sc*i*", "nvgrace_gpu_vfio_pci"),
@@ -141,6 +142,7 @@ ALIASES = (
         (0x15B3, 0x101E, "mlx5_vfio_pci"),
         (0x10DE, 0x2342, "nvgrace_gpu_vfio_pci"),
         (0x15B3, 0x1017, "vfio-pci"),
+        (0x8086, 0xE20B, "xe-vfio-pci"),  # the module is xe_vfio_pci
     ],
 )
 def test_the_driver_is_the_one_that_the_kernel_has_for_the_device(
@@ -150,3 +152,17 @@ def test_the_driver_is_the_one_that_the_kernel_has_for_the_device(
     host = machine(group(card), settings=Settings(vfio_aliases=ALIASES))
     assert vfio_driver_for(host, card) == driver
     assert vfio_driver_for(machine(group(card)), card) == "vfio-pci"
+
+
+@each(
+    "release, variant",
+    [("6.12.1", "nvgrace_gpu_vfio_pci"), ("6.8.0", None), (Missing.ABSENT, None)],
+)
+def test_a_variant_is_named_where_only_the_release_says_that_it_may_be_there(
+    release: str | Missing, variant: str | None
+) -> None:
+    card = replace(device("0000:01:00.0"), ids=PciIds(0x10DE, 0x2342))
+    host = machine(group(card), kernel=Kernel(release))
+    assert known_variant(host, card) == variant
+    listed = machine(group(card), settings=Settings(vfio_aliases=ALIASES))
+    assert known_variant(listed, card) is None

@@ -18,10 +18,10 @@ from iommu_inspect.model.machine import Machine, VfioSettings
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.system import Initramfs, Loader, System
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.boot import Boot, boot, cure, leads_with_boot
-from iommu_inspect.plan.making import make_plan
-from iommu_inspect.plan.script import script
-from iommu_inspect.plan.systems import initramfs_places, loader_places
+from iommu_inspect.plan.host.boot import Boot, boot, cure, leads_with_boot
+from iommu_inspect.plan.host.script import script
+from iommu_inspect.plan.host.systems import initramfs_places, loader_places
+from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plan import plan_text
 from iommu_inspect.settings.lint import lint

@@ -12,7 +12,7 @@ from shared import SYSFS
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plan import plan_text
 from iommu_inspect.rules.finding import Purpose

@@ -15,9 +15,9 @@ from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
 from iommu_inspect.model.target import Target, find_target
-from iommu_inspect.plan.commands import commands
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import Decision
+from iommu_inspect.plan.decision.moves import Decision
+from iommu_inspect.plan.host.commands import commands
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plan import plan_text
 from iommu_inspect.rules.finding import Certainty, Purpose, Severity

@@ -16,9 +16,10 @@ from examples import each
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
+from iommu_inspect.model.pci.bar import Bar
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.cards import on_a_root_bus, same_card
-from iommu_inspect.plan.guests import (
+from iommu_inspect.plan.guest.cards import on_a_root_bus, same_card
+from iommu_inspect.plan.guest.guests import (
     given,
     iommufd_arguments,
     libvirt_xml,
@@ -26,7 +27,10 @@ from iommu_inspect.plan.guests import (
     qemu_arguments,
     too_long,
 )
-from iommu_inspect.plan.making import Plan, make_plan
+from iommu_inspect.plan.guest.windows import window
+from iommu_inspect.plan.steps.making import Plan, make_plan
+from iommu_inspect.plan.writing import written
+from iommu_inspect.render.plan import plan_text, qemu_text
 
 SCHEMAS = Path(
     os.environ.get("IOMMU_INSPECT_LIBVIRT_SCHEMAS", "/usr/share/libvirt/schemas")
@@ -254,3 +258,52 @@ def test_libvirt_takes_the_slot_of_a_whole_card(
     for function in functions:
         at = f"bus='0x0e' slot='0x00' function='0x{function}'"
         assert (at in xml) is (0 in functions)
+
+
+@each(
+    "sizes, megabytes",
+    [
+        ([16 << 30, 32 << 20], None),
+        ([8 << 30, 8 << 30], None),
+        ([32 << 30], 65536),
+        ([32 << 30, 32 << 20], 65536),
+        ([64 << 30], 131072),
+        ([64 << 30, 64 << 30], 262144),
+    ],
+)
+def test_firmware_gets_a_larger_window_for_large_memory(
+    sizes: list[int], megabytes: int | None
+) -> None:
+    first = device("0000:05:00.0", "e1000e")
+    bars = tuple(Bar(n, size, True, True, True) for n, size in enumerate(sizes))
+    found = window(replace(CARD, bars=((first.id, bars),)), [first])
+    if megabytes is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.size == sum(sizes)
+    assert found.argument.endswith(f"X-PciMmio64Mb,string={megabytes}")
+
+
+@each(
+    "bar",
+    [
+        Bar(0, 64 << 30, memory=False, prefetchable=True, wide=True),
+        Bar(0, 64 << 30, memory=True, prefetchable=False, wide=True),
+        Bar(0, 64 << 30, memory=True, prefetchable=True, wide=False),
+    ],
+)
+def test_only_wide_prefetchable_memory_goes_into_that_window(bar: Bar) -> None:
+    first = device("0000:05:00.0", "e1000e")
+    assert window(replace(CARD, bars=((first.id, (bar,)),)), [first]) is None
+
+
+def test_the_window_is_told_with_the_arguments() -> None:
+    first = device("0000:05:00.0", "e1000e")
+    bars = ((first.id, (Bar(1, 64 << 30, True, True, True),)),)
+    plan = plan_for(replace(CARD, bars=bars), "05:00.0")
+    words = written(plan, only(SINCE_6_6))
+    text = " ".join(plan_text(plan, words, only(SINCE_6_6)).split())
+    assert "0000:05:00.0 has 64 GiB of memory to be mapped" in text
+    assert "string=131072" in text
+    assert "# OVMF may need: -fw_cfg" in qemu_text(words)

@@ -29,11 +29,11 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
 from iommu_inspect.model.target import Target, find_target
-from iommu_inspect.plan import making
-from iommu_inspect.plan.checking import check
-from iommu_inspect.plan.commands import commands, driverctl_back
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import Decision
+from iommu_inspect.plan.decision.moves import Decision
+from iommu_inspect.plan.host.commands import commands, driverctl_back
+from iommu_inspect.plan.steps import making
+from iommu_inspect.plan.steps.checking import check
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.rules.case import Case
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path

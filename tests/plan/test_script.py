@@ -14,8 +14,8 @@ from shared import SYSFS
 
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.making import make_plan
-from iommu_inspect.plan.script import refusing_script, script
+from iommu_inspect.plan.host.script import refusing_script, script
+from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 

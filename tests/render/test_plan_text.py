@@ -9,7 +9,7 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.machine import Kernel, Machine, VfioSettings
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.making import make_plan
+from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.layout import Style
 from iommu_inspect.render.plan import plan_text, qemu_text

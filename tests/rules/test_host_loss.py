@@ -20,7 +20,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.use_words import described
-from iommu_inspect.plan.cures import cure_lines
+from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.rules.cures import Look, Looking, StopUsing
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict

@@ -13,7 +13,7 @@ from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.target import find_target
-from iommu_inspect.plan.making import Outcome, make_plan
+from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.outcome import Verdict
 

@@ -18,8 +18,8 @@ from iommu_inspect.model.host_losses import is_fatal, perhaps_lost, perhaps_unto
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target, same_target
-from iommu_inspect.plan.making import Outcome, Plan, make_plan
-from iommu_inspect.plan.moves import NOT_TOLD, Decision
+from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.render.plan import plan_text
 from iommu_inspect.render.verdict import audit_text
@@ -122,7 +122,8 @@ def _touching(
     asked = {m.device.id for m in plan.moves if m.asked}
     for step in steps:
         device_id = DeviceId(step.device, step.bus)
-        if not step.touches or step.verb == "vfs":
+        # These two are what a refused plan names to be done first.
+        if not step.touches or step.verb in ("vfs", "remove"):
             continue
         settled = device_id in on_vfio and step.driver in ("vfio-pci", "")
         if device_id not in may and not (settled and step.verb == "override"):
@@ -135,7 +136,7 @@ def _of_touched(
 ) -> Iterator[str]:
     """Whatever the plan says: what the host lives on is not touched."""
     device = machine.device(DeviceId(step.device, step.bus))
-    if device is None or step.verb == "vfs":
+    if device is None or step.verb in ("vfs", "remove"):
         return
     if is_fatal(machine, device):
         yield f"{step}: the host lives on it"

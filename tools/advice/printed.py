@@ -19,6 +19,7 @@ _SYSFS = re.compile(
     r"|(?P<probe>drivers_probe))"
 )
 _UNSAFE = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+_MEDIATED = re.compile(r"/sys/bus/mdev/devices/(?P<device>[^/]+)/remove")
 _PARAMETER = re.compile(r"/sys/module/\w+/parameters/\w+")
 # What only looks, by the first word.
 _LOOKS = ("cat", "dmesg", "findmnt", "grep", "ip", "ls", "readlink", "swapon", "zpool")
@@ -32,7 +33,7 @@ class UnknownCommandError(ValueError):
 class Printed:
     """One command; its verb is one of those below.
 
-    override, unbind, bind, probe, vfs (of a device), load, unsafe, parameter.
+    override, unbind, bind, probe, vfs, remove (of a device), load, unsafe, parameter.
 
     ``device`` and ``driver`` are empty where the verb has none.
     """
@@ -64,6 +65,8 @@ def _line(line: str) -> Iterator[Printed]:
     if not words or words[0] in _LOOKS or words[0] == "iommu-inspect":
         return
     match words:
+        case ["echo", "1", ">", file] if found := _MEDIATED.fullmatch(file):
+            yield Printed("remove", found["device"], bus="mdev")
         case ["modprobe", module]:
             yield Printed("load", driver=module)
         case ["echo", "Y" | "N" as on, ">", file] if file == _UNSAFE:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.machine import InterruptRemapping, Machine
-from iommu_inspect.plan.dpdk import asks_nothing_of_group
-from iommu_inspect.plan.moves import Decision, Move
+from iommu_inspect.plan.decision.dpdk import asks_nothing_of_group
+from iommu_inspect.plan.decision.moves import Decision, Move
 from iommu_inspect.rules.case import Case
 
 __all__ = ["needs_unsafe", "to_load"]

@@ -13,12 +13,17 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.system import Initramfs
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.plan.boot_notes import boot_notes, has_word, word_notes, words_of
-from iommu_inspect.plan.commands import driverctl_set
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.modules import modules_of
-from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move
-from iommu_inspect.plan.systems import Place, initramfs_places, loader_places
+from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision, Move
+from iommu_inspect.plan.host.boot_notes import (
+    boot_notes,
+    has_word,
+    word_notes,
+    words_of,
+)
+from iommu_inspect.plan.host.commands import driverctl_set
+from iommu_inspect.plan.host.modules import modules_of
+from iommu_inspect.plan.host.systems import Place, initramfs_places, loader_places
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["Boot", "boot", "cure", "leads_with_boot"]

@@ -19,7 +19,7 @@ from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.pci.regs import PciHeaderType
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import shown
-from iommu_inspect.plan.moves import NOT_TOLD
+from iommu_inspect.plan.decision.moves import NOT_TOLD
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import Look, Looking
 

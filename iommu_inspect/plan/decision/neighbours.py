@@ -18,8 +18,8 @@ from iommu_inspect.model.pci.regs import (
 )
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
-from iommu_inspect.plan.dpdk import driver_for_dpdk
-from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, Refusal
+from iommu_inspect.plan.decision.dpdk import driver_for_dpdk
+from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
@@ -202,6 +202,7 @@ def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
         "well; if not, put the device that you want into another slot.",
         tuple(Look(what) for what in looks),
         elsewhere=True,
+        asks=tuple(device.id for device in devices),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import AnotherSlot, Cure
 from iommu_inspect.rules.finding import Certainty, Finding
@@ -58,7 +59,8 @@ class Refusal:
 
     ``certain`` is false where a fact is missing: the plan is then not refused, it
     cannot be made. ``elsewhere`` says that another slot may help, ``final`` that no
-    ``--accept`` passes it over.
+    ``--accept`` passes it over. ``asks`` are devices that would have to be asked for
+    as well.
     """
 
     rule: str
@@ -68,6 +70,7 @@ class Refusal:
     cures: tuple[Cure, ...] = ()
     elsewhere: bool = False
     final: bool = False
+    asks: tuple[DeviceId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig, Word
 from iommu_inspect.model.system import Initramfs
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.modules import built_in, modules_of
-from iommu_inspect.plan.moves import VFIO_PCI, Decision, Move
+from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision, Move
+from iommu_inspect.plan.host.modules import built_in, modules_of
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 
 __all__ = ["boot_notes", "has_word", "word_notes", "words_of"]

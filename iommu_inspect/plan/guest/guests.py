@@ -9,15 +9,19 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.plan.cards import same_card
-from iommu_inspect.plan.moves import Decision, Move
+from iommu_inspect.plan.decision.moves import Decision, Move
+from iommu_inspect.plan.guest.cards import same_card
+from iommu_inspect.plan.guest.tokens import TOKEN, needs_token, owner_of, token_note
 
 __all__ = [
     "given",
     "iommufd_arguments",
     "libvirt_xml",
+    "locked",
     "only_held",
     "qemu_arguments",
+    "slots",
+    "tokens_note",
     "too_long",
 ]
 
@@ -71,13 +75,15 @@ def libvirt_xml(machine: Machine, moves: Sequence[Move]) -> str:
     """Return one ``<hostdev>`` a device, for ``<devices>`` of a domain.
 
     ``managed='no'``: the plan has bound the devices, and libvirt is to leave them so.
-    The functions of a card share a slot of the guest: behind the root port of a bus
+    There is none for what needs a VF token, which has no place in it. The functions of
+    a card share a slot of the guest: behind the root port of a bus
     that has to be free there.
     """
     long = too_long(given(machine, moves))
+    long += [a for d in locked(machine, moves) if (a := d.pci_address) is not None]
     blocks: list[str] = []
     bus = _LAST_BUS
-    for card in _slots(machine, moves):
+    for card in slots(machine, moves):
         if len(card) == 1 or any(address in long for address in card):
             blocks += [_hostdev(address) for address in card if address not in long]
             continue
@@ -110,7 +116,7 @@ def _hostdev(address: PciAddress, at: str = "") -> str:
     )
 
 
-def _slots(machine: Machine, moves: Sequence[Move]) -> list[list[PciAddress]]:
+def slots(machine: Machine, moves: Sequence[Move]) -> list[list[PciAddress]]:
     """Return what each slot of the guest holds.
 
     Functions of a card come together if the first one is among them: a guest looks
@@ -118,18 +124,18 @@ def _slots(machine: Machine, moves: Sequence[Move]) -> list[list[PciAddress]]:
     Else each has a slot of its own, where it is the only function.
     """
     wanted = given(machine, moves)
-    slots: list[list[PciAddress]] = []
+    found: list[list[PciAddress]] = []
     taken: set[PciAddress] = set()
     for device in sorted(_on_vfio(moves), key=lambda device: device.id):
         own = device.pci_address
         if own is None or own not in wanted or own in taken:
             continue
-        found = [other.pci_address for other in same_card(machine, device)]
-        card = [a for a in found if a is not None and a in wanted]
+        functions = [other.pci_address for other in same_card(machine, device)]
+        card = [a for a in functions if a is not None and a in wanted]
         together = card if card[0].function == 0 else [own]
-        slots.append(together)
+        found.append(together)
         taken |= set(together)
-    return slots
+    return found
 
 
 def qemu_arguments(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
@@ -139,20 +145,51 @@ def qemu_arguments(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
     which keep their numbers.
     """
     lines: list[str] = []
+    tokens = _tokens(machine, moves)
     cards = 0
-    for card in _slots(machine, moves):
+    for card in slots(machine, moves):
         if len(card) == 1:
-            lines.append(f"-device vfio-pci,{_host(card[0])}")
+            lines.append(f"-device vfio-pci,{_host(card[0])}{tokens.get(card[0], '')}")
             continue
         cards += 1
         lines.append(f"-device pcie-root-port,id=card{cards},chassis={cards}")
         for function in card:
             more = ",multifunction=on" if function.function == 0 else ""
             lines.append(
-                f"-device vfio-pci,{_host(function)},bus=card{cards},"
+                f"-device vfio-pci,{_host(function)}{tokens.get(function, '')},"
+                f"bus=card{cards},"
                 f"addr=0x0.{function.function:#x}{more}"
             )
     return tuple(lines)
+
+
+def locked(machine: Machine, moves: Sequence[Move]) -> list[Device]:
+    """Return what is given and opens only with a VF token."""
+    wanted = given(machine, moves)
+    return [
+        device
+        for device in _on_vfio(moves)
+        if device.pci_address in wanted and needs_token(machine, device)
+    ]
+
+
+def tokens_note(machine: Machine, moves: Sequence[Move]) -> str:
+    """Say in words what the VF token is, empty if there is none."""
+    found = locked(machine, moves)
+    wanted = given(machine, moves)
+    mine = [device for device in _on_vfio(moves) if device.pci_address in wanted]
+    return token_note(machine, found, mine) if found else ""
+
+
+def _tokens(machine: Machine, moves: Sequence[Move]) -> dict[PciAddress, str]:
+    """Return the property with the token, by address: of both ends of a family.
+
+    Who opens the physical function sets it, the virtual one shows it.
+    """
+    found = locked(machine, moves)
+    owners = [owner_of(machine, device) for device in found]
+    ends = [d.pci_address for d in (*found, *owners) if d is not None]
+    return {address: f",vf-token={TOKEN}" for address in ends if address is not None}
 
 
 def _host(address: PciAddress) -> str:
@@ -169,8 +206,9 @@ def iommufd_arguments(
     has = "iommufd" in machine.kernel.features
     if not has or any(era.since < _DEVICE_CDEV for era in semantics.eras):
         return ()
+    # A token by way of iommufd is a matter of newer kernels and QEMU: not looked at.
     plain = qemu_arguments(machine, moves)
-    if not plain:
+    if not plain or locked(machine, moves):
         return ()
     return (
         "-object iommufd,id=iommufd0",

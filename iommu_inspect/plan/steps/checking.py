@@ -19,7 +19,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target, same_target
-from iommu_inspect.plan import acts
+from iommu_inspect.plan.steps import acts
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import judge

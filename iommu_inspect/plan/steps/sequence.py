@@ -8,7 +8,8 @@ from iommu_inspect.kernel.ownership.uio import is_on_uio
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import known
-from iommu_inspect.plan.acts import (
+from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, moved
+from iommu_inspect.plan.steps.acts import (
     AllowUnsafe,
     Load,
     PlanStep,
@@ -17,7 +18,6 @@ from iommu_inspect.plan.acts import (
     SetOverride,
     TakeOff,
 )
-from iommu_inspect.plan.moves import NOT_TOLD, Decision, Move, moved
 
 __all__ = ["steps_back", "steps_there"]
 

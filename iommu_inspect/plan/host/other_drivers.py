@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iommu_inspect.plan.boot import Boot, boot
-from iommu_inspect.plan.commands import driverctl_set
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import UIO, Decision, Move
+from iommu_inspect.plan.decision.moves import UIO, Decision, Move
+from iommu_inspect.plan.host.boot import Boot, boot
+from iommu_inspect.plan.host.commands import driverctl_set
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.finding import Purpose
 

@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterator
 
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.plan.cures import cure_lines
-from iommu_inspect.plan.making import Plan
+from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules.cures import Look, Looking
 
 __all__ = ["CHECKS", "check_lines"]

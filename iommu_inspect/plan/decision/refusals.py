@@ -15,9 +15,9 @@ from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, shown
-from iommu_inspect.plan.dpdk import refusals_of_dpdk
-from iommu_inspect.plan.moves import VFIO_PCI, Refusal
-from iommu_inspect.plan.neighbours import driver_for, fits
+from iommu_inspect.plan.decision.dpdk import refusals_of_dpdk
+from iommu_inspect.plan.decision.moves import VFIO_PCI, Refusal
+from iommu_inspect.plan.decision.neighbours import driver_for, fits
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import (

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from shlex import quote as quoted
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.plan import acts
-from iommu_inspect.plan.moves import NOT_TOLD
+from iommu_inspect.plan.decision.moves import NOT_TOLD
+from iommu_inspect.plan.steps import acts
 
 __all__ = ["UNSAFE", "commands", "driverctl", "driverctl_back", "driverctl_set"]
 
@@ -61,7 +61,9 @@ def driverctl(there: Iterable[acts.PlanStep]) -> tuple[str, ...]:
     )
 
 
-def driverctl_back(back: Iterable[acts.PlanStep]) -> tuple[str, ...]:
+def driverctl_back(
+    back: Iterable[acts.PlanStep], *, save: bool = False
+) -> tuple[str, ...]:
     """Return what takes ``driverctl``'s overrides back; it probes again itself.
 
     It knows only "the driver that fits": nothing is returned where a device had none,
@@ -73,7 +75,7 @@ def driverctl_back(back: Iterable[acts.PlanStep]) -> tuple[str, ...]:
     if any(o.driver != "" or o.device.id not in rebound for o in overrides):
         return ()
     return tuple(
-        f"{_driverctl(step.device, save=False)} unset-override "
+        f"{_driverctl(step.device, save=save)} unset-override "
         f"{quoted(step.device.address)}"
         for step in overrides
     )

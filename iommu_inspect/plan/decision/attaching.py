@@ -5,8 +5,8 @@ No step changes its answer: it asks for the size of the group, and for no driver
 
 from __future__ import annotations
 
-from iommu_inspect.plan.checking import Check
-from iommu_inspect.plan.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.plan.steps.checking import Check
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Severity
 from iommu_inspect.verdict.judge import judge

@@ -11,15 +11,15 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.uio import works_through
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.plan.acts import AllowUnsafe, Load, PlanStep
-from iommu_inspect.plan.assuming import Condition, assume
-from iommu_inspect.plan.attaching import attaching
-from iommu_inspect.plan.checking import Check, check
-from iommu_inspect.plan.deciding import decide
-from iommu_inspect.plan.loading import needs_unsafe, to_load
-from iommu_inspect.plan.moves import Decision, Move, Refusal, of_finding
-from iommu_inspect.plan.refusals import of_targets
-from iommu_inspect.plan.sequence import steps_back, steps_there
+from iommu_inspect.plan.decision.assuming import Condition, assume
+from iommu_inspect.plan.decision.attaching import attaching
+from iommu_inspect.plan.decision.deciding import decide
+from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.plan.decision.refusals import of_targets
+from iommu_inspect.plan.steps.acts import AllowUnsafe, Load, PlanStep
+from iommu_inspect.plan.steps.checking import Check, check
+from iommu_inspect.plan.steps.loading import needs_unsafe, to_load
+from iommu_inspect.plan.steps.sequence import steps_back, steps_there
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import findings_of, judge

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.plan import acts
-from iommu_inspect.plan.commands import UNSAFE
-from iommu_inspect.plan.making import Plan
-from iommu_inspect.plan.moves import NO_GROUP, NOT_TOLD
-from iommu_inspect.plan.script_checks import CHECKS, check_lines
+from iommu_inspect.plan.decision.moves import NO_GROUP, NOT_TOLD
+from iommu_inspect.plan.host.commands import UNSAFE
+from iommu_inspect.plan.host.script_checks import CHECKS, check_lines
+from iommu_inspect.plan.steps import acts
+from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.finding import Purpose
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.kernel.variants import known_variant
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
@@ -21,14 +22,14 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
-from iommu_inspect.plan import neighbours
-from iommu_inspect.plan.dpdk import (
+from iommu_inspect.plan.decision import neighbours
+from iommu_inspect.plan.decision.dpdk import (
     asks_nothing_of_group,
     stays_for_dpdk,
     without_group,
 )
-from iommu_inspect.plan.moves import NO_GROUP, Decision, Move, Refusal
-from iommu_inspect.plan.refusals import of_asked, of_group, strange_names
+from iommu_inspect.plan.decision.moves import NO_GROUP, Decision, Move, Refusal
+from iommu_inspect.plan.decision.refusals import of_asked, of_group, strange_names
 from iommu_inspect.rules._words import addresses, caution
 from iommu_inspect.rules.case import Case
 
@@ -236,6 +237,11 @@ class _Deciding:
     def _costs(self, device: Device) -> Iterator[str]:
         """Say what goes with the driver of a device that is to be handed over."""
         machine = self._case.machine
+        if (variant := known_variant(machine, device)) is not None:
+            yield (
+                f"This kernel may have a vfio driver of its own for it, {variant}: "
+                "where it has, that is the one to bind."
+            )
         below = self._relations.below(device)
         if below and device.driver is not None:
             names = [d.address for d in below[:3]]

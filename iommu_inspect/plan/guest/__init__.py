@@ -1,0 +1,1 @@
+"""How the guest's side names the devices."""

@@ -1,0 +1,1 @@
+"""What is typed and written down on the host: commands, a script, every boot."""

@@ -1,0 +1,1 @@
+"""The sequence of a plan, there and back, tried on the machine."""
