@@ -76,17 +76,15 @@ def _enumeration(grouping: Grouping) -> list[Device]:
     """Return grouped PCI functions as they are found: a bus, then what is below it."""
     found: list[Device] = []
     functions = [device for device, _ in grouping.topology.addressed]
-    rank = {device.id: number for number, device in enumerate(functions)}
+    ranks = {device.id: rank for rank, device in enumerate(functions)}
     roots = [d for d in functions if grouping.topology.parent(d) is None]
 
     def walk(bus: list[Device]) -> None:
         found.extend(d for d in bus if grouping.machine.group_of(d) is not None)
         for device in bus:
-            below = grouping.topology.children(device)
+            below = [d for d in grouping.topology.children(device) if d.id in ranks]
             if below:
-                walk(
-                    sorted((d for d in below if d.id in rank), key=lambda d: rank[d.id])
-                )
+                walk(sorted(below, key=lambda child: ranks[child.id]))
 
     walk(roots)
     return found
