@@ -14,7 +14,7 @@ __all__ = ["PLAIN", "Paint", "Style", "table"]
 
 Paint = Callable[[str, str], str]
 _GAP = 2
-_NARROWEST = 12
+_NARROWEST = 16
 
 
 def _no_paint(text: str, _colour: str) -> str:
