@@ -31,6 +31,12 @@ _LOOK_AT = {
     UseKind.DEFAULT_ROUTE: Looking.ROUTES,
 }
 
+_ON_NONE = (
+    "no name of the first listing is in what follows the second, nor is what the "
+    "second shows on top of one (LVM, LUKS, md; bond, bridge, VLAN). nvme0c0n1 is a "
+    "path of nvme0n1. ZFS and Btrfs on several disks show in neither: look there too."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -234,7 +240,10 @@ def _with_interrupts(machine: Machine) -> tuple[Machine, list[Condition]]:
 
 
 def _uses(machine: Machine, targets: tuple[Target, ...]) -> Iterator[Condition]:
-    """Have a device looked at that was asked for and that the host may live on."""
+    """Have a device looked at that was asked for and that the host may live on.
+
+    A group that was asked for asks for each of its devices.
+    """
     for target in targets:
         for device in target.devices:
             kinds = [kind for kind, _ in perhaps_untold(machine, device)]
@@ -244,10 +253,14 @@ def _uses(machine: Machine, targets: tuple[Target, ...]) -> Iterator[Condition]:
                 for kind in dict.fromkeys(kinds)
                 if kind in _LOOK_AT
             )
-            if looks and target.device is not None:
+            if looks:
                 yield Condition(
-                    (Look(Looking.NAMES, device.id), *looks),
-                    "no name of the first listing is in what follows.",
+                    (
+                        Look(Looking.NAMES, device.id),
+                        Look(Looking.STANDING_ON),
+                        *looks,
+                    ),
+                    _ON_NONE,
                     "If one is, the host lives on it and loses that with the driver: "
                     "take another device.",
                 )

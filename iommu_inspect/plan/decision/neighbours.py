@@ -12,6 +12,7 @@ from iommu_inspect.model.host import HostUse
 from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_DISPLAY,
     PCI_BASE_CLASS_NETWORK,
     PCI_BASE_CLASS_SERIAL,
     PCI_BASE_CLASS_STORAGE,
@@ -171,15 +172,23 @@ def _may_be_lived_on(case: Case, group: Group, device: Device) -> bool:
     """Say whether the host may live on a neighbour, as far as the source tells.
 
     The USB port of a graphics card that was asked for is not taken for one: hosts
-    do not boot from it, and the card goes as a whole.
+    do not boot from it, and the card goes as a whole. Beside another function, say
+    the SATA controller of a chipset, a USB controller may have any disk.
     """
     machine = case.machine
     if not perhaps_lost(machine, device) and not perhaps_untold(machine, device):
         return False
-    slots = {a.slot_name for d in case.targets_in(group) if (a := d.pci_address)}
+    if _base(device) != PCI_BASE_CLASS_SERIAL:
+        return True
+    asked = {_slot(d) for d in case.targets_in(group)}
+    graphics = {_slot(d) for d in group.devices if _base(d) == PCI_BASE_CLASS_DISPLAY}
+    slot = _slot(device)
+    return slot is None or slot not in asked & graphics
+
+
+def _slot(device: Device) -> str | None:
     address = device.pci_address
-    on_card = address is not None and address.slot_name in slots
-    return not (on_card and _base(device) == PCI_BASE_CLASS_SERIAL)
+    return address.slot_name if address else None
 
 
 def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:

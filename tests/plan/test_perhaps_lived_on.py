@@ -1,0 +1,77 @@
+"""No step takes away what the host may live on, unless somebody is told to look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from builders import SINCE_6_6, device, group, machine, only
+from examples import each
+
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.host import Host
+from iommu_inspect.model.target import find_target
+from iommu_inspect.plan.decision.moves import Decision
+from iommu_inspect.plan.steps.making import Plan, make_plan
+from iommu_inspect.plan.writing import written
+from iommu_inspect.rules.cures import Looking
+
+RULES = only(SINCE_6_6)
+AUDIO, VGA, USB, SATA, NVME = 0x040300, 0x030000, 0x0C0330, 0x010601, 0x010802
+
+
+def of_class(address: str, driver: str, code: int) -> Device:
+    found = device(address, driver)
+    return replace(found, ids=replace(found.ids, class_code=code))
+
+
+def planned(target: str, *members: Device) -> Plan:
+    """Plan on a host whose mounts, swaps and routes are not told."""
+    host = machine(group(*members), host=Host())
+    return make_plan(host, RULES, [find_target(host, target)])
+
+
+DISK = of_class("0000:03:00.0", "nvme", NVME)
+ETHERNET = device("0000:04:00.0", "r8169")
+
+
+@each("target", ["group:1", "03:00.0"])
+def test_a_disk_that_was_asked_for_is_looked_at_by_whatever_name(target: str) -> None:
+    plan = planned(target, DISK, device("0000:05:00.0", "vfio-pci"))
+    looks = [look for condition in plan.conditions for look in condition.looks]
+    assert [look.about for look in looks if look.what is Looking.NAMES] == [DISK.id]
+    assert {Looking.MOUNTS, Looking.SWAPS} <= {look.what for look in looks}
+    script = str(written(plan, RULES).script)
+    assert "    looked 'findmnt --real'\n" in script
+
+
+def test_the_look_follows_what_stands_on_a_disk_or_an_interface() -> None:
+    """The names of findmnt and ip are often those of a volume or a bridge."""
+    plan = planned("group:1", DISK, ETHERNET)
+    checks = written(plan, RULES).checks
+    assert len(checks) == 2
+    for condition, lines in zip(plan.conditions, checks, strict=True):
+        assert "slaves" in lines[1]
+        assert "lower_" in lines[1]
+        assert "bridge" in condition.supposed
+
+
+@each(
+    "asked, decision",
+    [
+        # A graphics card goes as a whole, whichever function was asked for.
+        (of_class("0000:01:00.1", "snd_hda_intel", AUDIO), Decision.MOVES),
+        # A chipset has USB beside SATA, and any disk may be plugged in there.
+        (of_class("0000:01:00.1", "ahci", SATA), Decision.STAYS),
+    ],
+)
+def test_a_usb_port_goes_along_on_a_graphics_card_only(
+    asked: Device, decision: Decision
+) -> None:
+    usb = of_class("0000:01:00.2", "xhci_hcd", USB)
+    others = [usb]
+    if decision is Decision.MOVES:
+        others = [of_class("0000:01:00.0", "nouveau", VGA), usb]
+    plan = planned("01:00.1", asked, *others)
+    (move,) = (m for m in plan.moves if m.device.id == usb.id)
+    assert move.decision is decision
+    assert plan.has_steps is (decision is Decision.MOVES)
