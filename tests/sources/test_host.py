@@ -79,6 +79,17 @@ def test_without_the_files_of_proc_nothing_is_said_to_be_absent(tree: Path) -> N
     assert dict(host(tree).untold) == wanted
 
 
+def test_routes_of_one_table_do_not_stand_for_those_of_the_other(tree: Path) -> None:
+    """Every host has the table of IPv4, and its default route may be in it."""
+    (tree / "proc/net/route").unlink()
+    (tree / "proc/net/ipv6_route").write_text(
+        f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 31}1 400 1 0 3 eno1\n"
+    )
+    found = host(tree)
+    assert dict(found.untold)[UseKind.DEFAULT_ROUTE] is Missing.ABSENT
+    assert [u.what for u in found.uses if u.kind is UseKind.DEFAULT_ROUTE]
+
+
 def test_where_a_pool_of_zfs_lies_cannot_be_told(tree: Path) -> None:
     mount(tree, "40 27 0:50 / /tank rw - zfs tank/data rw,xattr")
     mount(tree, "41 27 0:51 / /tank/b rw - zfs tank/data/b rw,xattr")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.sources.host import mounts
 from iommu_inspect.sources.host.attached import mediated, thunderbolt, usb
@@ -37,17 +37,17 @@ def read_host(
     paths = {d.address: d.path for d in devices if isinstance(d.path, str)}
     locate = locator(paths.values())
     blocks, interfaces = Blocks(tree, locate), Interfaces(tree, locate)
-    mounted, swapped, routed = _mounts(tree), _swaps(tree), _routes(tree)
+    mounted, swapped = _mounts(tree), _swaps(tree)
+    routes, unseen = _routes(tree)
     untold: list[tuple[UseKind, Missing]] = [
         (kind, found)
         for kind, found in (
             (UseKind.FILE_SYSTEM, mounted),
             (UseKind.SWAP, swapped),
-            (UseKind.DEFAULT_ROUTE, routed),
+            (UseKind.DEFAULT_ROUTE, unseen),
         )
-        if not known(found)
+        if isinstance(found, Missing)
     ]
-    routes = routed if known(routed) else ()
     file_systems = FileSystems(
         tree,
         mounted if known(mounted) else (),
@@ -128,14 +128,20 @@ def _swaps(tree: Tree) -> Fact[tuple[tuple[str, bool], ...]]:
     return map_fact(tree.text("proc/swaps"), mounts.swaps)
 
 
-def _routes(tree: Tree) -> Fact[tuple[Route, ...]]:
+def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
+    """Return the routes that are told, and why there may be others.
+
+    Every kernel that has a network has the table of IPv4; one without IPv6 lacks the
+    other, which makes that no lost fact.
+    """
     four = map_fact(_large(tree, "proc/net/route"), mounts.routes4)
     six = map_fact(_large(tree, "proc/net/ipv6_route"), mounts.routes6)
-    # A kernel without IPv6 has no such file; one that is there and not read counts.
-    parts = complete((four, six))
-    if not known(parts):
-        return parts
-    return tuple(route for part in parts for route in part) if parts else four
+    told = tuple(route for part in (four, six) if known(part) for route in part)
+    if not known(four):
+        return told, four
+    if known(six) or six is Missing.ABSENT:
+        return told, None
+    return told, six
 
 
 def _large(tree: Tree, path: str) -> Fact[str]:
