@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from examples import each
 from living import copied, host, mount, on
 from shared import SHARED, needs_shared
 
@@ -176,9 +177,12 @@ def test_a_share_of_the_network_is_on_the_interface_that_leads_there(
     assert on(tree, UseKind.FILE_SYSTEM, "/six").needs is Missing.ABSENT
 
 
-def test_a_root_laid_over_what_cannot_be_seen_is_not_told(tree: Path) -> None:
+@each("options", ["rw,lowerdir=/var/x,upperdir=/var/y", "rw"])
+def test_a_root_laid_over_what_cannot_be_seen_is_not_told(
+    tree: Path, options: str
+) -> None:
     (tree / "proc/1/mountinfo").write_text(
-        "1 0 0:70 / / rw - overlay overlay rw,lowerdir=/var/x,upperdir=/var/y\n"
+        f"1 0 0:70 / / rw - overlay overlay {options}\n"
     )
     assert on(tree, UseKind.FILE_SYSTEM, "/").needs is Missing.ABSENT
 
