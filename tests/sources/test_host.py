@@ -91,6 +91,28 @@ def test_routes_of_one_table_do_not_stand_for_those_of_the_other(tree: Path) -> 
     assert [u.what for u in found.uses if u.kind is UseKind.DEFAULT_ROUTE]
 
 
+def test_tables_that_tar_copied_as_empty_tell_nothing(tree: Path) -> None:
+    """That is what it makes of files of /proc, whose size is 0."""
+    four, six, swaps = (
+        tree / "proc" / file for file in ("net/route", "net/ipv6_route", "swaps")
+    )
+    for file in (four, six, swaps):
+        file.write_text("")
+    untold = dict(host(tree).untold)
+    assert untold[UseKind.DEFAULT_ROUTE] is untold[UseKind.SWAP] is Missing.ABSENT
+    swaps.write_text("Filename\tType\tSize\tUsed\tPriority\n")
+    six.write_text(f"{'0' * 31}1 80 {'0' * 32} 00 {'0' * 32} 0 2 0 80200001 lo\n")
+    assert not {UseKind.DEFAULT_ROUTE, UseKind.SWAP} & set(dict(host(tree).untold))
+
+
+def test_an_interface_with_a_name_beyond_ascii_carries_its_route(tree: Path) -> None:
+    route = tree / "proc/net/route"
+    route.write_text(route.read_text().replace("br0", "br\u00fccke"))
+    (tree / "sys/class/net/br0").rename(tree / "sys/class/net/br\u00fccke")
+    found = on(tree, UseKind.DEFAULT_ROUTE, "br\u00fccke")
+    assert found.needs is not Missing.ABSENT
+
+
 def test_where_a_pool_of_zfs_lies_cannot_be_told(tree: Path) -> None:
     mount(tree, "40 27 0:50 / /tank rw - zfs tank/data rw,xattr")
     mount(tree, "41 27 0:51 / /tank/b rw - zfs tank/data/b rw,xattr")
