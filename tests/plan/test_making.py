@@ -279,11 +279,21 @@ def test_a_physical_function_with_virtual_ones_is_refused_the_virtual_one_is_not
     host = machine(group(physical(vfs=("0000:01:10.0",))), group(virtual("2"), id="2"))
     refused = plan_for(host, "01:00.0")
     assert refused.outcome is Outcome.REFUSED
-    assert "they vanish with its driver (ixgbe)" in refused.refusals[0].message
+    assert "it vanishes with its driver (ixgbe)" in refused.refusals[0].message
     assert refused.refusals[0].cures == ()  # a driver has it
     assert plan_for(host, "01:10.0").outcome is Outcome.PLANNED
     without = machine(group(physical(vfs=())))
     assert plan_for(without, "01:00.0").outcome is Outcome.PLANNED
+
+
+def test_why_a_device_stays_is_a_phrase_that_stands_by_itself() -> None:
+    """The table has it beside the name, and nothing that "they" could mean."""
+    host = machine(group(physical(vfs=("0000:01:10.0",))), group(virtual("2"), id="2"))
+    (move,) = plan_for(host, "01:00.0").moves
+    assert move.why == (
+        "a physical function with 1 virtual function, of which 0000:01:10.0 has a "
+        "driver: it vanishes with its driver (ixgbe)"
+    )
 
 
 def test_a_virtual_function_in_the_group_of_its_physical_one_is_refused() -> None:

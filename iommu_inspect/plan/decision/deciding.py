@@ -205,7 +205,7 @@ class _Deciding:
         becomes = neighbours.driver_for(self._case, device)
         refusal = next(of_asked(self._case, device), None)
         if refusal is not None:
-            why = refusal.message.partition(": ")[2].rstrip(".") or refusal.message
+            why = _of_itself(device, refusal.message)
             return Move(device, group, Decision.STAYS, why, asked=True, refusal=refusal)
         return Move(
             device,
@@ -264,6 +264,15 @@ class _Deciding:
             perhaps_lost(machine, device) or perhaps_untold(machine, device)
         ):
             yield caution(device)
+
+
+def _of_itself(device: Device, message: str) -> str:
+    """Return a sentence about a device as words to stand beside its name."""
+    name = shown(device.address)
+    for start in (f"{name} is ", f"{name}: ", f"{name} "):
+        if message.startswith(start):
+            return message.removeprefix(start).rstrip(".")
+    return message.rstrip(".")
 
 
 def _ids(devices: Iterable[Device]) -> frozenset[DeviceId]:
