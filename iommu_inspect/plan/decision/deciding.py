@@ -85,12 +85,14 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     """Return what was asked for: devices, or for ``group:N`` what can be handed over.
 
     Of a group without a driver of the host one device has to go to vfio-pci, or
-    there is nothing to open.
+    there is nothing to open. What serves the board itself is handed over by its own
+    name only.
     """
     by_name = case.targets_in(group)
     if not any(t.device is None and t.group is group for t in case.targets):
         return by_name
     fit = [d for d in group.devices if neighbours.fits(d)]
+    fit = [d for d in fit if not neighbours.serves_the_host(d)] or fit
     bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
     if not bound and not by_name:
         bound = fit[:1]
@@ -207,6 +209,9 @@ class _Deciding:
         if refusal is not None:
             why = _of_itself(device, refusal.message)
             return Move(device, group, Decision.STAYS, why, asked=True, refusal=refusal)
+        costs = list(filter(None, self._costs(device)))
+        if neighbours.serves_the_host(device):
+            costs.append("It serves the board itself: a guest may harm the host by it.")
         return Move(
             device,
             group,
@@ -214,7 +219,7 @@ class _Deciding:
             "asked for",
             asked=True,
             becomes=becomes,
-            costs=tuple(filter(None, self._costs(device))),
+            costs=tuple(costs),
         )
 
     def _of_the_host(self, group: Group, device: Device) -> Move:

@@ -34,6 +34,7 @@ __all__ = [
     "fits",
     "lived_on",
     "perhaps_lived_on",
+    "serves_the_host",
     "takes_target",
     "untold",
     "what_it_is",
@@ -50,6 +51,11 @@ _Decision = tuple[Decision, str, Refusal | None]
 def fits(device: Device) -> bool:
     """Say whether vfio-pci takes such a device, and a host can live without it."""
     return device.is_pci and device.is_bridge is False and not device.is_chipset
+
+
+def serves_the_host(device: Device) -> bool:
+    """Say whether a device is for the board itself: SMBus, SPI flash, sensors."""
+    return device.base_class in _OF_THE_SYSTEM
 
 
 def driver_for(case: Case, device: Device) -> str:
@@ -82,7 +88,7 @@ def decision(
     if below:
         why = f"{addresses(below[:3])} would go with its driver ({driver})"
         return Decision.STAYS, why, _takes_along(group, device, below)
-    if device.base_class in _OF_THE_SYSTEM:
+    if serves_the_host(device):
         why = f"{counts}; it serves the host itself, and no guest needs it"
         return Decision.RELEASED, why, None
     if _may_be_lived_on(case, group, device):
