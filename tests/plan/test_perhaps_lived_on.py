@@ -7,7 +7,7 @@ from dataclasses import replace
 from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
-from iommu_inspect.model.device import Device
+from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.decision.moves import Decision
@@ -75,3 +75,12 @@ def test_a_usb_port_goes_along_on_a_graphics_card_only(
     (move,) = (m for m in plan.moves if m.device.id == usb.id)
     assert move.decision is decision
     assert plan.has_steps is (decision is Decision.MOVES)
+
+
+def test_a_device_of_another_bus_may_be_the_hosts_network() -> None:
+    ethernet = device("30be0000.ethernet", "fec", bus="platform")
+    ethernet = replace(ethernet, ids=PciIds())
+    plan = planned("03:00.0", DISK, ethernet)
+    (move,) = (m for m in plan.moves if m.device.id == ethernet.id)
+    assert move.decision is Decision.STAYS
+    assert not plan.has_steps

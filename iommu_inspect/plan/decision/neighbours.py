@@ -74,6 +74,9 @@ def decision(
     """Decide about a member with a driver of the host that nobody asked for."""
     driver = driver_name(device)
     counts = f"{driver} is a driver of the host in group {shown(group.id)}"
+    if not device.is_pci and _may_be_lived_on(case, group, device):
+        why = "nothing shows that the host does not live on it"
+        return Decision.STAYS, why, perhaps_lived_on(group, [device])
     if not device.is_pci:
         why = f"{counts}; on the bus {device.bus} plan can only unbind"
         return Decision.RELEASED, why, None
