@@ -13,6 +13,7 @@ from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.steps.making import Plan, make_plan
 from iommu_inspect.plan.writing import written
+from iommu_inspect.render.plan import plan_text
 from iommu_inspect.rules.cures import Looking
 
 RULES = only(SINCE_6_6)
@@ -47,12 +48,42 @@ def test_a_disk_that_was_asked_for_is_looked_at_by_whatever_name(target: str) ->
 def test_the_look_follows_what_stands_on_a_disk_or_an_interface() -> None:
     """The names of findmnt and ip are often those of a volume or a bridge."""
     plan = planned("group:1", DISK, ETHERNET)
-    checks = written(plan, RULES).checks
-    assert len(checks) == 2
-    for condition, lines in zip(plan.conditions, checks, strict=True):
-        assert "slaves" in lines[1]
-        assert "lower_" in lines[1]
-        assert "bridge" in condition.supposed
+    (check,) = written(plan, RULES).checks
+    (condition,) = plan.conditions
+    assert [line.split()[-1] for line in check[:2]] == [DISK.address, ETHERNET.address]
+    assert "slaves" in check[2]
+    assert "lower_" in check[2]
+    assert "LVM" in condition.supposed
+    assert "bridge" in condition.supposed
+
+
+def test_each_is_looked_at_for_what_it_can_carry() -> None:
+    (disk,) = planned("03:00.0", DISK).conditions
+    assert "LVM" in disk.supposed
+    assert "bridge" not in disk.supposed
+    (network,) = planned("04:00.0", ETHERNET).conditions
+    assert "LVM" not in network.supposed
+    assert "bridge" in network.supposed
+
+
+VMD = of_class("0000:00:0e.0", "vmd", 0x010400)
+
+
+@each("targets", [["group:1"], ["00:0e.0", "03:00.0"]])
+def test_what_goes_with_its_parent_is_nobodys_afterwards(targets: list[str]) -> None:
+    behind = replace(DISK, path=f"{VMD.path}/pci10000:e0/{DISK.address}")
+    host = machine(group(VMD, behind), host=Host())
+    plan = make_plan(host, RULES, [find_target(host, text) for text in targets])
+    assert plan.has_steps
+    assert [m.device.id for m in plan.moves if m.asked] == [VMD.id]
+    looks = [look for condition in plan.conditions for look in condition.looks]
+    assert [look.about for look in looks if look.what is Looking.NAMES] == [VMD.id]
+    words = written(plan, RULES)
+    text = plan_text(plan, words, RULES)
+    assert "audit ready for 0000:00:0e.0, and" in " ".join(text.split())
+    assert words.spdk is not None
+    assert not any(DISK.address in line for line in words.spdk.lines)
+    assert not any(DISK.address in line for line in words.qemu)
 
 
 @each(

@@ -127,9 +127,10 @@ class _Deciding:
             return stays("DPDK asks nothing of the others in the group")
         if role is Role.VFIO:
             return stays(f"on a vfio driver already ({_driver(device)})")
-        if self._gone_with(device, asked):
-            parent = self._gone_with(device, asked)
-            return stays(f"goes with {addresses(parent)}, which has it below it")
+        if parent := self._gone_with(device, asked):
+            why = f"goes with {addresses(parent)}, which has it below it"
+            # By whatever name it was asked for: it is there for nobody any more.
+            return replace(stays(why), asked=False)
         if is_asked:
             return self._asked_for(group, device)
         if role is Role.KERNEL:
