@@ -209,7 +209,8 @@ def _without_group(case: Case) -> Iterable[Refusal]:
     if all(target.group is not None for target in case.targets):
         return
     for finding in findings_of(case):
-        if finding.rule == "no-iommu" and finding.severity is Severity.ERROR:
+        why = finding.rule in ("no-iommu", "xen-dom0")
+        if why and finding.severity is Severity.ERROR:
             yield of_finding(finding)
 
 
