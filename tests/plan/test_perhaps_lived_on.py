@@ -8,13 +8,14 @@ from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
 from iommu_inspect.model.device import Device, PciIds
-from iommu_inspect.model.host import Host
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.decision.moves import Decision
-from iommu_inspect.plan.steps.making import Plan, make_plan
+from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plan import plan_text
-from iommu_inspect.rules.cures import Looking
+from iommu_inspect.rules.cures import Look, Looking
 
 RULES = only(SINCE_6_6)
 AUDIO, VGA, USB, SATA, NVME = 0x040300, 0x030000, 0x0C0330, 0x010601, 0x010802
@@ -115,3 +116,25 @@ def test_a_device_of_another_bus_may_be_the_hosts_network() -> None:
     (move,) = (m for m in plan.moves if m.device.id == ethernet.id)
     assert move.decision is Decision.STAYS
     assert not plan.has_steps
+
+
+def test_a_neighbour_in_a_group_that_is_only_supposed_makes_nothing_certain() -> None:
+    """The other port carries the default route; it may have a group of its own."""
+    ports = [
+        replace(
+            device(f"0000:04:00.{n}", "ixgbe", group=Missing.ABSENT),
+            path=f"sys/devices/pci0000:00/0000:04:00.{n}",
+        )
+        for n in (0, 1)
+    ]
+    use = HostUse(UseKind.DEFAULT_ROUTE, ("eno1",), ((str(ports[0].path),),))
+    paths = tuple(str(port.path) for port in ports)
+    told = Host(uses=(use,), untold=(), disks=(), interfaces=paths)
+    host = machine(ungrouped=ports, groups_known=False, host=told)
+    wanted = make_plan(host, RULES, [find_target(host, "04:00.1")])
+    assert wanted.outcome is Outcome.UNKNOWN
+    assert not any(refusal.certain for refusal in wanted.refusals)
+    assert wanted.refusals[0].cures[0] == Look(Looking.NEIGHBOURS, ports[1].id)
+    assert {move.group.id for move in wanted.moves} == {"?"}
+    own = make_plan(host, RULES, [find_target(host, "04:00.0")])
+    assert own.outcome is Outcome.REFUSED

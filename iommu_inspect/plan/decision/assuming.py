@@ -24,7 +24,10 @@ from iommu_inspect.plan.decision.moves import NOT_TOLD
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import Look, Looking
 
-__all__ = ["Assumed", "Condition", "assume"]
+__all__ = ["NOT_KNOWN", "Assumed", "Condition", "assume"]
+
+# What a group is called whose number is not told, and who is in it is supposed.
+NOT_KNOWN = "?"
 
 _LOOK_AT = {
     UseKind.FILE_SYSTEM: Looking.MOUNTS,
@@ -137,10 +140,9 @@ def _slot(device: Device) -> str | None:
 
 
 def _grouped(machine: Machine, members: tuple[Device, ...]) -> Machine:
-    number = 0
-    while machine.group(str(number)) is not None:
-        number += 1
-    name = str(number)
+    name = NOT_KNOWN
+    while machine.group(name) is not None:
+        name += NOT_KNOWN
     group = Group(
         name,
         tuple(replace(d, group=name) for d in members),
