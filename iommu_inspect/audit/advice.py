@@ -11,7 +11,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.decision.moves import Decision, Refusal, of_finding
-from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules import cures
@@ -108,7 +108,7 @@ def _none(
     )
     if words.elsewhere and any(refusal.elsewhere for refusal in first):
         because = f"{because} {words.elsewhere}"
-    lines = tuple(line for r in first for cure in r.cures for line in cure_lines(cure))
+    lines = tuple(line for r in first for line in fitting_lines(r.cures, plan.moves))
     harmless = all(isinstance(cure, cures.Look) for r in first for cure in r.cures)
     looks = (Look(lines, "", harmless=harmless),) if lines else ()
     return Advice(
@@ -180,7 +180,7 @@ def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
     target = Target(device.address, device, case.machine.group_of(device))
     plan = make_plan(case.machine, case.semantics, [target], purpose=case.purpose)
     if plan.outcome is Outcome.PLANNED:
-        return cure_lines(cure)
+        return fitting_lines((cure,), plan.moves)
     return (_plan_command(case, [device.address]),)
 
 

@@ -13,7 +13,7 @@ from iommu_inspect.plan.guest.proxmox import proxmox
 from iommu_inspect.plan.guest.windows import Window, window
 from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot
 from iommu_inspect.plan.host.commands import commands, driverctl, driverctl_back
-from iommu_inspect.plan.host.cures import cure_lines
+from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
 from iommu_inspect.plan.host.other_drivers import every_boot
 from iommu_inspect.plan.host.script import script
 from iommu_inspect.plan.host.systems import Place, loader_places
@@ -90,8 +90,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
                 words, plan.machine.system, all_systems=all_systems
             ),
             looks=tuple(
-                tuple(line for each in refusal.cures for line in cure_lines(each))
-                for refusal in plan.refusals
+                fitting_lines(refusal.cures, plan.moves) for refusal in plan.refusals
             ),
             elsewhere=slots_text(plan.machine, _devices(plan))
             if any(refusal.elsewhere for refusal in plan.refusals)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.kernel.ownership.uio import works_through
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known
@@ -13,6 +14,7 @@ from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import ByAddress
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, id_settings, named_by
 
@@ -121,8 +123,11 @@ def _card(device: Device) -> str:
 def _is_wanted(case: Case, device: Device, module: str) -> bool:
     """Say whether a device is meant to be handed over.
 
-    Without targets those are meant that the driver has taken already.
+    Without targets those are meant that the driver has taken already. What DPDK works
+    with through its own driver is not.
     """
+    if case.purpose is Purpose.DPDK and works_through(device) is not None:
+        return False
     if case.targets:
         return case.asked_for(device)
     driver = device.driver

@@ -10,6 +10,7 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._ids import not_to_be_taken, warned
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import (
@@ -81,6 +82,9 @@ def _has_twin_on_vfio(case: Case, setting: IdSetting, device: Device) -> bool:
 def _judge(case: Case, setting: IdSetting, device: Device) -> Finding:
     entry = next(entry for entry, named in named_by(setting, device) if named)
     why, (remedy, cures) = _cause(case.machine, setting, device)
+    lost, sure = not_to_be_taken(case.machine, setting.entries)
+    if lost:
+        remedy, cures = " ".join(warned(lost, sure=sure)), ()
     quiet = device.driver is None and not case.targets
     told = known(case.machine.settings.module(_MODULE))
     return case.finding(

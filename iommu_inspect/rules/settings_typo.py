@@ -10,10 +10,12 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._ids import not_to_be_taken, warned
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import ByAddress, Cure, Look, Looking, WriteLine
-from iommu_inspect.settings.dynamic_ids import matches
+from iommu_inspect.settings.dynamic_ids import DynamicId, matches
+from iommu_inspect.settings.ids import id_settings
 from iommu_inspect.settings.lint import Oddity, lint
 from iommu_inspect.settings.maker import iommu_maker, knows_relax_rmrr
 
@@ -54,16 +56,28 @@ def _judge(case: Case, oddity: Oddity) -> Finding:
     elif oddity.about_iommu and _is_off(case.machine):
         severity = Severity.WARNING
         effect = " No device of this host has an IOMMU group."
+    remedy, cures = oddity.fix.prose, tuple(_cures(oddity, in_scope))
+    lost, sure = not_to_be_taken(case.machine, tuple(_helped(case, oddity)))
+    if lost:
+        remedy, cures = " ".join(warned(lost, sure=sure)), ()
     return case.finding(
         in_scope[0] if in_scope else None,
         f"{shown(oddity.text)} {oddity.where}: {oddity.why}.{effect}",
-        oddity.fix.prose,
+        remedy,
         others=in_scope,
         severity=severity,
         certainty=Certainty.DERIVED if oddity.sure else Certainty.UNKNOWN,
         step=f"mend the ids for {addresses(in_scope)}" if in_scope else "",
-        cures=_cures(oddity, in_scope),
+        cures=cures,
     )
+
+
+def _helped(case: Case, oddity: Oddity) -> Iterator[DynamicId]:
+    """Yield the ids that have their effect once this is mended."""
+    yield from oddity.lost
+    if oddity.fix.line.startswith("softdep "):
+        for setting in id_settings(case.machine.settings, "vfio_pci"):
+            yield from setting.entries
 
 
 def _cures(oddity: Oddity, missed: list[Device]) -> Iterator[Cure]:

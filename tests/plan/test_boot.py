@@ -440,3 +440,18 @@ def test_where_nothing_is_bound_nothing_is_set_for_every_boot() -> None:
     plan = make_plan(host, only(SINCE_6_6), (find_target(host, "01:00.0"),))
     assert plan.nothing_to_do
     assert boot(plan) is None
+
+
+def test_ids_on_the_command_line_that_name_what_stays_are_not_written_again() -> None:
+    """They have no effect only because another driver was there first."""
+    root = replace(
+        device("0000:05:00.0", "nvme", group="2"),
+        ids=PciIds(0x144D, 0xA808, class_code=0x010802),
+    )
+    words = parse_command_line("vfio-pci.ids=144d:a808,1002:ab20")
+    host = machine(
+        group(GPU, AUDIO), group(root, id="2"), settings=Settings(command_line=words)
+    )
+    found = boot_of(host, "01:00.0")
+    assert found.kernel_words == ("vfio-pci.ids=1002:ab20,10de:1b80,10de:10f0",)
+    assert any("144d:a808" in n and "0000:05:00.0" in n for n in found.notes)

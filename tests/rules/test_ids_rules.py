@@ -14,12 +14,14 @@ from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import ReservedRegion
+from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.target import find_target
+from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.rules.cures import ByAddress, Cure, WriteLine
-from iommu_inspect.rules.finding import Finding
+from iommu_inspect.rules.finding import Finding, Purpose
 from iommu_inspect.settings.maker import knows_relax_rmrr
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
@@ -380,3 +382,77 @@ def test_whether_a_kernel_has_the_patch_for_relax_rmrr(
     regions = (ReservedRegion(0xE8000, 0xE8FFF, kind),)
     here = machine(group(function, regions=regions), kernel=Kernel(release=release))
     assert knows_relax_rmrr(here) is patched
+
+
+def drive(address: str, **more: Any) -> Device:
+    return card(
+        address, "nvme", ids=PciIds(0x144D, 0xA808, class_code=0x010802), **more
+    )
+
+
+def with_root(on: str) -> Host:
+    use = HostUse(UseKind.FILE_SYSTEM, ("/",), ((f"sys/devices/{on}",),))
+    return Host(uses=(use,), untold=(), disks=(f"sys/devices/{on}",), interfaces=())
+
+
+@each(
+    "rule, command_line, modprobe",
+    [
+        ("ids-without-effect", "vfio-pci.ids=144d:a808", ""),
+        ("ids-without-effect", "quiet", "options vfio-pci ids=144d:a808"),
+        ("settings-typo", "vfio-pci.id=144d:a808", ""),
+        ("settings-typo", "quiet", "options vfio-pci id=144d:a808"),
+        ("settings-typo", "quiet", "options vfio-cpi ids=144d:a808"),
+        (
+            "settings-typo",
+            "vfio-pci.ids=144d:a808",
+            "softdep nvme pre: vfio-cpi",
+        ),
+    ],
+)
+def test_ids_that_name_the_root_disk_are_not_helped(
+    rule: str, command_line: str, modprobe: str
+) -> None:
+    """One of two alike drives was meant, and the host lives on the other one."""
+    there = host(
+        drive(FIRST),
+        drive(SECOND),
+        command_line=command_line,
+        modprobe=parse_modprobe(modprobe, "/etc/modprobe.d/vfio.conf"),
+        others=[("nvme", LOADED)],
+        host=with_root(SECOND),
+    )
+    existing = replace(there.settings, existing=(("vfio_cpi", False),))
+    there = replace(there, settings=existing)
+    for targets in ((), (FIRST,)):
+        found = of(rule, there, *targets)
+        assert found
+        for finding in found:
+            assert SECOND in finding.remedy
+            assert "lives on it" in finding.remedy
+            assert finding.cures == ()
+
+
+def test_alike_drives_of_which_one_may_be_the_hosts_are_not_helped_either() -> None:
+    told = host(drive(FIRST), drive(SECOND), command_line="vfio-pci.ids=144d:a808")
+    untold = replace(told, host=Host())
+    (finding, *_) = of("ids-without-effect", untold)
+    assert "may live on one of them" in finding.remedy
+    (alone,) = of(
+        "ids-without-effect",
+        replace(host(drive(FIRST), command_line="vfio-pci.ids=144d:a808"), host=Host()),
+    )
+    assert "softdep" in str(alone.cures)
+
+
+def test_what_dpdk_works_with_through_its_own_driver_is_bound_to_nothing() -> None:
+    """An id that names two such cards is no reason to bind one to vfio-pci."""
+    cards = [
+        card(address, "mlx5_core", ids=PciIds(0x15B3, 0x1017, class_code=0x020000))
+        for address in (FIRST, SECOND)
+    ]
+    there = host(*cards, command_line="vfio-pci.ids=15b3:1017", others=())
+    found = find_target(there, FIRST)
+    result = audit(there, only(SINCE_6_6), (found,), purpose=Purpose.DPDK)
+    assert result.verdict.value == "ready"
+    assert "set-override" not in audit_text(result, notes=True)

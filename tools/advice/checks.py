@@ -13,10 +13,11 @@ from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbind
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.host_losses import is_fatal, perhaps_lost, perhaps_untold
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.target import Target, same_target
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
@@ -24,6 +25,7 @@ from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.render.plan import plan_text
 from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.rules.finding import Purpose
+from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.verdict.outcome import Verdict
 from tools.advice.printed import (
     Printed,
@@ -41,6 +43,7 @@ _COMMAND = re.compile(
 )
 _CHANGING = ("umount", "swapoff")
 _USB = 0x0C03
+_IDS = ("id", "ids", "vfio_pci.id", "vfio_pci.ids")
 
 
 @dataclass
@@ -66,7 +69,9 @@ def faults_of_host(machine: Machine) -> Iterator[str]:
     rules = applicable(machine.kernel)
     for purpose in (Purpose.VFIO, Purpose.DPDK):
         result = audit(machine, rules, purpose=purpose)
-        lines = _commands(audit_text(result, notes=True))
+        text = audit_text(result, notes=True)
+        lines = _commands(text)
+        yield from _helped(machine, text)
         try:
             for step in printed(x for x in lines if not x.startswith(_CHANGING)):
                 yield from _of_touched(machine, machine, step, set())
@@ -74,6 +79,22 @@ def faults_of_host(machine: Machine) -> Iterator[str]:
                     yield f"{step}: the plan supposes something, and it is not said"
         except UnknownCommandError as error:
             yield f"unknown command: {error}"
+
+
+def _helped(machine: Machine, text: str) -> Iterator[str]:
+    """No line for a file helps ids that name what the host lives on."""
+    if not re.search(r"^ {4,}(softdep|options vfio-pci|vfio-pci\.ids=)", text, re.M):
+        return
+    settings = machine.settings
+    config = value_or(settings.modprobe, ModprobeConfig())
+    words = [w for line in config.about("options", "vfio_pci") for w in line.options]
+    words += value_or(settings.command_line, ())
+    for word in words:
+        for entry in split_ids(word.value or "") if word.key in _IDS else ():
+            parsed = parse_id(entry)
+            for device in machine.devices if parsed else ():
+                if parsed and matches(parsed, device) and is_fatal(machine, device):
+                    yield f"a setting helps ids that name {device.address}"
 
 
 def _supposes(
@@ -132,7 +153,8 @@ def _touching(
         ids, overrides = of_boot((*boot.modprobe, *boot.kernel_words))
         for device in machine.devices:
             named = device.is_pci and device.ids.pair in ids
-            if named and device.id not in may and device.id not in on_vfio:
+            taken = device.id in may or has_vfio_driver(device) is True
+            if named and not taken:
                 yield f"ids of every boot take {device.address}"
             if ids and device.is_pci and device.ids.pair is None:
                 yield f"ids of every boot may take {device.address}"

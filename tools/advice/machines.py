@@ -23,6 +23,9 @@ from iommu_inspect.model.machine import (
     VfioSettings,
 )
 from iommu_inspect.model.pci.regs import PciExpType, PciHeaderType
+from iommu_inspect.model.settings import ModuleState, Settings
+from iommu_inspect.sources.host.command_line import parse_command_line
+from iommu_inspect.sources.host.modprobe import parse_modprobe
 
 __all__ = ["every", "machine"]
 
@@ -278,10 +281,29 @@ def _with_facts(growing: _Growing, seed: int) -> Machine:
         firmware_tables=("DMAR",),
         guest=False,
         interrupt_remapping=remapping,
+        settings=_settings(growing),
         vfio=VfioSettings(False, False, False, type1_loaded=loaded),
         host=Host(
             uses=uses, untold=untold, disks=_of(growing, 1), interfaces=_of(growing, 2)
         ),
+    )
+
+
+def _settings(growing: _Growing) -> Settings:
+    """Have some hosts name ids already, in one of the two places, well or not."""
+    every_one = [d for members in growing.groups.values() for d in members]
+    pairs = [d.ids.pair for d in every_one if d.is_bridge is False and d.ids.pair]
+    if not pairs or not growing.chance(0.3):
+        return Settings()
+    ids = ",".join(growing.dice.choice(pairs) for _ in range(2))
+    key = growing.dice.choice(("ids", "ids", "id"))
+    place = growing.dice.choice(("line", "file"))
+    line = f"options vfio-pci {key}={ids}" if place == "file" else ""
+    word = f"quiet vfio-pci.{key}={ids}" if place == "line" else "quiet"
+    return Settings(
+        modprobe=parse_modprobe(line, "/etc/modprobe.d/vfio.conf"),
+        command_line=parse_command_line(word),
+        modules=(("vfio_pci", ModuleState.LOADED),),
     )
 
 

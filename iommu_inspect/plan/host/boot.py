@@ -18,9 +18,9 @@ from iommu_inspect.plan.host.boot_notes import (
     boot_notes,
     has_word,
     word_notes,
-    words_of,
 )
 from iommu_inspect.plan.host.commands import driverctl_set
+from iommu_inspect.plan.host.ids import ids_of, ids_word, left_out
 from iommu_inspect.plan.host.modules import modules_of
 from iommu_inspect.plan.host.systems import Place, initramfs_places, loader_places
 from iommu_inspect.plan.steps.making import Plan
@@ -79,7 +79,7 @@ def boot(plan: Plan, *, all_systems: bool = False) -> Boot | None:
         modprobe.append("options vfio_iommu_type1 allow_unsafe_interrupts=1")
     words: tuple[str, ...] = ()
     if early and method == "ids":
-        words = (_ids_word(machine, early), *(f"vfio-pci.{o}" for o in options))
+        words = (ids_word(machine, early), *(f"vfio-pci.{o}" for o in options))
     # NixOS writes all of it into its one file.
     own = known(machine.system.image_makers) or known(machine.system.loaders)
     has_own_way = value_or(machine.system.image_makers, ()) == (Initramfs.NIXOS,)
@@ -97,6 +97,7 @@ def boot(plan: Plan, *, all_systems: bool = False) -> Boot | None:
         notes=(
             *boot_notes(plan, to_vfio, late, freed),
             *word_notes(machine, words, absent),
+            *(left_out(machine, early) if words else ()),
             *(_about_denylist(early) if options else ()),
         ),
         own_system=own and not all_systems,
@@ -183,23 +184,8 @@ def _method(
     return "ids", "by vendor and device id: nothing else on this host has these ids"
 
 
-def _ids(moves: Iterable[Move]) -> str:
-    pairs = (move.device.ids.pair for move in moves)
-    return ",".join(dict.fromkeys(pair for pair in pairs if pair))
-
-
-def _ids_word(machine: Machine, moves: Iterable[Move]) -> str:
-    """Return the word with the ids, and with those that it has on the command line.
-
-    Of two words with ids the kernel takes the last one only.
-    """
-    there = [word.value or "" for word in words_of(machine, "vfio_pci.ids")]
-    ids = ",".join((*there[-1:], _ids(moves))).split(",")
-    return f"vfio-pci.ids={','.join(dict.fromkeys(filter(None, ids)))}"
-
-
 def _by_ids(moves: Sequence[Move]) -> list[str]:
-    return [f"options vfio-pci ids={_ids(moves)}"]
+    return [f"options vfio-pci ids={ids_of(moves)}"]
 
 
 def _by_address(moves: Sequence[Move]) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from shlex import quote as quoted
 
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.text import printable
+from iommu_inspect.plan.decision.moves import Decision, Move
 from iommu_inspect.rules import cures
 
-__all__ = ["cure_lines"]
+__all__ = ["cure_lines", "fitting_lines"]
 
 
 def cure_lines(cure: cures.Cure) -> tuple[str, ...]:
@@ -21,6 +22,29 @@ def cure_lines(cure: cures.Cure) -> tuple[str, ...]:
     """
     lines = _lines(cure)
     return lines if all(line == printable(line) for line in lines) else ()
+
+
+def fitting_lines(
+    found: Iterable[cures.Cure], moves: Iterable[Move]
+) -> tuple[str, ...]:
+    """Write the cures of a refusal, without those that bind what is not to be bound.
+
+    A rule does not know what is decided about a device; ``moves`` do.
+    """
+    decided = tuple(moves)
+    fit = (cure for cure in found if _fits(cure, decided))
+    return tuple(line for cure in fit for line in cure_lines(cure))
+
+
+def _fits(cure: cures.Cure, moves: Iterable[Move]) -> bool:
+    if not isinstance(cure, cures.ByAddress | cures.ProbeAgain):
+        return True
+    return any(
+        move.device.id == cure.device
+        and cure.driver == (move.becomes if move.changes else move.device.driver)
+        and move.decision in (Decision.MOVES, Decision.STAYS)
+        for move in moves
+    )
 
 
 def _lines(cure: cures.Cure) -> tuple[str, ...]:

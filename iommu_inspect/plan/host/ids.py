@@ -1,0 +1,66 @@
+"""The ids that a plan writes for vfio-pci, and those that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.text import shown
+from iommu_inspect.plan.decision.moves import Move
+from iommu_inspect.plan.host.boot_notes import words_of
+from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
+
+__all__ = ["ids_of", "ids_word", "left_out"]
+
+
+def ids_of(moves: Iterable[Move]) -> str:
+    """Return the ids of devices as one value."""
+    pairs = (move.device.ids.pair for move in moves)
+    return ",".join(dict.fromkeys(pair for pair in pairs if pair))
+
+
+def ids_word(machine: Machine, moves: Sequence[Move]) -> str:
+    """Return the word with the ids, and with those that it has on the command line.
+
+    Of two words with ids the kernel takes the last one only.
+    """
+    there, _ = _there(machine, moves)
+    ids = (*there, *ids_of(moves).split(","))
+    return f"vfio-pci.ids={','.join(dict.fromkeys(filter(None, ids)))}"
+
+
+def left_out(machine: Machine, moves: Sequence[Move]) -> Iterable[str]:
+    """Name the ids of the command line that are not written again."""
+    for entry, device in _there(machine, moves)[1]:
+        yield (
+            f"{shown(entry)}, which is on the command line now, is left out: it names "
+            f"{shown(device.address)}, which nobody asked for."
+        )
+
+
+def _there(
+    machine: Machine, moves: Sequence[Move]
+) -> tuple[list[str], list[tuple[str, Device]]]:
+    """Return the ids of the command line that may stay, and those that may not.
+
+    One may not that names what has a driver of the host and is not to be taken.
+    """
+    words = words_of(machine, "vfio_pci.ids")
+    mine = {move.device.id for move in moves}
+    kept: list[str] = []
+    others: list[tuple[str, Device]] = []
+    for entry in split_ids(words[-1].value or "") if words else ():
+        parsed = parse_id(entry)
+        named = [
+            device
+            for device in machine.devices
+            if parsed is not None
+            and matches(parsed, device) is not False
+            and has_vfio_driver(device) is not True
+            and device.id not in mine
+        ]
+        others += [(entry, device) for device in named]
+        kept += [] if named else [entry]
+    return kept, others

@@ -1,0 +1,74 @@
+"""Which devices that the host lives on are named by ids that were meant for others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.host_losses import (
+    FATAL,
+    host_losses,
+    perhaps_lost,
+    perhaps_untold,
+)
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.settings.dynamic_ids import DynamicId, matches
+
+__all__ = ["not_to_be_taken", "warned"]
+
+
+def not_to_be_taken(
+    machine: Machine, entries: Collection[DynamicId]
+) -> tuple[tuple[Device, ...], bool]:
+    """Return what the host loses if the ids have their effect, and whether for sure.
+
+    Of several that are alike, each may be the one that the host lives on where the
+    source does not tell; one alone is what somebody meant.
+    """
+    named = [
+        device
+        for device in machine.devices
+        if has_vfio_driver(device) is not True
+        and device.is_bridge is not True
+        and any(matches(entry, device) is not False for entry in entries)
+    ]
+    lost = {
+        path
+        for loss in host_losses(machine, named)
+        if loss.whole and loss.use.kind in FATAL
+        for path in loss.paths
+    }
+    sure = tuple(
+        device
+        for device in named
+        if any(
+            path in lost
+            for loss in host_losses(machine, [device])
+            for path in loss.paths
+        )
+    )
+    if sure:
+        return sure, True
+    alike = [
+        d
+        for d in named
+        if any(o is not d and o.ids.pair == d.ids.pair for o in named)
+        and (perhaps_lost(machine, d) or perhaps_untold(machine, d))
+    ]
+    return tuple(alike), False
+
+
+def warned(devices: Collection[Device], *, sure: bool) -> Iterator[str]:
+    """Say why the ids must not have their effect, and what to do in their place."""
+    names, lives = addresses(devices), "lives" if sure else "may live"
+    one = len(devices) == 1
+    yield (
+        f"Leave it without effect: these ids name {names}, and the host {lives} on "
+        f"{'it' if one else 'them' if sure else 'one of them'}."
+    )
+    yield (
+        "Take them out, and choose the device that is meant by its address: "
+        "iommu-inspect plan has the settings for it."
+    )
