@@ -10,6 +10,7 @@ from iommu_inspect.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
     from iommu_inspect.rules._messages import Quote
+    from iommu_inspect.rules.base import Rule
 
 __all__ = ["explain_rule"]
 
@@ -34,8 +35,6 @@ def explain_rule(
     """
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.model.text import printable
-    from iommu_inspect.model.usage import close_matches
     from iommu_inspect.render.pages import matches_text, page_text
     from iommu_inspect.rules._messages import Quote
     from iommu_inspect.rules._pages import page
@@ -50,16 +49,7 @@ def explain_rule(
     else:
         quotes = _quoting(_standard_input() if text == "-" else text)
     if not quotes:
-        near = close_matches(text, (known.id for known in RULES))
-        hint = near or "; 'explain' lists the rules"
-        if text == "-":
-            complain("no page quotes a line of this; 'explain' lists the rules")
-        elif " " in text:
-            complain(f"no page quotes this message{hint}")
-        else:
-            complain(
-                f"there is no rule {printable(text)!r}, and no page quotes it{hint}"
-            )
+        complain(_nothing(text))
         raise typer.Exit(Exit.USAGE)
     if output is Format.JSON:
         from iommu_inspect.render.documents import explain_document, to_json
@@ -78,10 +68,34 @@ def explain_rule(
 
 def _quoting(text: str) -> list[Quote]:
     from iommu_inspect.rules._messages import quoting
+
+    return quoting(*_book(), text)
+
+
+def _nothing(text: str) -> str:
+    """Say that nothing was found, and what is near."""
+    from iommu_inspect.model.text import printable
+    from iommu_inspect.model.usage import close_matches
+    from iommu_inspect.rules._messages import nearest
+
+    if text == "-":
+        return "no page quotes a line of this; 'explain' lists the rules"
+    pages, rules = _book()
+    if " " in text:
+        near = [quote.rule.id for quote in nearest(pages, rules, text)]
+        hint = (
+            f"; near are {', '.join(near)}" if near else "; 'explain' lists the rules"
+        )
+        return f"no page quotes this message{hint}"
+    hint = close_matches(text, pages) or "; 'explain' lists the rules"
+    return f"there is no rule {printable(text)!r}, and no page quotes it{hint}"
+
+
+def _book() -> tuple[dict[str, str], tuple[Rule, ...]]:
     from iommu_inspect.rules._pages import page
     from iommu_inspect.rules.registry import RULES
 
-    return quoting({known.id: page(known) for known in RULES}, RULES, text)
+    return {rule.id: page(rule) for rule in RULES}, RULES
 
 
 def _standard_input() -> str:

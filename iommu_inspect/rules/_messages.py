@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.rules.base import Rule
 
-__all__ = ["Quote", "quoted_messages", "quoting"]
+__all__ = ["Quote", "nearest", "quoted_messages", "quoting"]
 
 _SPAN = re.compile(r"`([^`]+)`")
 _FENCE = "```"
@@ -48,6 +48,8 @@ _LEAST_WORDS = 3
 _LEAST_OF_MESSAGE = 0.7
 _LEAST_OF_LINE = 0.8
 _LEAST_WEIGHT = 2.0
+_LEAST_NEAR = 0.4
+_MOST_NEAR = 3
 _MOST_WORDS = 60
 # Lines that a terminal or a mail has made of one; nobody folds a log by hand.
 _MOST_FOLDED = 3
@@ -85,10 +87,20 @@ def quoting(pages: Mapping[str, str], rules: Iterable[Rule], text: str) -> list[
         rules: the rules, in the order in which equals are named.
         text: a message, or lines of a log.
     """
-    quoted = [(rule, quoted_messages(pages[rule.id])) for rule in rules]
-    fits = _Messages(text for _, texts in quoted for text in texts).found_in(text)
+    return _ranked(pages, rules, _Messages.of(pages).found_in(text))
+
+
+def nearest(pages: Mapping[str, str], rules: Iterable[Rule], text: str) -> list[Quote]:
+    """Return the rules whose pages quote something like a text that none quotes."""
+    return _ranked(pages, rules, _Messages.of(pages).near(text))[:_MOST_NEAR]
+
+
+def _ranked(
+    pages: Mapping[str, str], rules: Iterable[Rule], fits: Mapping[str, float]
+) -> list[Quote]:
     found = []
-    for rule, texts in quoted:
+    for rule in rules:
+        texts = quoted_messages(pages[rule.id])
         best = max(texts, key=lambda text: fits.get(text, 0.0), default="")
         if best in fits:
             # Where several fit alike, the page that knows more messages is more often
@@ -117,6 +129,21 @@ class _Messages:
         # A word that no message has says as much as one that a single message has.
         self._unknown = max(self._weights.values(), default=1.0)
 
+    @classmethod
+    def of(cls, pages: Mapping[str, str]) -> _Messages:
+        """Return the messages of all pages."""
+        return cls(text for page in pages.values() for text in quoted_messages(page))
+
+    def near(self, text: str) -> dict[str, float]:
+        """Return the messages that share some words with a line."""
+        best: dict[str, float] = {}
+        for line in self._lines(text):
+            for message, weight in self._shared(line).items():
+                share = weight / self._whole[message]
+                if weight >= _LEAST_WEIGHT and share >= _LEAST_NEAR:
+                    best[message] = max(best.get(message, 0.0), share)
+        return best
+
     def found_in(self, text: str) -> dict[str, float]:
         """Return the messages of which enough is in one line, and how much that is."""
         best: dict[str, float] = {}
@@ -141,11 +168,15 @@ class _Messages:
             for start in range(max(len(lines) - many, 0) + 1)
         )
 
-    def _fits(self, line: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    def _shared(self, line: tuple[str, ...]) -> dict[str, float]:
         shared: dict[str, float] = {}
         for word in dict.fromkeys(line):
             for message, weight in self._places.get(word, {}).items():
                 shared[message] = shared.get(message, 0.0) + weight
+        return shared
+
+    def _fits(self, line: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+        shared = self._shared(line)
         if not shared:
             return
         given = sum(self._weights.get(word, self._unknown) for word in line)

@@ -218,13 +218,23 @@ def test_the_page_is_shown_with_the_message_that_led_to_it() -> None:
     assert len(rules) > 1
 
 
-def test_a_message_that_no_page_quotes_is_wrong_usage() -> None:
-    done = call("explain", "mixed ownership \x1b[31m of what?")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    assert "no page quotes this message" in done.stderr
-    assert "mixed-ownership" in done.stderr
-    assert "\x1b" not in done.stderr
+def test_what_nothing_quotes_is_wrong_usage_with_what_is_near() -> None:
+    for text, said in [
+        (
+            "VF token \x1b[31m is bad for this device",
+            "no page quotes this message; near are sriov-mix",
+        ),
+        ("mixed-ownrship", "close matches: mixed-ownership"),
+        ("what is that?", "no page quotes this message; 'explain' lists the rules"),
+    ]:
+        done = call("explain", text)
+        assert (done.returncode, done.stdout) == (2, ""), text
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "\x1b" not in done.stderr
+    done = call("explain", "-", stdin=b"nothing\nof interest\n")
+    assert done.returncode == 2
+    assert "no page quotes a line of this" in done.stderr
 
 
 def test_a_capture_on_standard_input_is_no_message() -> None:
