@@ -263,5 +263,9 @@ CASES = (
     ),
     _plan("identity", "nic"),
     _plan("lazy", "nic2"),
-    _plan("unsafe-interrupts", "old1"),
+    PlanCase(
+        "unsafe-interrupts",
+        ("old1",),
+        setup=("load vfio_iommu_type1 allow_unsafe_interrupts=1",),
+    ),
 )

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned, Prediction
 from iommu_inspect.kernel.steps.simulate import Simulation
+from iommu_inspect.kernel.steps.step import Unplug
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import host_keeps
+from iommu_inspect.model.host_losses import Loss, host_losses
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import natural_key
@@ -33,7 +37,8 @@ class Effects:
 
     ``groups`` are all groups after the steps, ``changes`` those that differ. The
     findings are about the groups that steps touched, judged as if each had been asked
-    for.
+    for. ``vanished`` are the devices that went with another one's driver, ``losses``
+    what the host used those for that its drivers let go of.
     """
 
     simulation: Simulation
@@ -42,6 +47,8 @@ class Effects:
     predictions: tuple[Prediction, ...]
     findings_before: tuple[Finding, ...]
     findings_after: tuple[Finding, ...]
+    vanished: tuple[Device, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 def effects(before: Machine, simulation: Simulation, semantics: Semantics) -> Effects:
@@ -59,7 +66,29 @@ def effects(before: Machine, simulation: Simulation, semantics: Semantics) -> Ef
         tuple(new.predictions()),
         _findings(old, ids),
         _findings(new, ids),
+        vanished=_vanished(before, simulation),
+        losses=_losses(before, simulation.after),
     )
+
+
+def _vanished(before: Machine, simulation: Simulation) -> tuple[Device, ...]:
+    """Return what is gone and was not pulled out by a step of its own."""
+    pulled = any(isinstance(o.step, Unplug) for o in simulation.outcomes)
+    there = {device.id for device in simulation.after.devices}
+    if pulled:
+        return ()
+    return tuple(d for d in before.devices if d.id not in there)
+
+
+def _losses(before: Machine, after: Machine) -> tuple[Loss, ...]:
+    """Return what stood on devices that a driver of the host has no more."""
+    taken = [
+        device
+        for device in before.devices
+        if host_keeps(device)
+        and ((now := after.device(device.id)) is None or now.driver != device.driver)
+    ]
+    return host_losses(before, taken) if taken else ()
 
 
 def _changes(old: Inquiry, new: Inquiry) -> Iterable[GroupChange]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.kernel.ownership.inquiry import Owned, Prediction
     from iommu_inspect.rules._messages import Quote
 from iommu_inspect.render.finding_document import finding_fields
+from iommu_inspect.render.uses import use_fields
 
 __all__ = [
     "device_fields",
@@ -96,6 +97,8 @@ def whatif_document(
         "predictions": [_prediction(each) for each in effects.predictions],
         "findings_before": [finding_fields(each) for each in effects.findings_before],
         "findings_after": [finding_fields(each) for each in effects.findings_after],
+        "vanished": [device.address for device in effects.vanished],
+        "losses": [use_fields(x.use, ends=x.whole) for x in effects.losses],
     }
 
 

@@ -9,6 +9,8 @@ from iommu_inspect.kernel.answers import HOST_CRASH
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Held
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.use_words import described
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -16,6 +18,7 @@ from iommu_inspect.rules.finding import Certainty, Finding, Severity
 __all__ = ["simulation_text"]
 
 _RESULT_COLOURS = {"0": "green", "unknown": "yellow", HOST_CRASH: "red"}
+_MOST_NAMES = 5
 _COLOURS = {"error": "red", "warning": "yellow", "unknown": "yellow"}
 
 
@@ -42,6 +45,7 @@ def simulation_text(effects: Effects, style: Style = PLAIN) -> str:
         )
     else:
         blocks.append("No group changes hands.")
+    blocks += _what_goes(effects, style)
     changed = _findings(effects.findings_before, effects.findings_after)
     if changed:
         headers = ["AUDIT", "GROUP", "BEFORE", "AFTER", "ABOUT"]
@@ -52,6 +56,27 @@ def simulation_text(effects: Effects, style: Style = PLAIN) -> str:
             fold(f"(more: iommu-inspect explain {changed[0][0]})", style.width)
         )
     return "\n\n".join(blocks)
+
+
+def _what_goes(effects: Effects, style: Style) -> list[str]:
+    """Say which devices vanish with a driver, and what the host loses."""
+    lines = []
+    if effects.vanished:
+        names = [shown(device.address) for device in effects.vanished[:_MOST_NAMES]]
+        more = len(effects.vanished) - len(names)
+        gone = listed([*names, *([f"{more} more"] if more else [])])
+        lines.append(fold(f"Gone with its driver: {gone}.", style.width))
+    ends = [loss.use for loss in effects.losses if loss.whole]
+    less = [loss.use for loss in effects.losses if not loss.whole]
+    if ends:
+        word = style.paint("The host loses", "red")
+        text = fold(f"The host loses {described(ends)}.", style.width)
+        lines.append(text.replace("The host loses", word, 1))
+    if less:
+        lines.append(
+            fold(f"One less of several carries {described(less)}.", style.width)
+        )
+    return ["\n".join(lines)] if lines else []
 
 
 def _findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from running import run
+from running import call, run
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
 DEMO = resources.files("iommu_inspect").joinpath("demo.tar.gz")
@@ -134,3 +134,16 @@ def test_steps_before_one_on_what_is_gone_keep_their_rows() -> None:
     done = run("whatif", "unplug=03:02.0", "unbind=09:09.1", "--from", str(DEMO))
     assert done.returncode == 2
     assert not done.stdout
+
+
+def test_what_goes_with_a_driver_and_what_the_host_loses_is_said() -> None:
+    steps = ("unbind=00:01.0", "unbind=00:03.0", "unbind=00:04.0")
+    source = ("--from", str(SYSFS / "in-use"))
+    found = json.loads(call("whatif", *steps, *source, "--format", "json").stdout)
+    assert found["vanished"] == ["83b8f4f2-509f-482f-9c1e-e6bfe0fa1001"]
+    kinds = [loss["kind"] for loss in found["losses"]]
+    assert kinds[0] == "file system" and "display" in kinds
+    text = " ".join(call("whatif", *steps, *source).stdout.split())
+    assert "Gone with its driver: 83b8f4f2-509f-482f-9c1e-e6bfe0fa1001." in text
+    assert "The host loses the file system / (on nvme0n1p1)" in text
+    assert "The host loses" not in call("whatif", "override=00:04.0", *source).stdout

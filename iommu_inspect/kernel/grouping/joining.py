@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.kernel.grouping.acs_quirks import Quirk, acs_quirk, has_required
 from iommu_inspect.kernel.grouping.dma_aliases import (
@@ -23,7 +24,6 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.topology import Topology
 
@@ -83,6 +83,15 @@ class Joins:
 
 
 HasGroup = Callable[[Device], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _OnBus:
+    """A function of a bus, its slot and number, and the others that it poses as."""
+
+    device: Device
+    devfn: int
+    aliases: frozenset[int] | None
 
 
 class Grouping:
@@ -241,20 +250,18 @@ class Grouping:
         found = self._by_quirk(last, has_group, frozenset())
         return found or self._by_function(last, has_group, frozenset()) or alone
 
-    def _neighbours(self, device: Device) -> list[Device]:
-        here = device.pci_address
-        if here is None:
-            return []
-        bus = (here.domain, here.bus)
-        return [
-            other
-            for other, address in self._addresses
-            if other is not device and (address.domain, address.bus) == bus
-        ]
+    @cached_property
+    def _buses(self) -> dict[tuple[int, int], list[_OnBus]]:
+        found: dict[tuple[int, int], list[_OnBus]] = {}
+        for device, address in self.topology.addressed:
+            number = address.slot << 3 | address.function
+            on_bus = _OnBus(device, number, alias_devfns(device))
+            found.setdefault((address.domain, address.bus), []).append(on_bus)
+        return found
 
-    @property
-    def _addresses(self) -> list[tuple[Device, PciAddress]]:
-        return self.topology.addressed
+    def _bus_of(self, device: Device) -> list[_OnBus]:
+        here = device.pci_address
+        return [] if here is None else self._buses.get((here.domain, here.bus), [])
 
     def _by_quirk(
         self, device: Device, has_group: HasGroup, seen: frozenset[str]
@@ -262,11 +269,14 @@ class Grouping:
         if device.address in seen:
             return None
         seen |= {device.address}
-        for other in self._neighbours(device):
-            related = _are_aliases(device, other)
-            if related is None:
+        mine, aliases = devfn(device), alias_devfns(device)
+        for beside in self._bus_of(device):
+            other = beside.device
+            if other is device:
+                continue
+            if aliases is None or beside.aliases is None:
                 return _untold(self.machine, [device, other])
-            if not related:
+            if beside.devfn not in aliases and mine not in beside.aliases:
                 continue
             because = f"{device.address} and {other.address} use one requester id"
             if has_group(other):
@@ -284,9 +294,11 @@ class Grouping:
         if several is False:
             return None
         siblings = [
-            other
-            for other in self._neighbours(device)
-            if same_slot(other, device) and not self.isolates(other)
+            beside.device
+            for beside in self._bus_of(device)
+            if beside.device is not device
+            and same_slot(beside.device, device)
+            and not self.isolates(beside.device)
         ]
         if not siblings:
             return None
@@ -322,13 +334,6 @@ def _isolates_by_registers(device: Device, multifunction: bool | None) -> bool |
     if not known(acs):
         return None
     return acs is not None and has_required(acs)
-
-
-def _are_aliases(one: Device, other: Device) -> bool | None:
-    first, second = alias_devfns(one), alias_devfns(other)
-    if first is None or second is None:
-        return None
-    return devfn(other) in first or devfn(one) in second
 
 
 def _not_isolated_functions(one: Device, other: Device) -> str:

@@ -76,14 +76,15 @@ def _enumeration(grouping: Grouping) -> list[Device]:
     """Return grouped PCI functions as they are found: a bus, then what is below it."""
     found: list[Device] = []
     functions = [device for device, _ in grouping.topology.addressed]
+    ranks = {device.id: rank for rank, device in enumerate(functions)}
     roots = [d for d in functions if grouping.topology.parent(d) is None]
 
     def walk(bus: list[Device]) -> None:
         found.extend(d for d in bus if grouping.machine.group_of(d) is not None)
         for device in bus:
-            below = set(grouping.topology.children(device))
+            below = [d for d in grouping.topology.children(device) if d.id in ranks]
             if below:
-                walk([d for d in functions if d in below])
+                walk(sorted(below, key=lambda child: ranks[child.id]))
 
     walk(roots)
     return found
