@@ -3,10 +3,11 @@
     python -m tools.readme            says which pages show something else
     python -m tools.readme --write    and puts it right
 
-A shown command is a line that begins with ``$ iommu-inspect`` in a fenced block; what
-follows is what it prints. ``[...]`` stands for paragraphs that are left out. Each is
-run by ``sh`` as it is printed, in a directory that has the repository's ``tests/``,
-with 80 columns, on a host without an IOMMU: what is shown depends on no host.
+A shown command is a line that begins with ``$`` in a fenced block and has the program
+in it; what follows is what it prints. ``[...]`` stands for paragraphs that are left
+out. Each is run by ``sh`` as it is printed, in a directory that has the repository's
+``tests/``, with 80 columns, on a host without an IOMMU: what is shown depends on no
+host.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = "[...]"
 # Commands that stand for one of the program's.
 _SHORT = {"make demo": "iommu-inspect audit --demo"}
-_OURS = ("iommu-inspect ", *_SHORT)
+_OURS = "iommu-inspect "
 # Refused or not found: 2 of the program, 4 a source that is not there, 127 of sh.
 _ANSWERS = (0, 1, 3)
+_FINDING = re.compile(r"(?:error|warning|info): ([a-z0-9-]+)")
+_NUMBERS = re.compile(r"[0-9a-f]*:?[0-9a-f]+:[0-9a-f]+\.\d|\d+")
 _LINK = re.compile(r"\]\(([\w/.-]+\.md)\)")
 # The program on a host that has nothing but an empty /sys.
 _PROGRAM = """\
@@ -56,10 +59,11 @@ class Shown:
 
 
 def pages(root: Path = ROOT) -> tuple[Path, ...]:
-    """Return the README and the pages that it leads to."""
+    """Return the README, the pages that it leads to, and those of the rules."""
     readme = root / "README.md"
     links = [root / link for link in _LINK.findall(readme.read_text())]
-    return (readme, *sorted({link for link in links if link.parent.name == "docs"}))
+    docs = sorted({link for link in links if link.parent.name == "docs"})
+    return (readme, *docs, *sorted((root / "iommu_inspect" / "rules").glob("*.md")))
 
 
 def shown(text: str) -> Iterator[Shown]:
@@ -80,32 +84,35 @@ def shown(text: str) -> Iterator[Shown]:
         start = at
         while not lines[at].startswith(("$ ", "```")):
             at += 1
-        if command.startswith(_OURS):
+        if _OURS in command or command in _SHORT:
             yield Shown(command, tuple(lines[start:at]), start, at)
 
 
 def differing(one: Shown) -> str | None:
     """Say what a command does other than what is shown, ``None`` if nothing."""
-    code, printed, both = _run(_SHORT.get(one.command, one.command))
+    command = _SHORT.get(one.command, one.command)
+    code, printed = _run(command)
     if code not in _ANSWERS:
-        return f"{one.command!r} ends with {code}: {both}"
-    if not one.lines or any(_fits(one.lines, text) for text in (printed, both)):
+        return f"{command!r} ends with {code}: {_run(command, notes=True)[1]}"
+    if not one.lines or _fits(one.lines, printed):
         return None
-    return f"{one.command!r} prints something else: {both}"
+    _, both = _run(command, notes=True)
+    if _fits(one.lines, both):
+        return None
+    return f"{command!r} prints something else: {both}"
 
 
 def mended(text: str) -> str:
     """Return a page with what its commands print, as far as the page shows it."""
     lines = text.splitlines()
+    own = lines[0].removeprefix("# ")
     for one in reversed(list(shown(text))):
-        code, printed, both = _run(_SHORT.get(one.command, one.command))
-        if not one.lines or code not in _ANSWERS:
-            continue
-        if not any(_fits(one.lines, text) for text in (printed, both)):
-            # Notes on standard error stay where the page has them.
-            has_notes = one.lines[0].startswith("iommu-inspect: ")
-            now = (both if has_notes else printed).splitlines()
-            lines[one.start : one.end] = _shortened(now, one.lines)
+        # Notes on standard error stay where the page has them.
+        notes = bool(one.lines) and one.lines[0].startswith("iommu-inspect: ")
+        code, now = _run(_SHORT.get(one.command, one.command), notes=notes)
+        if one.lines and code in _ANSWERS and not _fits(one.lines, now):
+            left = _shortened(now.splitlines(), one.lines, own)
+            lines[one.start : one.end] = left
     return "\n".join(lines) + "\n"
 
 
@@ -115,19 +122,31 @@ def _fits(lines: tuple[str, ...], text: str) -> bool:
     return re.fullmatch(pattern, text.rstrip("\n")) is not None
 
 
-def _shortened(now: list[str], before: tuple[str, ...]) -> list[str]:
-    """Leave out what the page left out: the paragraphs between its first and last."""
-    if LEFT_OUT not in before:
+def _shortened(now: list[str], before: tuple[str, ...], own: str) -> list[str]:
+    """Leave out what the page left out, and never what it is about.
+
+    A paragraph is known by how it begins: a finding by its rule, whatever it is about.
+    """
+    old, new = _paragraphs(before), _paragraphs(now)
+    if [LEFT_OUT] not in old:
         return now
-    first = before.index(LEFT_OUT)
-    last = len(before) - 1 - before[::-1].index(LEFT_OUT)
-    new = _paragraphs(now)
-    head = len(_paragraphs(before[:first]))
-    tail = len(_paragraphs(before[last + 1 :]))
-    if head + tail >= len(new):
-        return now
-    kept = [*new[:head], [LEFT_OUT], *new[len(new) - tail :]]
+    keys = {_key(part) for part in old}
+    keep = [_key(part) in keys or _key(part) == own for part in new]
+    keep[0] |= old[0] != [LEFT_OUT]
+    keep[-1] |= old[-1] != [LEFT_OUT]
+    kept: list[list[str]] = []
+    for part, is_kept in zip(new, keep, strict=True):
+        if is_kept:
+            kept.append(part)
+        elif kept[-1:] != [[LEFT_OUT]]:
+            kept.append([LEFT_OUT])
     return "\n\n".join("\n".join(part) for part in kept).splitlines()
+
+
+def _key(paragraph: list[str]) -> str:
+    finding = _FINDING.match(paragraph[0])
+    words = _NUMBERS.sub("", paragraph[0]).split()
+    return finding[1] if finding else " ".join(words[:2])
 
 
 def _paragraphs(lines: tuple[str, ...] | list[str]) -> list[list[str]]:
@@ -141,8 +160,8 @@ def _paragraphs(lines: tuple[str, ...] | list[str]) -> list[list[str]]:
 
 
 @cache
-def _run(command: str) -> tuple[int, str, str]:
-    """Return the exit code, what is printed, and that with what is said beside it."""
+def _run(command: str, *, notes: bool = False) -> tuple[int, str]:
+    """Return the exit code and what is printed, with ``notes`` standard error too."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         (here / "host" / "sys").mkdir(parents=True)
@@ -161,21 +180,17 @@ def _run(command: str) -> tuple[int, str, str]:
             "COLUMNS": "80",
             "LC_ALL": "C.UTF-8",
         }
-        code, texts = 0, []
-        for beside in (subprocess.DEVNULL, subprocess.STDOUT):
-            done = subprocess.run(
-                ["/bin/sh", "-c", command],
-                cwd=here / "work",
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=beside,
-                timeout=120,
-                check=False,
-            )
-            code = done.returncode
-            texts.append(done.stdout.decode())
-    return code, texts[0], texts[1]
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=here / "work",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if notes else subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+        )
+    return done.returncode, done.stdout.decode()
 
 
 def _main(words: list[str]) -> int:

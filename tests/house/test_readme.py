@@ -77,6 +77,19 @@ def test_what_is_not_printed_is_seen_and_put_right() -> None:
     assert mended(page) == page
 
 
+def test_what_a_page_leaves_out_stays_left_out() -> None:
+    block = (
+        "$ iommu-inspect whatif unbind=03:02.0 --demo\nstale\n\n[...]\n\nAUDIT  GROUP\n"
+    )
+    (one,) = shown(mended(f"# A page\n\n```\n{block}\n[...]\n```\n"))
+    begins = [line.split("  ")[0] for line in one.lines if line == line.lstrip()]
+    assert begins[:2] == ["STEP", "unbind=03:02.0"]
+    assert begins.count("[...]") == 2
+    assert "AUDIT" in begins
+    assert "GROUP" not in begins
+    assert differing(one) is None
+
+
 @pytest.mark.parametrize(
     "command",
     [
