@@ -88,10 +88,12 @@ def advise(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
             plan=plan,
             words=words,
         )
-    return _none(plan, words, findings)
+    return _none(case, plan, words, findings)
 
 
-def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
+def _none(
+    case: Case, plan: Plan, words: Written, findings: Sequence[Finding]
+) -> Advice:
     """Say why there are no steps: the plan's reasons, certain ones first."""
     refusals = sorted(plan.refusals, key=lambda refusal: not refusal.certain)
     if not refusals:
@@ -113,21 +115,18 @@ def _none(plan: Plan, words: Written, findings: Sequence[Finding]) -> Advice:
         decision,
         because=because.strip(),
         looks=looks,
-        then=_then(plan, refusals[:1]),
+        then=_then(case, refusals[:1]),
         plan=plan,
         words=words,
     )
 
 
-def _then(plan: Plan, refusals: Sequence[Refusal]) -> str:
+def _then(case: Case, refusals: Sequence[Refusal]) -> str:
     """Return the command that asks for the neighbours as well, if that is the way."""
     asks = [device.name for refusal in refusals for device in refusal.asks]
     if not asks or len(asks) > _MOST_ASKED:
         return ""
-    targets = [target.text for target in plan.targets]
-    purpose = [] if plan.purpose is Purpose.VFIO else ["--for", plan.purpose.value]
-    words = " ".join(map(quote, [*targets, *asks, *purpose]))
-    return f"iommu-inspect plan {words} {plan.machine.source.option}".strip()
+    return _plan_command(case, [*(t.text for t in case.targets), *asks])
 
 
 def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:
@@ -161,6 +160,10 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
         return
     names = [d.address for d in members]
     prose = f"To go on with {', '.join(names)}:"
+    # What is supposed, and what goes with a driver, is said where all is.
+    if plan.conditions or any(move.costs for move in plan.moves if move.changes):
+        yield Mending(finding.rule, prose, (_plan_command(case, names),))
+        return
     yield Mending(finding.rule, prose, written(plan, case.semantics).there)
 
 
@@ -178,8 +181,15 @@ def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
     plan = make_plan(case.machine, case.semantics, [target], purpose=case.purpose)
     if plan.outcome is Outcome.PLANNED:
         return cure_lines(cure)
-    option = f" {case.machine.source.option}" if case.machine.source.option else ""
-    return (f"iommu-inspect plan {quote(device.address)}{option}",)
+    return (_plan_command(case, [device.address]),)
+
+
+def _plan_command(case: Case, names: Iterable[str]) -> str:
+    """Return the command that has all of a plan, for what the case is about."""
+    purpose = case.purpose.value
+    options = [] if case.purpose is Purpose.VFIO else ["--for", purpose]
+    words = " ".join(map(quote, [*names, *options]))
+    return f"iommu-inspect plan {words} {case.machine.source.option}".strip()
 
 
 def _on_vfio(case: Case, group: Group | None) -> list[Device]:

@@ -139,7 +139,9 @@ def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> 
     if output is PlanFormat.SHELL:
         emit(str(words.script))
         return True
-    for condition in plan.conditions:
+    for condition, commands in zip(plan.conditions, words.checks, strict=True):
+        for command in commands:
+            complain(printable(f"look first: {command}"))
         complain(printable(f"only if: {condition.supposed}"))
     sheet = {
         PlanFormat.PROXMOX: words.proxmox,

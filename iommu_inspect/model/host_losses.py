@@ -137,6 +137,6 @@ def _could_carry(machine: Machine, device: Device, carrier: Carrier) -> bool:
     if all(map(known, below)):
         return True in below
     code = device.ids.class_code
-    if not known(code):
-        return device.is_pci
+    if not known(code):  # of other buses there are no classes
+        return True
     return code >> 16 in _CLASSES[carrier]

@@ -44,16 +44,19 @@ def boot_blocks(words: Written, style: Style) -> list[str]:
                 [head, *loader_lines(settings.kernel_words, settings.command_line)]
             )
         )
-    head = "  or, by address, with driverctl alone:"
-    blocks.append(block(head, settings.driverctl))
+    files = bool(settings.modprobe or settings.initramfs or settings.kernel_words)
+    head = "or, by address, with driverctl alone:" if files else "with driverctl:"
+    blocks.append(block(f"  {head}", settings.driverctl))
     blocks += [fold(note, style.width, "  ") for note in settings.notes]
     if settings.own_system:
         text = "(This is for the system that the source shows; more: --all-systems)"
         blocks.append(fold(text, style.width, "  "))
-    text = (
-        "Undo: take the lines and words out again, rebuild the initramfs, boot. With "
-        "driverctl: driverctl unset-override DEVICE."
-    )
+    text = "Undo: driverctl unset-override DEVICE."
+    if files:
+        text = (
+            "Undo: take the lines and words out again, rebuild the initramfs, boot. "
+            "With driverctl: driverctl unset-override DEVICE."
+        )
     return [*blocks, fold(text, style.width, "  ")]
 
 

@@ -49,6 +49,7 @@ class Looking(enum.Enum):
     RESET_METHODS = "reset-methods"  # a device
     ROUTES = "routes"  # nothing: where the default route leaves
     SETTINGS = "settings"  # a file of modprobe.d
+    STANDING_ON = "standing-on"  # nothing: which disks and interfaces are on which
     SWAPS = "swaps"  # nothing: where the host swaps to
 
 

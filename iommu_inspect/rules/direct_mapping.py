@@ -35,7 +35,7 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
                 group,
                 f"The source does not tell the reserved regions of group {group.id}, "
                 "so a 1:1 mapping that firmware insists on cannot be ruled out.",
-                "Look at them on the host itself.",
+                "Look at the regions of the group on the host itself.",
                 certainty=Certainty.UNKNOWN,
                 cures=[Look(Looking.RESERVED_REGIONS, group.id)],
                 step=f"find out the reserved regions of group {group.id}",

@@ -36,7 +36,8 @@ def _check(case: Case) -> Iterator[Finding]:
                 None,
                 "The source does not tell whether interrupts are remapped, so whether "
                 "VFIO_SET_IOMMU works cannot be told.",
-                "Look for names that begin with IR- (x86) or ITS- (arm64).",
+                "Look at the names of interrupt chips: where they are, one begins with "
+                "IR- (x86) or ITS- (arm64).",
                 certainty=Certainty.UNKNOWN,
                 step="find out whether interrupts are remapped",
                 cures=[Look(Looking.INTERRUPTS)],

@@ -74,7 +74,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         if unknown
         else "The module vfio_iommu_type1 is not loaded, and VFIO_SET_IOMMU does "
         "not load it: it returns -ENODEV.",
-        "Look whether it is there." if unknown else "Load it.",
+        "Look whether the module is there." if unknown else "Load it.",
         certainty=Certainty.UNKNOWN if unknown else Certainty.KERNEL,
         step="find out whether vfio_iommu_type1 is loaded"
         if unknown

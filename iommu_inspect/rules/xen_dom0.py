@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import normalised
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import XenRole
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
@@ -29,7 +30,7 @@ def is_dom0(machine: Machine) -> bool:
     """
     if machine.xen is XenRole.DOM0:
         return True
-    if machine.xen is not XenRole.UNTOLD:
+    if known(machine.xen) and machine.xen is not XenRole.UNTOLD:
         return False
     drivers = (d.driver for d in machine.devices if d.is_pci)
     return any(isinstance(d, str) and normalised(d) in _BACKEND for d in drivers)
@@ -37,7 +38,8 @@ def is_dom0(machine: Machine) -> bool:
 
 def _check(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    if machine.groups or not machine.groups_known or not is_dom0(machine):
+    # Whether groups were captured is all one: dom0 has none.
+    if machine.groups or not is_dom0(machine):
         return
     dpdk = case.purpose is Purpose.DPDK
     yield case.finding(

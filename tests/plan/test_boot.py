@@ -113,6 +113,31 @@ def test_a_virtual_function_is_not_there_at_boot() -> None:
     assert found.initramfs == ()
     assert found.driverctl == ("driverctl set-override 0000:01:10.0 vfio-pci",)
     assert "sriov_numvfs" in found.notes[0]
+    assert found.why == "by address: vfio-pci's ids are of no use here"
+
+
+def test_where_modprobe_reaches_nothing_the_text_speaks_of_driverctl_alone() -> None:
+    vf = replace(
+        device("0000:01:10.0", "ixgbevf"),
+        pci=PciPlacement(header_type=0, physfn=functions("0000:01:00.0")[0]),
+    )
+    host = machine(group(vf))
+    rules = only(SINCE_6_6)
+    plan = make_plan(host, rules, [find_target(host, "01:10.0")])
+    text = plan_text(plan, written(plan, rules), rules)
+    every = text.partition("\nFor every boot ")[2].partition("libvirt")[0]
+    assert "\n  with driverctl:\n" in every
+    assert "initramfs" not in every
+    assert "\n  Undo: driverctl unset-override DEVICE.\n" in every
+
+
+def test_a_device_whose_ids_are_not_told_may_be_a_twin() -> None:
+    """The root disk of a capture that lost its vendor file may be the same model."""
+    nameless = replace(device("0000:05:00.0", "nvme", group="2"), ids=PciIds())
+    host = machine(group(GPU, AUDIO), group(nameless, id="2"))
+    found = boot_of(host, "01:00.0")
+    assert found.method == "address"
+    assert "0000:05:00.0" in found.why
 
 
 def test_drivers_are_named_by_their_modules() -> None:
@@ -312,10 +337,10 @@ def test_a_word_that_is_there_is_not_told_again(
 
 
 def test_other_lines_about_vfio_pci_are_named() -> None:
-    config = parse_modprobe("# none\noptions vfio-pci ids=1002:ab20\n", "etc/a.conf")
+    config = parse_modprobe("# none\noptions vfio-pci ids=1002:ab20\n", "/etc/a.conf")
     host = machine(group(GPU), settings=Settings(modprobe=config))
     notes = " ".join(boot_of(host, "01:00.0").notes)
-    assert "/etc/a.conf:2 is about vfio-pci too" in notes
+    assert notes.startswith("/etc/a.conf:2 is about vfio-pci too")
 
 
 def test_what_is_denied_needs_the_denylist_off_at_every_boot_too() -> None:

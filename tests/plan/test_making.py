@@ -34,6 +34,7 @@ from iommu_inspect.plan.host.commands import commands, driverctl_back
 from iommu_inspect.plan.steps import making
 from iommu_inspect.plan.steps.checking import check
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
+from iommu_inspect.plan.writing import written
 from iommu_inspect.rules.case import Case
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
@@ -116,6 +117,21 @@ def test_what_vfio_pci_does_not_take_ends_without_a_driver() -> None:
     assert not any("PNP" in line and "probe" in line for line in lines)
     back = commands(plan.back)
     assert "echo 0000:00:1e.0 > /sys/bus/pci/drivers/shpchp/bind" in back
+
+
+def test_what_serves_the_board_goes_to_a_guest_by_its_own_name_only() -> None:
+    smbus = of_class("0000:00:1f.4", "i801_smbus", 0x0C0500)
+    host = machine(group(device("0000:00:1f.6", "e1000e"), smbus))
+    whole = plan_for(host, "group:1")
+    assert actions(whole)[smbus.address] is Decision.RELEASED
+    assert not any("0000:00:1f.4" in line for line in written(whole, NEW).qemu)
+    named = plan_for(host, smbus.address)
+    assert actions(named)[smbus.address] is Decision.MOVES
+    (move,) = (m for m in named.moves if m.device.id == smbus.id)
+    assert any("harm the host" in cost for cost in move.costs)
+    # There is nothing else in the group that could be opened.
+    alone = plan_for(machine(group(smbus)), "group:1")
+    assert actions(alone)[smbus.address] is Decision.MOVES
 
 
 def test_before_5_19_an_idle_neighbour_is_kept_from_getting_a_driver() -> None:
@@ -279,11 +295,21 @@ def test_a_physical_function_with_virtual_ones_is_refused_the_virtual_one_is_not
     host = machine(group(physical(vfs=("0000:01:10.0",))), group(virtual("2"), id="2"))
     refused = plan_for(host, "01:00.0")
     assert refused.outcome is Outcome.REFUSED
-    assert "they vanish with its driver (ixgbe)" in refused.refusals[0].message
+    assert "it vanishes with its driver (ixgbe)" in refused.refusals[0].message
     assert refused.refusals[0].cures == ()  # a driver has it
     assert plan_for(host, "01:10.0").outcome is Outcome.PLANNED
     without = machine(group(physical(vfs=())))
     assert plan_for(without, "01:00.0").outcome is Outcome.PLANNED
+
+
+def test_why_a_device_stays_is_a_phrase_that_stands_by_itself() -> None:
+    """The table has it beside the name, and nothing that "they" could mean."""
+    host = machine(group(physical(vfs=("0000:01:10.0",))), group(virtual("2"), id="2"))
+    (move,) = plan_for(host, "01:00.0").moves
+    assert move.why == (
+        "a physical function with 1 virtual function, of which 0000:01:10.0 has a "
+        "driver: it vanishes with its driver (ixgbe)"
+    )
 
 
 def test_a_virtual_function_in_the_group_of_its_physical_one_is_refused() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from pathlib import Path
 from typing import Any
 
 from builders import SINCE_6_6, device, group, machine, only
@@ -238,6 +240,7 @@ def test_nothing_is_said_where_every_function_has_its_group(out: list[Device]) -
         (XenRole.GUEST, "pciback", False),
         (None, "pciback", False),
         (Missing.ABSENT, "nouveau", False),
+        (Missing.ABSENT, "pciback", True),
     ],
 )
 def test_in_dom0_the_iommu_is_xens(role: Any, driver: str, dom0: bool) -> None:
@@ -247,6 +250,26 @@ def test_in_dom0_the_iommu_is_xens(role: Any, driver: str, dom0: bool) -> None:
     assert judged(host, CARD).verdict.value == "blocked"
     if role is XenRole.UNTOLD and not dom0:
         assert "guest of Xen, or its dom0" in none[0].message
+
+
+def test_in_dom0_no_plan_supposes_groups_that_were_not_captured(tmp_path: Path) -> None:
+    copy = tmp_path / "dom0"
+    shutil.copytree(SYSFS / "xen-dom0", copy, symlinks=True)
+    shutil.rmtree(copy / "sys/kernel/iommu_groups", ignore_errors=True)
+    done = call("plan", "00:02.0", "--from", copy)
+    assert done.returncode == 1
+    assert "error: xen-dom0" in done.stdout
+    assert (
+        "vfio-pci"
+        not in call("plan", "00:02.0", "--for", "dpdk", "--from", copy).stdout
+    )
+    text = copy / "lspci.txt"
+    text.write_text(
+        "00:02.0 VGA compatible controller [0300]: Intel [8086:5917]\n"
+        "00:1f.6 Ethernet controller [0200]: Intel [8086:15b8]\n"
+        "\tKernel driver in use: pciback\n"
+    )
+    assert "error: xen-dom0" in call("plan", "00:02.0", "--from", text).stdout
 
 
 def test_in_dom0_the_kernel_command_line_is_no_cure() -> None:

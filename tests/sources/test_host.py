@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from examples import each
 from living import copied, host, mount, on
 from shared import SHARED, needs_shared
 
@@ -77,6 +78,39 @@ def test_without_the_files_of_proc_nothing_is_said_to_be_absent(tree: Path) -> N
     living = {UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE}
     wanted = dict.fromkeys(living | SELDOM_CAPTURED, Missing.ABSENT)
     assert dict(host(tree).untold) == wanted
+
+
+def test_routes_of_one_table_do_not_stand_for_those_of_the_other(tree: Path) -> None:
+    """Every host has the table of IPv4, and its default route may be in it."""
+    (tree / "proc/net/route").unlink()
+    (tree / "proc/net/ipv6_route").write_text(
+        f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 31}1 400 1 0 3 eno1\n"
+    )
+    found = host(tree)
+    assert dict(found.untold)[UseKind.DEFAULT_ROUTE] is Missing.ABSENT
+    assert [u.what for u in found.uses if u.kind is UseKind.DEFAULT_ROUTE]
+
+
+def test_tables_that_tar_copied_as_empty_tell_nothing(tree: Path) -> None:
+    """That is what it makes of files of /proc, whose size is 0."""
+    four, six, swaps = (
+        tree / "proc" / file for file in ("net/route", "net/ipv6_route", "swaps")
+    )
+    for file in (four, six, swaps):
+        file.write_text("")
+    untold = dict(host(tree).untold)
+    assert untold[UseKind.DEFAULT_ROUTE] is untold[UseKind.SWAP] is Missing.ABSENT
+    swaps.write_text("Filename\tType\tSize\tUsed\tPriority\n")
+    six.write_text(f"{'0' * 31}1 80 {'0' * 32} 00 {'0' * 32} 0 2 0 80200001 lo\n")
+    assert not {UseKind.DEFAULT_ROUTE, UseKind.SWAP} & set(dict(host(tree).untold))
+
+
+def test_an_interface_with_a_name_beyond_ascii_carries_its_route(tree: Path) -> None:
+    route = tree / "proc/net/route"
+    route.write_text(route.read_text().replace("br0", "br\u00fccke"))
+    (tree / "sys/class/net/br0").rename(tree / "sys/class/net/br\u00fccke")
+    found = on(tree, UseKind.DEFAULT_ROUTE, "br\u00fccke")
+    assert found.needs is not Missing.ABSENT
 
 
 def test_where_a_pool_of_zfs_lies_cannot_be_told(tree: Path) -> None:
@@ -165,9 +199,12 @@ def test_a_share_of_the_network_is_on_the_interface_that_leads_there(
     assert on(tree, UseKind.FILE_SYSTEM, "/six").needs is Missing.ABSENT
 
 
-def test_a_root_laid_over_what_cannot_be_seen_is_not_told(tree: Path) -> None:
+@each("options", ["rw,lowerdir=/var/x,upperdir=/var/y", "rw"])
+def test_a_root_laid_over_what_cannot_be_seen_is_not_told(
+    tree: Path, options: str
+) -> None:
     (tree / "proc/1/mountinfo").write_text(
-        "1 0 0:70 / / rw - overlay overlay rw,lowerdir=/var/x,upperdir=/var/y\n"
+        f"1 0 0:70 / / rw - overlay overlay {options}\n"
     )
     assert on(tree, UseKind.FILE_SYSTEM, "/").needs is Missing.ABSENT
 

@@ -40,6 +40,7 @@ _COMMAND = re.compile(
     r"^ {4,}((?:echo|modprobe|driverctl|umount|swapoff) .*|\[ ! -e .*)$"
 )
 _CHANGING = ("umount", "swapoff")
+_USB = 0x0C03
 
 
 @dataclass
@@ -69,8 +70,23 @@ def faults_of_host(machine: Machine) -> Iterator[str]:
         try:
             for step in printed(x for x in lines if not x.startswith(_CHANGING)):
                 yield from _of_touched(machine, machine, step, set())
+                if step.touches and _supposes(machine, rules, step, purpose):
+                    yield f"{step}: the plan supposes something, and it is not said"
         except UnknownCommandError as error:
             yield f"unknown command: {error}"
+
+
+def _supposes(
+    machine: Machine, rules: Semantics, step: Printed, purpose: Purpose
+) -> bool:
+    """Say whether the plan for what is on vfio already in the group is conditional."""
+    device = machine.device(DeviceId(step.device, step.bus))
+    group = machine.group_of(device) if device else None
+    members = [d for d in group.devices if has_vfio_driver(d) is True] if group else []
+    targets = [Target(d.address, d, group) for d in members if d.is_pci]
+    return bool(
+        targets and make_plan(machine, rules, targets, purpose=purpose).conditions
+    )
 
 
 def faults(
@@ -118,8 +134,11 @@ def _touching(
             named = device.is_pci and device.ids.pair in ids
             if named and device.id not in may and device.id not in on_vfio:
                 yield f"ids of every boot take {device.address}"
+            if ids and device.is_pci and device.ids.pair is None:
+                yield f"ids of every boot may take {device.address}"
         steps += [Printed("override", d, drv) for d, drv in overrides.items()]
     asked = {m.device.id for m in plan.moves if m.asked}
+    yield from _unlooked(machine, plan)
     for step in steps:
         device_id = DeviceId(step.device, step.bus)
         # These two are what a refused plan names to be done first.
@@ -131,6 +150,17 @@ def _touching(
         yield from _of_touched(machine, plan.machine, step, asked)
 
 
+def _unlooked(machine: Machine, plan: Plan) -> Iterator[str]:
+    """What the host may live on moves only where somebody is told to look at it."""
+    looked = {look.about for c in plan.conditions for look in c.looks}
+    for move in plan.moves:
+        device = machine.device(move.device.id) or move.device
+        untold = perhaps_lost(machine, device) or perhaps_untold(machine, device)
+        goes = plan.has_steps and move.asked and move.changes
+        if goes and untold and device.id not in looked:
+            yield f"{device.address} moves, and nobody is told to look at it"
+
+
 def _of_touched(
     machine: Machine, _supposed: Machine, step: Printed, asked: set[DeviceId]
 ) -> Iterator[str]:
@@ -140,15 +170,22 @@ def _of_touched(
         return
     if is_fatal(machine, device):
         yield f"{step}: the host lives on it"
-    if device.id in asked or _is_small(device):
+    if device.id in asked or _is_small(machine, device):
         return
     if perhaps_lost(machine, device) or perhaps_untold(machine, device):
         yield f"{step}: the host may live on it, and nobody asked for it"
 
 
-def _is_small(device: Device) -> bool:
-    """Serial buses: released, or the USB port of a card that goes as a whole."""
-    return known(device.base_class) and device.base_class >> 8 in (0x0C, 0x08)
+def _is_small(machine: Machine, device: Device) -> bool:
+    """Serial buses: released, or the USB port of a graphics card."""
+    code, address = device.base_class, device.pci_address
+    if not known(code) or code >> 8 not in (0x0C, 0x08):
+        return False
+    return code != _USB or any(
+        known(other.base_class) and other.base_class >> 8 == 0x03
+        for other in machine.devices
+        if (at := other.pci_address) and address and at.slot_name == address.slot_name
+    )
 
 
 def _leading(

@@ -15,6 +15,7 @@ from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.pci.regs import PciHeaderType
 from iommu_inspect.model.target import Target
@@ -23,13 +24,27 @@ from iommu_inspect.plan.decision.moves import NOT_TOLD
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import Look, Looking
 
-__all__ = ["Assumed", "Condition", "assume"]
+__all__ = ["NOT_KNOWN", "Assumed", "Condition", "assume"]
+
+# What a group is called whose number is not told, and who is in it is supposed.
+NOT_KNOWN = "?"
 
 _LOOK_AT = {
     UseKind.FILE_SYSTEM: Looking.MOUNTS,
     UseKind.SWAP: Looking.SWAPS,
     UseKind.DEFAULT_ROUTE: Looking.ROUTES,
 }
+
+# The names of what is mounted or has the route are often those of what is on top.
+_NO_DISK = (
+    "No disk of {} is in use: neither by its own name in what findmnt and swapon show, "
+    "nor by that of what find shows on top of it (LVM, LUKS, md). nvme0c0n1 is a path "
+    "of nvme0n1. ZFS, and Btrfs on several disks, are not seen so: look there too."
+)
+_NO_INTERFACE = (
+    "No interface of {} is the way out: neither itself, nor what find shows on top of "
+    "it (bond, bridge, VLAN), nor a tunnel that leaves by it has the default route."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +140,9 @@ def _slot(device: Device) -> str | None:
 
 
 def _grouped(machine: Machine, members: tuple[Device, ...]) -> Machine:
-    number = 0
-    while machine.group(str(number)) is not None:
-        number += 1
-    name = str(number)
+    name = NOT_KNOWN
+    while machine.group(name) is not None:
+        name += NOT_KNOWN
     group = Group(
         name,
         tuple(replace(d, group=name) for d in members),
@@ -234,20 +248,31 @@ def _with_interrupts(machine: Machine) -> tuple[Machine, list[Condition]]:
 
 
 def _uses(machine: Machine, targets: tuple[Target, ...]) -> Iterator[Condition]:
-    """Have a device looked at that was asked for and that the host may live on."""
-    for target in targets:
-        for device in target.devices:
-            kinds = [kind for kind, _ in perhaps_untold(machine, device)]
-            kinds += [use.kind for use in perhaps_lost(machine, device)]
-            looks = tuple(
-                Look(_LOOK_AT[kind])
-                for kind in dict.fromkeys(kinds)
-                if kind in _LOOK_AT
-            )
-            if looks and target.device is not None:
-                yield Condition(
-                    (Look(Looking.NAMES, device.id), *looks),
-                    "no name of the first listing is in what follows.",
-                    "If one is, the host lives on it and loses that with the driver: "
-                    "take another device.",
-                )
+    """Have devices looked at that were asked for and that the host may live on.
+
+    A group that was asked for asks for each of its devices. What is below another one
+    is in the listing of that.
+    """
+    found: dict[DeviceId, Device] = {}
+    kinds: set[UseKind] = set()
+    for device in (d for target in targets for d in target.devices):
+        mine = {kind for kind, _ in perhaps_untold(machine, device)}
+        mine |= {use.kind for use in perhaps_lost(machine, device)}
+        if mine & _LOOK_AT.keys():
+            found[device.id] = device
+            kinds |= mine
+    inside = {d.id for device in found.values() for d in machine.inside(device)}
+    names = [Look(Looking.NAMES, name) for name in found if name not in inside]
+    if not names:
+        return
+    looks = [Look(look) for kind, look in _LOOK_AT.items() if kind in kinds]
+    it = "the first listing" if len(names) == 1 else "the listings of /sys"
+    sentences = [_NO_DISK] if kinds & {UseKind.FILE_SYSTEM, UseKind.SWAP} else []
+    sentences += [_NO_INTERFACE] if UseKind.DEFAULT_ROUTE in kinds else []
+    text = " ".join(sentence.format(it) for sentence in sentences)
+    yield Condition(
+        (*names, Look(Looking.STANDING_ON), *looks),
+        text[0].lower() + text[1:],
+        "If one is, the host lives on it and loses that with the driver: take another "
+        "device.",
+    )

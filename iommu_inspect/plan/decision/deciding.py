@@ -85,12 +85,14 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     """Return what was asked for: devices, or for ``group:N`` what can be handed over.
 
     Of a group without a driver of the host one device has to go to vfio-pci, or
-    there is nothing to open.
+    there is nothing to open. What serves the board itself is handed over by its own
+    name only.
     """
     by_name = case.targets_in(group)
     if not any(t.device is None and t.group is group for t in case.targets):
         return by_name
     fit = [d for d in group.devices if neighbours.fits(d)]
+    fit = [d for d in fit if not neighbours.serves_the_host(d)] or fit
     bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
     if not bound and not by_name:
         bound = fit[:1]
@@ -125,9 +127,10 @@ class _Deciding:
             return stays("DPDK asks nothing of the others in the group")
         if role is Role.VFIO:
             return stays(f"on a vfio driver already ({_driver(device)})")
-        if self._gone_with(device, asked):
-            parent = self._gone_with(device, asked)
-            return stays(f"goes with {addresses(parent)}, which has it below it")
+        if parent := self._gone_with(device, asked):
+            why = f"goes with {addresses(parent)}, which has it below it"
+            # By whatever name it was asked for: it is there for nobody any more.
+            return replace(stays(why), asked=False)
         if is_asked:
             return self._asked_for(group, device)
         if role is Role.KERNEL:
@@ -205,8 +208,11 @@ class _Deciding:
         becomes = neighbours.driver_for(self._case, device)
         refusal = next(of_asked(self._case, device), None)
         if refusal is not None:
-            why = refusal.message.partition(": ")[2].rstrip(".") or refusal.message
+            why = _of_itself(device, refusal.message)
             return Move(device, group, Decision.STAYS, why, asked=True, refusal=refusal)
+        costs = list(filter(None, self._costs(device)))
+        if neighbours.serves_the_host(device):
+            costs.append("It serves the board itself: a guest may harm the host by it.")
         return Move(
             device,
             group,
@@ -214,7 +220,7 @@ class _Deciding:
             "asked for",
             asked=True,
             becomes=becomes,
-            costs=tuple(filter(None, self._costs(device))),
+            costs=tuple(costs),
         )
 
     def _of_the_host(self, group: Group, device: Device) -> Move:
@@ -264,6 +270,15 @@ class _Deciding:
             perhaps_lost(machine, device) or perhaps_untold(machine, device)
         ):
             yield caution(device)
+
+
+def _of_itself(device: Device, message: str) -> str:
+    """Return a sentence about a device as words to stand beside its name."""
+    name = shown(device.address)
+    for start in (f"{name} is ", f"{name}: ", f"{name} "):
+        if message.startswith(start):
+            return message.removeprefix(start).rstrip(".")
+    return message.rstrip(".")
 
 
 def _ids(devices: Iterable[Device]) -> frozenset[DeviceId]:

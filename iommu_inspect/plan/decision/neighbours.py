@@ -12,6 +12,7 @@ from iommu_inspect.model.host import HostUse
 from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_DISPLAY,
     PCI_BASE_CLASS_NETWORK,
     PCI_BASE_CLASS_SERIAL,
     PCI_BASE_CLASS_STORAGE,
@@ -33,6 +34,7 @@ __all__ = [
     "fits",
     "lived_on",
     "perhaps_lived_on",
+    "serves_the_host",
     "takes_target",
     "untold",
     "what_it_is",
@@ -51,6 +53,11 @@ def fits(device: Device) -> bool:
     return device.is_pci and device.is_bridge is False and not device.is_chipset
 
 
+def serves_the_host(device: Device) -> bool:
+    """Say whether a device is for the board itself: SMBus, SPI flash, sensors."""
+    return device.base_class in _OF_THE_SYSTEM
+
+
 def driver_for(case: Case, device: Device) -> str:
     """Return the driver that a device goes to: what it is wanted for decides.
 
@@ -67,6 +74,9 @@ def decision(
     """Decide about a member with a driver of the host that nobody asked for."""
     driver = driver_name(device)
     counts = f"{driver} is a driver of the host in group {shown(group.id)}"
+    if not device.is_pci and _may_be_lived_on(case, group, device):
+        why = "nothing shows that the host does not live on it"
+        return Decision.STAYS, why, perhaps_lived_on(group, [device])
     if not device.is_pci:
         why = f"{counts}; on the bus {device.bus} plan can only unbind"
         return Decision.RELEASED, why, None
@@ -81,7 +91,7 @@ def decision(
     if below:
         why = f"{addresses(below[:3])} would go with its driver ({driver})"
         return Decision.STAYS, why, _takes_along(group, device, below)
-    if device.base_class in _OF_THE_SYSTEM:
+    if serves_the_host(device):
         why = f"{counts}; it serves the host itself, and no guest needs it"
         return Decision.RELEASED, why, None
     if _may_be_lived_on(case, group, device):
@@ -171,15 +181,23 @@ def _may_be_lived_on(case: Case, group: Group, device: Device) -> bool:
     """Say whether the host may live on a neighbour, as far as the source tells.
 
     The USB port of a graphics card that was asked for is not taken for one: hosts
-    do not boot from it, and the card goes as a whole.
+    do not boot from it, and the card goes as a whole. Beside another function, say
+    the SATA controller of a chipset, a USB controller may have any disk.
     """
     machine = case.machine
     if not perhaps_lost(machine, device) and not perhaps_untold(machine, device):
         return False
-    slots = {a.slot_name for d in case.targets_in(group) if (a := d.pci_address)}
+    if _base(device) != PCI_BASE_CLASS_SERIAL:
+        return True
+    asked = {_slot(d) for d in case.targets_in(group)}
+    graphics = {_slot(d) for d in group.devices if _base(d) == PCI_BASE_CLASS_DISPLAY}
+    slot = _slot(device)
+    return slot is None or slot not in asked & graphics
+
+
+def _slot(device: Device) -> str | None:
     address = device.pci_address
-    on_card = address is not None and address.slot_name in slots
-    return not (on_card and _base(device) == PCI_BASE_CLASS_SERIAL)
+    return address.slot_name if address else None
 
 
 def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:

@@ -117,12 +117,13 @@ def _virtual_functions(case: Case, device: Device) -> Iterator[Refusal]:
     name, count = shown(device.address), len(functions)
     there = filter(None, map(case.machine.device, functions))
     used = [d for d in there if d.driver is not None]
-    users = f", of which {addresses(used)} have drivers" if used else ""
+    has = "has a driver" if len(used) == 1 else "have drivers"
+    users = f", of which {addresses(used)} {has}" if used else ""
     yield Refusal(
         "sriov-mix",
         True,
         f"{name} is a physical function with {count} virtual "
-        f"function{'s' if count > 1 else ''}{users}{_what_becomes(device)}",
+        f"function{'s' if count > 1 else ''}{users}{_what_becomes(device, count)}",
         "Hand over a virtual function instead, if it has a group of its own; or, if "
         "nobody uses them, remove them first.",
         () if used else (RemoveVirtualFunctions(device.id),),
@@ -149,15 +150,19 @@ def _mediated(case: Case, device: Device) -> Iterator[Refusal]:
     )
 
 
-def _what_becomes(physical: Device) -> str:
+def _what_becomes(physical: Device, count: int) -> str:
     """Say what a driver does with the virtual functions when it is taken off."""
     driver = str(physical.driver)
     refused = "vfio-pci says: Cannot bind to PF with SR-IOV enabled."
+    one = count == 1
     if normalised(driver) in REMOVES_VIRTUAL:
-        return f": they vanish with its driver ({shown(driver)})."
+        verb = "it vanishes" if one else "they vanish"
+        return f": {verb} with its driver ({shown(driver)})."
     if normalised(driver) in LEAVES_VIRTUAL or physical.driver is None:
-        return f": they stay when its driver goes, and {refused}"
-    return f": they may vanish with its driver; where they stay, {refused}"
+        verb = "it stays" if one else "they stay"
+        return f": {verb} when its driver goes, and {refused}"
+    may, stay = ("it may", "it stays") if one else ("they may", "they stay")
+    return f": {may} vanish with its driver; where {stay}, {refused}"
 
 
 def of_group(group: Group) -> Iterator[Refusal]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.denylist import is_listed
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.host import UseKind, some
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.system import Initramfs
@@ -153,6 +153,8 @@ def _method(
     machine: Machine, early: Sequence[Move], freed: Sequence[Move]
 ) -> tuple[str, str]:
     """Choose ids only where they match nothing else on this host."""
+    if not early and not freed:
+        return "address", "by address: vfio-pci's ids are of no use here"
     if freed:
         return "address", (
             f"by address, since {_names(freed)} must stay without a driver, which ids "
@@ -167,6 +169,12 @@ def _method(
         for d in machine.devices
         if d.is_pci and d.ids.pair in pairs and not any(d is m for m in mine)
     ]
+    nameless = [d for d in machine.devices if d.is_pci and d.ids.pair is None]
+    if nameless:
+        return "address", (
+            f"by address, since the source does not tell the ids of "
+            f"{some(d.address for d in nameless)}: ids= might take it from the host"
+        )
     if others:
         return "address", (
             f"by address, since {addresses(others)} has the same vendor and device id: "

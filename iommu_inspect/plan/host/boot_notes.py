@@ -93,7 +93,7 @@ def _other_files(machine: Machine) -> Iterable[str]:
         for line in config.about(command, "vfio_pci")
     ]
     if lines:
-        names = listed(shown(f"/{line.file}:{line.number}") for line in lines)
+        names = listed(shown(f"{line.file}:{line.number}") for line in lines)
         yield (
             f"{names} is about {VFIO_PCI} too: join it with the lines above. Of two "
             "lists of ids only the last one counts."

@@ -105,5 +105,8 @@ _LOOKS: dict[cures.Looking, _Write] = {
     cures.Looking.RESET_METHODS: lambda d: f"cat {quoted(_file(d, 'reset_method'))}",
     cures.Looking.ROUTES: lambda _: "ip route show default",
     cures.Looking.SETTINGS: lambda file: f"grep -n vfio {quoted(str(file))}",
+    cures.Looking.STANDING_ON: lambda _: (
+        "find /sys/devices/virtual -path '*/slaves/*' -o -name 'lower_*'"
+    ),
     cures.Looking.SWAPS: lambda _: "swapon --show",
 }

@@ -16,6 +16,7 @@ from iommu_inspect.plan.decision.attaching import attaching
 from iommu_inspect.plan.decision.deciding import decide
 from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
 from iommu_inspect.plan.decision.refusals import of_targets
+from iommu_inspect.plan.decision.supposed import unsure_of_neighbours
 from iommu_inspect.plan.steps.acts import AllowUnsafe, Load, PlanStep
 from iommu_inspect.plan.steps.checking import Check, check
 from iommu_inspect.plan.steps.loading import needs_unsafe, to_load
@@ -126,6 +127,9 @@ def make_plan(
     if told.nothing_to_do and not told.refusals:
         return told
     if plan.refusals:
+        unsure = unsure_of_neighbours(plan.moves, plan.refusals)
+        if unsure is not None:
+            return replace(plan, refusals=unsure)
         # What is certain under the most favourable facts is certain.
         certain = any(refusal.certain for refusal in plan.refusals)
         return plan if certain else told
@@ -209,7 +213,8 @@ def _without_group(case: Case) -> Iterable[Refusal]:
     if all(target.group is not None for target in case.targets):
         return
     for finding in findings_of(case):
-        if finding.rule == "no-iommu" and finding.severity is Severity.ERROR:
+        why = finding.rule in ("no-iommu", "xen-dom0")
+        if why and finding.severity is Severity.ERROR:
             yield of_finding(finding)
 
 

@@ -143,15 +143,18 @@ class FileSystems:
 
     def _overlay(self, mount: Mount) -> HostUse | None:
         """Judge a root that is laid over directories which may not be seen here."""
+        lower = False
         for option in mount.options.split(","):
             key, _, value = option.partition("=")
             if key not in ("lowerdir", "upperdir"):
                 continue
+            lower = True
             for directory in value.split(":"):
                 around = self._around(directory)
                 if around is None or around.point == "/":
                     return _file_system(Missing.ABSENT, "overlay", Carrier.ANY)
-        return None
+        # Every overlay has a lower directory: options without one were cut off.
+        return None if lower else _file_system(Missing.ABSENT, "overlay", Carrier.ANY)
 
     def _around(self, path: str) -> Mount | None:
         """Return the mount that a path is in."""

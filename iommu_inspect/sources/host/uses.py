@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.sources.host import mounts
 from iommu_inspect.sources.host.attached import mediated, thunderbolt, usb
@@ -37,17 +37,17 @@ def read_host(
     paths = {d.address: d.path for d in devices if isinstance(d.path, str)}
     locate = locator(paths.values())
     blocks, interfaces = Blocks(tree, locate), Interfaces(tree, locate)
-    mounted, swapped, routed = _mounts(tree), _swaps(tree), _routes(tree)
+    mounted, swapped = _mounts(tree), _swaps(tree)
+    routes, unseen = _routes(tree)
     untold: list[tuple[UseKind, Missing]] = [
         (kind, found)
         for kind, found in (
             (UseKind.FILE_SYSTEM, mounted),
             (UseKind.SWAP, swapped),
-            (UseKind.DEFAULT_ROUTE, routed),
+            (UseKind.DEFAULT_ROUTE, unseen),
         )
-        if not known(found)
+        if isinstance(found, Missing)
     ]
-    routes = routed if known(routed) else ()
     file_systems = FileSystems(
         tree,
         mounted if known(mounted) else (),
@@ -125,21 +125,40 @@ def _mounts(tree: Tree) -> Fact[tuple[Mount, ...]]:
 
 
 def _swaps(tree: Tree) -> Fact[tuple[tuple[str, bool], ...]]:
-    return map_fact(tree.text("proc/swaps"), mounts.swaps)
+    text = tree.text("proc/swaps")
+    # The kernel writes a head line always (swap_show() in mm/swapfile.c).
+    return Missing.ABSENT if _is_blank(text) else map_fact(text, mounts.swaps)
 
 
-def _routes(tree: Tree) -> Fact[tuple[Route, ...]]:
-    four = map_fact(_large(tree, "proc/net/route"), mounts.routes4)
-    six = map_fact(_large(tree, "proc/net/ipv6_route"), mounts.routes6)
-    # A kernel without IPv6 has no such file; one that is there and not read counts.
-    parts = complete((four, six))
-    if not known(parts):
-        return parts
-    return tuple(route for part in parts for route in part) if parts else four
+def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
+    """Return the routes that are told, and why there may be others.
+
+    Every kernel that has a network has the table of IPv4; one without IPv6 lacks the
+    other, which makes that no lost fact. Before the first route the table of IPv4 has
+    not even a head line (``fib_route_seq_start()``), that of IPv6 has ``lo`` always:
+    both empty in a capture are files that were not copied.
+    """
+    four, six = _large(tree, "proc/net/route"), _large(tree, "proc/net/ipv6_route")
+    if not tree.live and _is_blank(four) and not (known(six) and six.strip()):
+        four = Missing.ABSENT
+    told = (map_fact(four, mounts.routes4), map_fact(six, mounts.routes6))
+    routes = tuple(route for part in told if known(part) for route in part)
+    if not known(four):
+        return routes, four
+    if known(six) or six is Missing.ABSENT:
+        return routes, None
+    return routes, six
 
 
 def _large(tree: Tree, path: str) -> Fact[str]:
-    return map_fact(tree.large_data(path), lambda data: data.decode("ascii", "replace"))
+    content = tree.large_data(path)
+    # The names of interfaces are bytes, as those of files are.
+    return map_fact(content, lambda data: data.decode("utf-8", "surrogateescape"))
+
+
+def _is_blank(text: Fact[str]) -> bool:
+    """Say whether a file is empty: so ``tar`` copies those of /proc."""
+    return known(text) and not text.strip()
 
 
 def _networks(routes: Iterable[Route], interfaces: Interfaces) -> list[HostUse]:

@@ -11,6 +11,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
+from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.modprobe import read_settings
 from iommu_inspect.sources.host.platform import (
@@ -56,9 +57,11 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     """
     group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
     buses = _bus_devices(tree)
+    xen = xen_role(tree)
     groups_known = (
         tree.live
         or known(group_ids)
+        or xen is XenRole.DOM0  # Xen has the IOMMU, and dom0 no groups
         or any(_has(tree, path, "iommu_group") for path in buses)
     )
     reader = DeviceReader(
@@ -89,7 +92,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         firmware_tables=_firmware_tables(tree),
         iort_nodes=iort_nodes(tree),
         processor=processor(cpu),
-        xen=xen_role(tree),
+        xen=xen,
         guest=_guest(tree, cpu),
         cpu_address_bits=cpu_address_bits(cpu),
         memlock_limit=_memlock_limit(tree),
