@@ -2,42 +2,107 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iommu_inspect.cli.options import Format, FormatOption
 
+if TYPE_CHECKING:
+    from iommu_inspect.rules._messages import Quote
+    from iommu_inspect.rules.base import Rule
+
 __all__ = ["explain_rule"]
 
 
 def explain_rule(
-    rule: Annotated[
-        str | None, typer.Argument(help="The rule's id; without it, all are listed.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RULE|MESSAGE|-]",
+            help="A rule's id, or what QEMU, libvirt, DPDK or the kernel said, in "
+            "quotes; lines of a log will do, and - reads them from standard input. "
+            "Without it, all rules are listed.",
+        ),
     ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Show a rule's page: what it checks, why, kernel sources, remedy."""
+    """Show a rule's page: what it checks, why, kernel sources, remedy.
+
+    A message finds the pages that quote it: the best is shown, the others are named.
+
+    Exit code: 0 found, 2 there is no such rule, or no page quotes the message.
+    """
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.model.usage import close_matches
+    from iommu_inspect.render.pages import matches_text, page_text
+    from iommu_inspect.rules._messages import Quote
     from iommu_inspect.rules._pages import page
     from iommu_inspect.rules.registry import RULES, find_rule
 
-    found = RULES if rule is None else tuple(filter(None, [find_rule(rule)]))
-    if not found:
-        near = close_matches(str(rule), (known.id for known in RULES))
-        hint = near or "; 'explain' lists them"
-        complain(f"there is no rule {rule!r}{hint}")
+    text = " ".join(words or []).strip()
+    rule = find_rule(text)
+    if rule is not None or not words:
+        quotes = [
+            Quote(known, None, 0) for known in (RULES if rule is None else [rule])
+        ]
+    else:
+        quotes = _quoting(_standard_input() if text == "-" else text)
+    if not quotes:
+        complain(_nothing(text))
         raise typer.Exit(Exit.USAGE)
     if output is Format.JSON:
         from iommu_inspect.render.documents import explain_document, to_json
 
-        emit(to_json(explain_document([(known, page(known)) for known in found])))
-    elif rule is None:
+        emit(to_json(explain_document((quote, page(quote.rule)) for quote in quotes)))
+    elif not words:
         from iommu_inspect.render.layout import table
 
         rows = [[known.id, known.about.summary] for known in RULES]
         emit(table(["RULE", "WHAT IT FINDS"], rows, style(), paints={}))
+    elif rule is not None:
+        emit(page_text(page(rule), style()))
     else:
-        emit(page(found[0]).rstrip("\n"))
+        emit(matches_text(quotes, page(quotes[0].rule), style()))
+
+
+def _quoting(text: str) -> list[Quote]:
+    from iommu_inspect.rules._messages import quoting
+
+    return quoting(*_book(), text)
+
+
+def _nothing(text: str) -> str:
+    """Say that nothing was found, and what is near."""
+    from iommu_inspect.model.text import printable
+    from iommu_inspect.model.usage import close_matches
+    from iommu_inspect.rules._messages import nearest
+
+    if text == "-":
+        return "no page quotes a line of this; 'explain' lists the rules"
+    pages, rules = _book()
+    if " " in text:
+        near = [quote.rule.id for quote in nearest(pages, rules, text)]
+        hint = (
+            f"; near are {', '.join(near)}" if near else "; 'explain' lists the rules"
+        )
+        return f"no page quotes this message{hint}"
+    hint = close_matches(text, pages) or "; 'explain' lists the rules"
+    return f"there is no rule {printable(text)!r}, and no page quotes it{hint}"
+
+
+def _book() -> tuple[dict[str, str], tuple[Rule, ...]]:
+    from iommu_inspect.rules._pages import page
+    from iommu_inspect.rules.registry import RULES
+
+    return {rule.id: page(rule) for rule in RULES}, RULES
+
+
+def _standard_input() -> str:
+    from iommu_inspect.model.usage import BadRequestError
+    from iommu_inspect.sources.tree.opening import Text, open_source
+
+    opened = open_source("-")
+    if not isinstance(opened, Text):
+        raise BadRequestError("standard input is a capture; explain takes messages")
+    return opened.content

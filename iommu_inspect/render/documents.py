@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.audit.changes import Effects
     from iommu_inspect.kernel.answers import Answer
     from iommu_inspect.kernel.ownership.inquiry import Owned, Prediction
-    from iommu_inspect.rules.base import Rule
+    from iommu_inspect.rules._messages import Quote
 from iommu_inspect.render.finding_document import finding_fields
 from iommu_inspect.render.uses import use_fields
 
@@ -102,14 +102,19 @@ def whatif_document(
     }
 
 
-def explain_document(rules: Iterable[tuple[Rule, str]]) -> dict[str, Any]:
-    """Build ``iommu-inspect/explain/1`` from rules and their pages."""
+def explain_document(quotes: Iterable[tuple[Quote, str]]) -> dict[str, Any]:
+    """Build ``iommu-inspect/explain/1`` from rules and their pages, the best first."""
     return {
         "schema": "iommu-inspect/explain/1",
         "source": None,
         "rules": [
-            {"rule": rule.id, "summary": rule.about.summary, "page": page}
-            for rule, page in rules
+            {
+                "rule": quote.rule.id,
+                "summary": quote.rule.about.summary,
+                "message": quote.message,
+                "page": page,
+            }
+            for quote, page in quotes
         ],
     }
 

@@ -236,6 +236,9 @@ static void collect(const char *path, int depth)
 	}
 }
 
+/* What a pattern finds; with follow also where that is, or ONLY_REAL that. */
+enum { ONLY_REAL = 2 };
+
 static void each(const char *pattern, int depth, int follow)
 {
 	char real[PATH_SIZE];
@@ -245,7 +248,8 @@ static void each(const char *pattern, int depth, int follow)
 	if (glob(pattern, 0, NULL, &found))
 		return;
 	for (i = 0; i < found.gl_pathc; i++) {
-		collect(found.gl_pathv[i], depth);
+		if (follow != ONLY_REAL)
+			collect(found.gl_pathv[i], depth);
 		if (follow && realpath(found.gl_pathv[i], real))
 			collect(real, depth);
 	}
@@ -323,6 +327,15 @@ int main(int argc, char **argv)
 	each("/sys/fs/xfs", 1, 0);
 	each("/sys/fs/f2fs", 1, 0);
 	each("/sys/bus/platform/devices/*-framebuffer.*", 0, 0);
+	/* What hangs on devices: screens, mediated devices, what is plugged in. */
+	each("/sys/class/drm", 1, 0);
+	each("/sys/class/drm/*/status", 0, ONLY_REAL);
+	each("/sys/class/drm/*/enabled", 0, ONLY_REAL);
+	each("/sys/bus/mdev/devices", 1, 0);
+	each("/sys/bus/usb/devices", 1, 0);
+	each("/sys/bus/usb/devices/*/bInterface*", 0, ONLY_REAL);
+	each("/sys/bus/thunderbolt/devices", 1, 0);
+	each("/sys/bus/thunderbolt/devices/*/*_name", 0, ONLY_REAL);
 	each("/sys/bus/virtio/drivers/*/virtio*", 0, 0);
 	each("/sys/devices/pci*", 30, 0);
 	/* Elsewhere the host bridge is a platform device. */

@@ -97,7 +97,8 @@ def test_a_rule_says_first_what_it_is_and_has_its_page() -> None:
     assert [p.stem for p in rule_files() if not p.with_suffix(".md").exists()] == []
     drawers = [p.stem for p in (PACKAGE / "rules").glob("_*.py")]
     assert sorted(drawers) == [
-        *("__init__", "_ids", "_isolation", "_layers", "_pages", "_words"),
+        *("__init__", "_ids", "_isolation", "_layers", "_messages", "_pages"),
+        "_words",
     ]
 
 

@@ -177,5 +177,9 @@ def test_documents_differ_but_for_their_source() -> None:
     assert list(differences(live, same)) == []
     found = next(differences(live, other))
     assert str(found) == ".groups[0].id: live '1', captured '2'"
+    told = {**live, "uses_missing": {"display": None, "swap": None}}
+    absent = {"display": "absent", "swap": "denied"}
+    untold = list(differences(told, {**same, "uses_missing": absent}))
+    assert [found.place for found in untold] == [".uses_missing.swap"]
     fewer = next(differences(live, {**same, "groups": []}))
     assert fewer.place == ".groups: length"

@@ -133,7 +133,17 @@ def test_explain_lists_every_rule_once_and_shows_every_page() -> None:
     lines = call("explain").stdout.splitlines()[1:]
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == IDS
     for rule in RULES:
-        assert call("explain", rule.id).stdout == page(rule).rstrip("\n") + "\n"
+        shown = call("explain", rule.id).stdout
+        assert shown.splitlines()[0] == rule.id
+        assert [
+            x for x in map(str.upper, _names()) if x not in shown.splitlines()
+        ] == []
+        (entry,) = document("explain", rule.id)["rules"]
+        assert (entry["page"], entry["message"]) == (page(rule), None)
+
+
+def _names() -> list[str]:
+    return [heading.removeprefix("## ") for heading in HEADINGS]
 
 
 def test_a_finding_cites_what_it_rests_on_where_the_kernel_decides() -> None:
