@@ -59,7 +59,9 @@ def test_the_look_follows_what_stands_on_a_disk_or_an_interface() -> None:
 
 
 def test_each_is_looked_at_for_what_it_can_carry() -> None:
-    (disk,) = planned("03:00.0", DISK).conditions
+    host = machine(group(DISK), host=Host(untold=((UseKind.SWAP, Missing.ABSENT),)))
+    (disk,) = make_plan(host, RULES, [find_target(host, "03:00.0")]).conditions
+    assert {look.what for look in disk.looks} >= {Looking.MOUNTS, Looking.SWAPS}
     assert "LVM" in disk.supposed
     assert "bridge" not in disk.supposed
     (network,) = planned("04:00.0", ETHERNET).conditions

@@ -265,9 +265,11 @@ def _uses(machine: Machine, targets: tuple[Target, ...]) -> Iterator[Condition]:
     names = [Look(Looking.NAMES, name) for name in found if name not in inside]
     if not names:
         return
+    of_disks = {UseKind.FILE_SYSTEM, UseKind.SWAP}
+    kinds |= of_disks if kinds & of_disks else set()
     looks = [Look(look) for kind, look in _LOOK_AT.items() if kind in kinds]
     it = "the first listing" if len(names) == 1 else "the listings of /sys"
-    sentences = [_NO_DISK] if kinds & {UseKind.FILE_SYSTEM, UseKind.SWAP} else []
+    sentences = [_NO_DISK] if kinds & of_disks else []
     sentences += [_NO_INTERFACE] if UseKind.DEFAULT_ROUTE in kinds else []
     text = " ".join(sentence.format(it) for sentence in sentences)
     yield Condition(
