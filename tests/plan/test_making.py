@@ -393,3 +393,10 @@ def test_every_plan_leads_to_a_group_that_can_be_claimed(source: Path) -> None:
         steps = [parse_step(w) for w in (*words, f"claim={target.group.id}")]
         results = [o.answer.result for o in simulate(loaded, rules, steps).outcomes]
         assert set(results) == {"0"}, (found.address, words, results)
+
+
+def test_a_group_that_can_be_opened_already_needs_no_other_member_moved() -> None:
+    """Though what is on vfio there is of the kind that serves the board."""
+    smbus = of_class("0000:00:1f.4", "vfio-pci", 0x0C0500)
+    host = machine(group(smbus, device("0000:00:1f.6")))
+    assert plan_for(host, "group:1").nothing_to_do

@@ -94,7 +94,7 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     fit = [d for d in group.devices if neighbours.fits(d)]
     fit = [d for d in fit if not neighbours.serves_the_host(d)] or fit
     bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
-    if not bound and not by_name:
+    if not bound and not by_name and not case.having(group, Role.VFIO):
         bound = fit[:1]
     return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
 
