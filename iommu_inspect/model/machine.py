@@ -40,11 +40,13 @@ class InterruptRemapping(enum.Enum):
 class Source:
     """Where the facts come from: ``live``, ``tree``, ... and the path as given.
 
-    ``option`` is how a command line names it, empty for the live host.
+    ``option`` is how a command line names it, empty for the live host. ``parts`` are
+    the kinds of what was found in texts (``lspci``, ``listing``, ``dmesg``, ...).
     """
 
     kind: str
     name: str
+    parts: tuple[str, ...] = ()
     option: str = field(default="", compare=False)
 
 

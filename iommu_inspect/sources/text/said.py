@@ -37,7 +37,8 @@ class Line:
     formatting, no colours, and plain spaces or tabs; ``depth`` is how many columns it
     is indented, and ``bare`` the text without indentation and trailing space.
     ``prompt`` is true where a shell's prompt stood before it; ``after_gap`` where an
-    empty line or the beginning of the text is before it.
+    empty line or the beginning of the text is before it; ``wrapped`` where it was
+    joined of several.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Line:
     depth: int = 0
     prompt: bool = False
     after_gap: bool = False
+    wrapped: bool = False
 
     @property
     def bare(self) -> str:
@@ -143,6 +145,9 @@ class Reader(Protocol):
 
     def take(self, line: Line) -> bool:
         """Read a line; ``False`` where it is none of this kind."""
+
+    def close(self) -> None:
+        """Take note that something else follows, or a command of its own."""
 
     def said(self) -> tuple[Said, ...]:
         """Return what the lines that were taken say."""

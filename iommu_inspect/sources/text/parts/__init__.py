@@ -1,1 +1,1 @@
-"""A reader a kind of text: what ``lspci`` prints, a list of groups, the kernel's log."""
+"""A reader a kind of text: what ``lspci`` prints, lists of groups, the log."""
