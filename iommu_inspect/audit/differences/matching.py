@@ -12,6 +12,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
+from iommu_inspect.audit.differences.likeness import (
+    kind_of,
+    known_ids,
+    may_be,
+    subsystem,
+)
 from iommu_inspect.audit.differences.places import places
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
@@ -20,8 +26,6 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.topology import Topology
 
 __all__ = ["Alike", "Matching", "Pair", "match"]
-
-_NO_DEVICE = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +115,7 @@ class _Matcher:
             old = self._below(self._old, above.before)
             new = self._below(self._new, above.after)
             for key in old.keys() & new.keys():
-                if _may_be(old[key], new[key]):
+                if may_be(old[key], new[key]):
                     self._pair(old[key], new[key])
 
     @staticmethod
@@ -137,7 +141,7 @@ class _Matcher:
             return False
         there, here = self._new.left.get(old.id), self._old.left.get(new.id)
         return any(
-            each is not None and _ids(each) is None and _may_be(each, other)
+            each is not None and known_ids(each) is None and may_be(each, other)
             for each, other in ((there, old), (here, new))
         )
 
@@ -165,7 +169,7 @@ class _Matcher:
             return
         for name in [n for n in self._old.left if n in self._new.left]:
             old, new = self._old.left[name], self._new.left[name]
-            if _may_be(old, new) and (_ids(old) is None or _ids(new) is None):
+            if may_be(old, new) and (known_ids(old) is None or known_ids(new) is None):
                 self._pair(old, new, by_address=True)
 
     def matching(self) -> Matching:
@@ -189,7 +193,7 @@ class _Matcher:
         told = all(known(d.base_class) for d in left if d.is_pci)
         kinds = self._left_by(lambda d: d.is_pci and (told, told and d.base_class))
         for old, new in kinds:
-            if old and new and any(_ids(d) is None for d in (*old, *new)):
+            if old and new and any(known_ids(d) is None for d in (*old, *new)):
                 found.append(Alike(_sorted(old), _sorted(new), told_apart=False))
         for each in found:
             self._take(each)
@@ -205,21 +209,21 @@ class _Matcher:
         if any(pair.shifted for pair in self._pairs):
             return True
         return any(
-            name in self._new.devices and not _may_be(device, self._new.devices[name])
+            name in self._new.devices and not may_be(device, self._new.devices[name])
             for name, device in self._old.left.items()
         )
 
     def _classes(self) -> list[tuple[list[Device], list[Device]]]:
         """Return what is left on both sides by ids and function, alike together."""
         found = []
-        for old, new in self._left_by(_class):
+        for old, new in self._left_by(kind_of):
             if not old or not new:
                 continue
-            subsystems = [_subsystem(d) for d in (*old, *new)]
+            subsystems = [subsystem(d) for d in (*old, *new)]
             if None in subsystems or len(set(subsystems)) == 1:
                 found.append((old, new))
                 continue
-            parts = _parted(old, new, _subsystem)
+            parts = _parted(old, new, subsystem)
             found += [(mine, theirs) for mine, theirs in parts if mine and theirs]
         return found
 
@@ -240,7 +244,7 @@ class _Matcher:
 
         old, new = index(self._old), index(self._new)
         for its in [k for k in old if k in new]:
-            if _may_be(old[its], new[its]):
+            if may_be(old[its], new[its]):
                 self._pair(old[its], new[its])
 
     def _pair(self, old: Device, new: Device, *, by_address: bool = False) -> None:
@@ -248,7 +252,7 @@ class _Matcher:
         self._pairs.append(pair)
         self._fresh.append(pair)
         del self._old.left[old.id], self._new.left[new.id]
-        weak = old.is_pci and (_ids(old) is None or _ids(new) is None)
+        weak = old.is_pci and (known_ids(old) is None or known_ids(new) is None)
         if by_address or (weak and old.id not in self._old.places):
             self._by_address.append(pair)
 
@@ -263,43 +267,6 @@ def _parted(
             if its := key(device):
                 found.setdefault(its, ([], []))[side].append(device)
     return list(found.values())
-
-
-def _may_be(old: Device, new: Device) -> bool:
-    """Say whether nothing that both sources show tells two devices apart.
-
-    The class counts only where ids are not shown: firmware and drivers change it.
-    """
-    mine, theirs = _ids(old), _ids(new)
-    if mine is None or theirs is None:
-        kinds = (old.base_class, new.base_class)
-        return not all(map(known, kinds)) or kinds[0] == kinds[1]
-    subsystems = (_subsystem(old), _subsystem(new))
-    return mine == theirs and (None in subsystems or subsystems[0] == subsystems[1])
-
-
-def _ids(device: Device) -> tuple[int, int] | None:
-    """Return vendor and device; all ones are what a dead device reads as."""
-    vendor, number = device.ids.vendor, device.ids.device
-    if not known(vendor) or not known(number) or vendor == _NO_DEVICE:
-        return None
-    return (vendor, number)
-
-
-def _subsystem(device: Device) -> tuple[int, int] | None:
-    """Return the ids of the card's maker; texts do not show those that are 0."""
-    vendor, number = device.ids.subsystem_vendor, device.ids.subsystem_device
-    if not known(vendor) or not known(number):
-        return None
-    return (vendor, number) if vendor and vendor != _NO_DEVICE else None
-
-
-def _class(device: Device) -> Hashable:
-    ids, address = _ids(device), device.pci_address
-    if ids is None or address is None:
-        return None
-    # Virtual functions of one card are alike in any number.
-    return (*ids, None if device.pci.is_virtual else address.function)
 
 
 def _sorted(devices: Iterable[Device]) -> tuple[Device, ...]:
