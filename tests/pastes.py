@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import fields
 
+from iommu_inspect.model.device import Acs
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.errors import SourceError
@@ -238,6 +239,10 @@ def facts_of(machine: Machine) -> dict[tuple[str, str], object]:
             },
         }
         values.pop("ids.derived")
+        if known(device.ids.class_code):  # its lowest byte is often left out
+            values["ids.class_code"] = device.ids.class_code >> 8
+        if isinstance(acs := device.pci.acs, Acs):  # words show seven bits of each
+            values["pci.acs"] = acs.capability & 0x7F, acs.control & 0x7F
         if device.is_placed:
             values["path"] = device.path
         found |= {(device.address, k): v for k, v in values.items() if known(v)}

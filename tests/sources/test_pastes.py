@@ -15,11 +15,13 @@ from shared import SHARED, needs_shared
 Facts = dict[tuple[str, str], object]
 
 EVERY = {**TEXTS, **OTHERS}
+# It shows two states of one machine: a part of it contradicts itself less.
+TWO_STATES = "groups-5.8-vs-5.9.txt"
 REAL = sorted(
     path
     for pattern in ("machines/*/*.txt", "iommu_tools/*.txt", "field/*/input.txt")
     for path in SHARED.glob(pattern)
-    if path.stat().st_size < 70_000
+    if path.stat().st_size < 70_000 and path.name != TWO_STATES
 )
 
 
@@ -72,11 +74,12 @@ def test_two_texts_say_together_what_each_says(one: str, other: str) -> None:
     together = facts(TEXTS[one], TEXTS[other])
     apart = {**facts(TEXTS[one]), **facts(TEXTS[other])}
     lost = {key: v for key, v in beyond(apart, together).items() if key[1] != "whole"}
-    # What contradicts what is not believed: texts name classes to their own depth.
-    assert {field for _, field in lost} <= {"ids.class_code"}, lost
+    assert lost == {}
     assert facts(TEXTS[other], TEXTS[one]) == together
     joined = facts(f"{TEXTS[one]}\n$ lspci\n{TEXTS[other]}")
-    assert joined == together
+    differ = {**beyond(joined, together), **beyond(together, joined)}
+    # Where something follows a list, its end was not cut off.
+    assert {field for _, field in differ} <= {"whole"}
 
 
 @given(st.integers(0, 1 << 32))
@@ -84,8 +87,8 @@ def test_two_texts_say_together_what_each_says(one: str, other: str) -> None:
 def test_the_order_of_parts_does_not_matter(seed: int) -> None:
     dice = random.Random(seed)
     parts = dice.sample(sorted(TEXTS.values()), 4)
-    ordered = "\n\n$ ls\n".join(parts)
-    shuffled = "\n\n$ ls\n".join(dice.sample(parts, len(parts)))
+    ordered = "\n\n$ ls\n".join([*parts, ""])
+    shuffled = "\n\n$ ls\n".join([*dice.sample(parts, len(parts)), ""])
     assert facts(ordered) == facts(shuffled)
 
 
@@ -94,7 +97,8 @@ def test_the_order_of_parts_does_not_matter(seed: int) -> None:
 def test_spoilt_texts_of_real_machines_say_the_same_or_less(
     path: Path, way: str
 ) -> None:
-    text = path.read_text(errors="replace")
+    # With an empty line behind it, a text is known not to be cut off.
+    text = path.read_text(errors="replace") + "\n\n"
     assert beyond(facts(SPOILT[way](text)), facts(text)) == {}
 
 

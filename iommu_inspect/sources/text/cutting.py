@@ -12,16 +12,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.sources.text.cleaning import clean
+from iommu_inspect.sources.text.parts.command_line import CommandLineReader
+from iommu_inspect.sources.text.parts.devbind import DevbindReader
 from iommu_inspect.sources.text.parts.devices import DeviceReader
+from iommu_inspect.sources.text.parts.driverctl import DriverctlReader
 from iommu_inspect.sources.text.parts.fields import FieldReader
 from iommu_inspect.sources.text.parts.forms import ADDRESS, split_joined
+from iommu_inspect.sources.text.parts.iommu_tree import IommuTreeReader
+from iommu_inspect.sources.text.parts.libvirt.tree import NodeTreeReader
+from iommu_inspect.sources.text.parts.libvirt.xml import NodeXmlReader
 from iommu_inspect.sources.text.parts.links import LinkReader
+from iommu_inspect.sources.text.parts.log.reader import LogReader
+from iommu_inspect.sources.text.parts.lshw import LshwReader
+from iommu_inspect.sources.text.parts.modprobe import ModprobeReader
 from iommu_inspect.sources.text.parts.topology import TopologyReader
 from iommu_inspect.sources.text.said import CUT, Line, Reader, Said
 
 __all__ = ["Paste", "Strange", "cut"]
 
 _READERS: tuple[Callable[[], Reader], ...] = (
+    LogReader,
+    NodeXmlReader,
+    NodeTreeReader,
+    CommandLineReader,
+    ModprobeReader,
+    DriverctlReader,
+    DevbindReader,
+    LshwReader,
+    IommuTreeReader,
     FieldReader,
     TopologyReader,
     LinkReader,
@@ -34,6 +52,7 @@ _ABOUT_DEVICES = re.compile(
     re.I,
 )
 _MAX_LINE = 4096
+_NARROWEST = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +163,7 @@ def _logical(lines: list[Line], readers: Sequence[Reader]) -> list[Line]:
             line.prompt or any(reader.begins(line.bare) for reader in readers)
         )
         fits = joinable and not line.after_gap and not line.depth and not own
+        fits = fits and _was_wrapped(pieces[-1], line.bare)
         if fits and size + len(line.text) < _MAX_LINE:
             pieces.append(line.bare)
             size += len(line.text)
@@ -160,6 +180,16 @@ def _logical(lines: list[Line], readers: Sequence[Reader]) -> list[Line]:
         )
     flush()
     return found
+
+
+def _was_wrapped(before: str, after: str) -> bool:
+    """Say whether a line can be where it is because it did not fit on the one before.
+
+    Mail programs wrap at some seventy columns and more; words of a person that follow a
+    short line are none of it.
+    """
+    word = after.partition(" ")[0]
+    return len(before.expandtabs(8)) + 1 + len(word) > _NARROWEST
 
 
 def _continues(pieces: list[str], line: Line) -> bool:

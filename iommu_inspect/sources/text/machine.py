@@ -9,7 +9,7 @@ from typing import Any
 
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
-from iommu_inspect.model.group import Group
+from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
@@ -17,6 +17,10 @@ from iommu_inspect.model.machine import (
     Kernel,
     Machine,
     Source,
+)
+from iommu_inspect.model.pci.regs import (
+    PCI_BASE_CLASS_DISPLAY,
+    PCI_CLASS_SERIAL_USB,
 )
 from iommu_inspect.model.platform import Architecture, Processor
 from iommu_inspect.model.settings import ModprobeConfig, Settings
@@ -243,12 +247,35 @@ def _groups(
         Group(
             id=group,
             devices=tuple(members[group]),
+            reserved_regions=_direct_regions(members[group], joined),
             whole=group not in contested
             and not untold
             and (told.all_functions or group in told.whole_groups),
         )
         for group in sorted(members, key=natural_key)
     )
+
+
+def _direct_regions(
+    members: Iterable[Device], joined: Joined
+) -> Fact[tuple[ReservedRegion, ...]]:
+    """Return the regions that firmware wants mapped one to one for a member.
+
+    Those of USB controllers and displays give way (``device_rmrr_is_relaxable()`` in
+    drivers/iommu/intel/iommu.c). A log does not show the other regions of a group, and
+    so none where it shows no such one.
+    """
+    found = {
+        region
+        for device in members
+        if known(base := device.base_class)
+        and base != PCI_CLASS_SERIAL_USB
+        and base >> 8 != PCI_BASE_CLASS_DISPLAY
+        for region in joined.devices[device.id].direct
+    }
+    if not found:
+        return Missing.ABSENT
+    return tuple(ReservedRegion(*region, "direct") for region in sorted(found))
 
 
 def _processor(host: HostFacts) -> Fact[Processor]:

@@ -23,11 +23,11 @@ _KINDS = {
     "links": "links of sysfs",
     "dmesg": "the kernel's log",
     "cmdline": "a kernel command line",
-    "modprobe": "lines of modprobe.d",
-    "virsh": "virsh nodedev",
+    "modprobe.d": "lines of modprobe.d",
     "nodedev": "libvirt's node devices",
     "driverctl": "driverctl",
-    "dpdk-devbind": "DPDK's list of devices",
+    "devbind": "DPDK's list of devices",
+    "lshw": "lshw",
 }
 
 

@@ -27,7 +27,7 @@ __all__ = ["DeviceReader"]
 _ROW = re.compile(r"([0-9a-f]{2,3}): ((?:[0-9a-f]{2} ){0,15}[0-9a-f]{2})")
 # What grep puts between what it found, and people where they left something out.
 _LEFT_OUT = re.compile(
-    rf"--|[\[(<]?\s*(?:{CUT}|snip(?:ped|pet)?|cut|truncated|omitted|skipped)\s*[\])>]?",
+    rf"--|[\[(<]?\s*(?:{CUT}|\.{{3,}}|snip(?:ped|pet)?|cut|truncated|omitted|skipped)\s*[\])>]?",
     re.I,
 )
 _FILTER = re.compile(r"\|\s*(?:e?grep|rg|ag|head|tail|awk|sed|cut)\b")
