@@ -36,7 +36,7 @@ _TAG = re.compile(
     re.I,
 )
 _FORUM_TAG = re.compile(
-    r"\[/?(?:code|quote|b|i|u|s|spoiler|hide|size|color|colour|font|list|pre|url"
+    r"\[/?(?:code|quote|b|i|u|s|spoiler|hide|color|colour|font|list|pre|url"
     r"|noparse|tt|mono|inline|icode)(?:=[^\]\n]{0,80})?\]",
     re.I,
 )
@@ -130,8 +130,11 @@ def _plain(text: str) -> str:
 
 
 def _unquoted_printable(text: str) -> str:
-    """Undo the encoding of mails, where the text plainly is in it."""
-    if text.count("=\n") < 2 or not re.search("=(?:20|09|3D)", text):
+    """Undo the encoding of mails, where the text plainly is in it.
+
+    There every "=" begins an escape, its own among them; lspci prints some that do not.
+    """
+    if "=3D" not in text or re.search("=(?!\n|[0-9A-F]{2})", text):
         return text
     from quopri import decodestring
 

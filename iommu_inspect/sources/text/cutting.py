@@ -197,9 +197,9 @@ def _continues(pieces: list[str], line: Line) -> bool:
     if not pieces or line.after_gap:
         return False
     before = pieces[-1].rstrip()
-    if pieces[0].strip().startswith("Flags: ") and before.endswith(","):
-        return True
-    return re.search(r"(?:IOMMU|[Ii]ommu [Gg]roup:?)$", before) is not None
+    if pieces[0].strip().startswith("Flags: "):
+        return before.endswith((",", "IOMMU", "IOMMU group"))
+    return before.endswith(" iommu group")
 
 
 def _glued(pieces: list[str]) -> str:
@@ -211,7 +211,7 @@ def _glued(pieces: list[str]) -> str:
     for piece in pieces[1:]:
         if text[-1:].isdigit() and piece[:1].isdigit():
             between = CUT
-        elif text[-1:] == "-" and text[-2:-1].isalnum():
+        elif text[-1:] == "-" and text[-2:-1].isalnum() and piece[:1].islower():
             between = ""
         else:
             between = " "

@@ -66,6 +66,7 @@ class DeviceReader:
 
     _runs: list[Run] = field(default_factory=list)
     _current: Record | None = None
+    _last: Record | None = None
     _scope: _Scope | None = None
     _asked: _Asked = field(default_factory=_Asked)
 
@@ -85,6 +86,7 @@ class DeviceReader:
         """Read a line; ``False`` where it is none of these."""
         if line.prompt:
             self.close()
+            self._last = None
             self._asked = _Asked(filtered=_FILTER.search(line.bare) is not None)
             return False
         bare = line.bare
@@ -107,6 +109,8 @@ class DeviceReader:
             return False
         if is_detail(bare) and not _GROUP_LINE.fullmatch(bare):
             self.close()
+            if self._last is not None:  # it goes on: what it lacks may be here
+                self._last.closed = False
             return False
         above = heading(bare)
         if above is not None:
@@ -164,6 +168,7 @@ class DeviceReader:
     def _end_record(self) -> None:
         if self._current is not None:
             self._current.closed = True
+            self._last = self._current
             self._current = None
 
     def _begin_group(self, line: Line, group: str, rest: str) -> bool:
