@@ -19,7 +19,7 @@ from iommu_inspect.sources.tree.inflating import (
     past,
     pieces,
 )
-from iommu_inspect.sources.tree.tree import MAX_FILE
+from iommu_inspect.sources.tree.tree import MAX_LARGE
 
 __all__ = [
     "MAX_HEADER",
@@ -276,7 +276,7 @@ def _data(
     sparse = extended.sparse or info.type == tarfile.GNUTYPE_SPARSE
     if info.type == tarfile.GNUTYPE_SPARSE:
         _skip_sparse_map(stream, block)
-    if sparse or not info.isreg() or size > MAX_FILE:
+    if sparse or not info.isreg() or size > MAX_LARGE:
         stream.skip(size + -size % _BLOCK)
         kept = info.isreg() and not sparse
         return Missing.TRUNCATED if kept else Missing.UNREADABLE
