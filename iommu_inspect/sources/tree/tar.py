@@ -136,10 +136,9 @@ class _Builder:
             return self._earlier(link)
         content = member.content
         # Few large files are read, and none may crowd out the small ones.
-        if isinstance(content, bytes) and len(content) > MAX_FILE:
-            if self._kept + len(content) > MAX_KEPT // 2:
-                return Missing.TRUNCATED
-        return content
+        size = len(content) if isinstance(content, bytes) else 0
+        crowds = size > MAX_FILE and self._kept + size > MAX_KEPT // 2
+        return Missing.TRUNCATED if crowds else content
 
     def _keep(self, thing: str | bytes) -> None:
         # What it takes in memory: the width of a string's characters differs.
