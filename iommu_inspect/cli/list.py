@@ -80,7 +80,7 @@ def list_groups(
             if untold := untold_text(machine):
                 complain(untold)
     if not machine.groups_known:
-        complain("the source holds no trace of IOMMU groups: it cannot tell them")
+        complain(options.NO_GROUPS)
         raise typer.Exit(Exit.CANNOT_TELL)
     if not machine.groups:
         complain("this machine has no IOMMU groups; 'iommu-inspect audit' says why")

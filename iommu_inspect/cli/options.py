@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "NAMES",
+    "NO_GROUPS",
     "Demo",
     "For",
     "ForOption",
@@ -24,6 +25,10 @@ __all__ = [
 NAMES = (
     "01:00.0, 01:00 (the whole slot), group:13, 10de:1e04, enp3s0, nvme0n1, or a part "
     "of one device's name"
+)
+NO_GROUPS = (
+    "the source holds no trace of IOMMU groups: it cannot tell them; made on that "
+    "host, 'iommu-inspect snapshot FILE' has them"
 )
 
 
@@ -48,7 +53,8 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="SOURCE",
-        help="Read a directory or a tar that holds sys/ (and proc/), or the output of "
+        help="Read a snapshot, a directory or a tar that holds sys/ (and proc/), or "
+        "the output of "
         "'lspci -vvvnnk' (best as root, -xxxx too), instead of this host; - is "
         "standard input.",
     ),

@@ -28,7 +28,10 @@ MAX_OPTION = 1 << 20
 """The same for `read_option`, which refuses what is longer."""
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_EXPECTED = "a directory or a tar that holds sys/ is expected"
+_EXPECTED = (
+    "a directory or a tar that holds sys/ is expected; 'iommu-inspect snapshot FILE' "
+    "makes one"
+)
 # Bytes that tell a text from an archive, and characters that a text may have beside
 # printable ones.
 _FIRST_BLOCK = 512

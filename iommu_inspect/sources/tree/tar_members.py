@@ -225,7 +225,10 @@ def _first(block: bytes) -> str:
             "it is a text in an archive's place; unpack it if it is lspci's, else a "
             "directory or a tar with sys/ is expected"
         )
-    return "it is no tar; a directory or a tar with sys/ is expected"
+    return (
+        "it is no tar; a directory or a tar with sys/ is expected; 'iommu-inspect "
+        "snapshot FILE' makes one"
+    )
 
 
 def _sequence(stream: _Stream) -> Iterator[Member]:
