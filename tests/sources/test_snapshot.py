@@ -143,6 +143,9 @@ def test_what_nobody_asked_for_is_not_told() -> None:
     assert tree.text(f"{device.path}/never_heard_of") is Missing.UNREADABLE
     assert tree.names("sys/class/never_heard_of") is Missing.UNREADABLE
     assert tree.text(f"{device.path}/uevent") is Missing.UNREADABLE
+    tables = opened(snapshot(live(SYSFS / "no-iommu-unit"), "none"))
+    assert tables.names("sys/firmware/acpi/tables") == ("DMAR",)
+    assert tables.target("sys/firmware/acpi/tables/DMAR") is Missing.UNREADABLE
     assert tree.text(MANIFEST) is Missing.ABSENT
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import NodeAccess
 
-__all__ = ["FOLDER", "UNREAD", "Capture", "Entry", "Link", "Mark"]
+__all__ = ["FOLDER", "NAMED", "UNREAD", "Capture", "Entry", "Link", "Mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What there is no content of: a directory, or a file that nobody read."""
+    """What there is no content of.
+
+    A directory, a file that was seen and not read, or a name in a directory of which
+    nobody asked what it is.
+    """
 
     name: str
 
 
-FOLDER, UNREAD = Mark("folder"), Mark("unread")
+FOLDER, UNREAD, NAMED = Mark("folder"), Mark("unread"), Mark("named")
 Entry: TypeAlias = bytes | Link | Mark
 
 

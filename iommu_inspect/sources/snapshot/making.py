@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.sources.snapshot.capture import FOLDER, UNREAD, Capture, Link
+from iommu_inspect.sources.snapshot.capture import (
+    FOLDER,
+    NAMED,
+    UNREAD,
+    Capture,
+    Link,
+    Mark,
+)
 from iommu_inspect.sources.snapshot.packing import packed
 from iommu_inspect.sources.snapshot.recording import Recorder
 from iommu_inspect.sources.snapshot.redaction.scrubbing import scrubbed
@@ -66,11 +73,10 @@ def _recorded(recorder: Recorder) -> Capture:
 
 
 def _manifest(capture: Capture, said: Manifest) -> Manifest:
-    unread = (
-        path
-        for path, entry in capture.entries.items()
-        if entry == UNREAD and path not in capture.refused
-    )
+    def marked(mark: Mark) -> frozenset[str]:
+        paths = (path for path, entry in capture.entries.items() if entry == mark)
+        return frozenset(path for path in paths if path not in capture.refused)
+
     release = capture.entries.get("proc/sys/kernel/osrelease")
     known = release if isinstance(release, bytes) else b""
     kernel = known.decode("utf-8", "replace").strip()
@@ -81,7 +87,8 @@ def _manifest(capture: Capture, said: Manifest) -> Manifest:
         left_out=_left_out(capture, said),
         refused=capture.refused,
         absent=capture.absent,
-        unread=frozenset(unread),
+        unread=marked(UNREAD),
+        named=marked(NAMED),
         listed=capture.listed,
         nodes=capture.nodes,
     )

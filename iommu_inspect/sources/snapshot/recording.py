@@ -9,6 +9,7 @@ from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.snapshot.capture import (
     FOLDER,
+    NAMED,
     UNREAD,
     Capture,
     Entry,
@@ -140,7 +141,7 @@ class Recorder(Tree):
                 path = f"{folder}/{name}" if folder else name
                 asked = path in entries or path in self._absent or path in self._refused
                 if not asked and _tells(folder, name):
-                    entries[path] = UNREAD
+                    entries[path] = NAMED
         return Capture(
             whole=self.whole,
             entries=entries,

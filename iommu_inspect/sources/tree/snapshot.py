@@ -35,9 +35,10 @@ class Manifest:
 
     ``whole``: it was made of a running host, so that what was looked for and not found
     is not there. ``refused`` is why a path could not be read, ``absent`` what was
-    looked for in vain, ``unread`` the files of which only the name was taken,
-    ``listed`` the directories whose names were all asked for. ``privileged`` is
-    ``None`` where nobody can tell; ``left_out`` are sentences for people.
+    looked for in vain, ``unread`` the files that were seen and not read, ``named``
+    names in directories of which nobody asked what they are, ``listed`` the directories
+    whose names were asked for. ``privileged`` is ``None`` where nobody can tell;
+    ``left_out`` are sentences for people.
     """
 
     tool: str
@@ -49,6 +50,7 @@ class Manifest:
     refused: Mapping[str, Missing] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     listed: frozenset[str] = frozenset()
     nodes: Mapping[str, NodeAccess] = field(default_factory=dict)
 
@@ -67,7 +69,8 @@ class Manifest:
             "left_out": list(self.left_out),
             **{why.value: _folded(by_reason.get(why, ())) for why in _REFUSALS},
             "absent": _folded(self.absent),
-            "name_only": _folded(self.unread),
+            "not_read": _folded(self.unread),
+            "name_only": _folded(self.named),
             "listed": _folded(self.listed),
             "nodes": {
                 path: [node.mode, node.user, node.group]
@@ -115,7 +118,8 @@ class Manifest:
                 for path in _unfolded(document[why.value])
             },
             absent=frozenset(_unfolded(document["absent"])),
-            unread=frozenset(_unfolded(document["name_only"])),
+            unread=frozenset(_unfolded(document["not_read"])),
+            named=frozenset(_unfolded(document["name_only"])),
             listed=frozenset(_unfolded(document["listed"])),
             nodes={
                 _text(path): NodeAccess(*_numbers(node))
@@ -192,6 +196,8 @@ class SnapshotTree(Tree):
     def _kind(self, path: str) -> Fact[Kind]:
         if path == MANIFEST:
             return Missing.ABSENT
+        if path in self.manifest.named:
+            return Missing.UNREADABLE
         found = self._files._kind(path)
         if found is not Missing.ABSENT:
             return found
