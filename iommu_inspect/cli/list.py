@@ -85,7 +85,7 @@ def list_groups(
         complain(
             "the groups that the source names contradict each other"
             if contested
-            else "the source holds no trace of IOMMU groups: it cannot tell them"
+            else options.NO_GROUPS
         )
         raise typer.Exit(Exit.CANNOT_TELL)
     if not machine.groups:

@@ -28,6 +28,7 @@ COMMANDS = {
     "why": ("iommu_inspect.cli.why", "explain_group"),
     "plan": ("iommu_inspect.cli.plan", "plan_devices"),
     "diff": ("iommu_inspect.cli.diff", "diff_sources"),
+    "snapshot": ("iommu_inspect.cli.snapshot", "take_snapshot"),
     "explain": ("iommu_inspect.cli.explain", "explain_rule"),
 }
 

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "NAMES",
+    "NO_GROUPS",
     "Demo",
     "For",
     "ForOption",
@@ -24,6 +25,10 @@ __all__ = [
 NAMES = (
     "01:00.0, 01:00 (the whole slot), group:13, 10de:1e04, enp3s0, nvme0n1, or a part "
     "of one device's name"
+)
+NO_GROUPS = (
+    "the source holds no trace of IOMMU groups: it cannot tell them; made on that "
+    "host, 'iommu-inspect snapshot FILE' has them"
 )
 
 
@@ -48,10 +53,10 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="SOURCE",
-        help="Read this instead of this host: a directory or a tar that holds sys/ "
-        "(and proc/), or text, as pasted: lspci in any form (best 'lspci -vvvnnk' as "
-        "root), lists of IOMMU groups, dmesg and more; - is standard input. Several "
-        "of one machine are joined.",
+        help="Read this instead of this host: a snapshot, a directory or a tar that "
+        "holds sys/ (and proc/), or text, as pasted: lspci in any form (best "
+        "'lspci -vvvnnk' as root), lists of IOMMU groups, dmesg and more; - is "
+        "standard input. Several of one machine are joined.",
     ),
 ]
 Demo = Annotated[

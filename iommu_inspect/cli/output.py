@@ -11,7 +11,7 @@ import typer
 from iommu_inspect.cli.exits import Exit
 from iommu_inspect.render.layout import Style
 
-__all__ = ["complain", "emit", "style"]
+__all__ = ["complain", "emit", "silence", "style"]
 
 
 def style() -> Style:
@@ -37,11 +37,15 @@ def emit(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
-        # Keep the interpreter from complaining when it flushes once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         if not isinstance(error, BrokenPipeError):
             complain(f"cannot write the result: {error.strerror}")
             raise typer.Exit(Exit.INTERNAL) from None
+
+
+def silence() -> None:
+    """Keep the interpreter from complaining when it flushes once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from iommu_inspect.cli.options import (
     NAMES,
+    NO_GROUPS,
     Demo,
     Format,
     FormatOption,
@@ -65,7 +66,7 @@ def predict_answers(
     if not told:
         raise typer.Exit(Exit.CANNOT_TELL)
     if not machine.groups_known:
-        complain("the source holds no trace of IOMMU groups: it cannot tell them")
+        complain(NO_GROUPS)
         raise typer.Exit(Exit.CANNOT_TELL)
 
 

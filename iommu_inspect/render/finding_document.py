@@ -23,6 +23,7 @@ _NAMES: dict[type[cures.Cure], str] = {
     cures.ClearOverride: "clear-override",
     cures.RemoveVirtualFunctions: "remove-virtual-functions",
     cures.WriteLine: "write-line",
+    cures.TakeSnapshot: "take-snapshot",
 }
 
 

@@ -11,7 +11,7 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import IortNode, XenRole
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.cures import Cure, Look, Looking, WriteLine
+from iommu_inspect.rules.cures import Cure, Look, Looking, TakeSnapshot, WriteLine
 from iommu_inspect.rules.finding import Certainty
 from iommu_inspect.settings.maker import Maker, asks_for_vtd, iommu_maker, turned_off
 
@@ -42,8 +42,10 @@ def missing_layer(machine: Machine) -> Layer:
             _on_vfio_all_the_same(machine)
             or "The source holds no trace of IOMMU groups: whether the host has none, "
             "or they were not captured, cannot be told.",
-            "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too.",
+            "Capture /sys/kernel/iommu_groups and the devices' iommu_group links too; "
+            "a snapshot that is made on the host has them.",
             Certainty.UNKNOWN,
+            (TakeSnapshot(),),
         )
     maker = iommu_maker(machine)
     units, tables = machine.iommus, machine.firmware_tables

@@ -21,6 +21,7 @@ __all__ = [
     "RemoveVirtualFunctions",
     "SetParameter",
     "StopUsing",
+    "TakeSnapshot",
     "WriteLine",
 ]
 
@@ -133,8 +134,14 @@ class AnotherSlot:
     device: DeviceId
 
 
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Capture the host whole, so that all of it can be told elsewhere."""
+
+
 Cure: TypeAlias = (
     Look
+    | TakeSnapshot
     | AnotherSlot
     | SetParameter
     | LoadModule

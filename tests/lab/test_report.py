@@ -11,7 +11,7 @@ from lab.__main__ import main
 from lab.campaign import declared, find_kernels, random_pairs, random_walk
 from lab.errors import LabError, Unavailable
 from lab.judge import Record
-from lab.live import differences
+from lab.live import differences, questions
 from lab.needs import check_programs, is_ci
 from lab.report import Boot, render
 
@@ -181,5 +181,22 @@ def test_documents_differ_but_for_their_source() -> None:
     absent = {"display": "absent", "swap": "denied"}
     untold = list(differences(told, {**same, "uses_missing": absent}))
     assert [found.place for found in untold] == [".uses_missing.swap"]
+    kept = {**same, "uses_missing": absent}
+    strict = [found.place for found in differences(told, kept, of_snapshot=True)]
+    assert strict == [".uses_missing.display", ".uses_missing.swap"]
+    noted = {"source": {"notes": ["made without root"]}}
+    assert list(differences({"source": {}}, noted, of_snapshot=True)) == []
+    assert list(differences({"source": {}}, noted)) != []
     fewer = next(differences(live, {**same, "groups": []}))
     assert fewer.place == ".groups: length"
+
+
+def test_a_snapshot_is_asked_about_devices_too() -> None:
+    members = [[{"address": "0000:00:01.0"}], [{"address": "0000:01:00.0"}]]
+    listed = {"groups": [{"devices": devices} for devices in members]}
+    assert list(questions(listed)) == [
+        *(("list",), ("audit",), ("predict",)),
+        ("why", "0000:00:01.0", "0000:01:00.0"),
+        *(("plan", "0000:00:01.0"), ("plan", "0000:01:00.0")),
+    ]
+    assert len(list(questions({"groups": []}))) == 3

@@ -24,7 +24,7 @@ from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree import inflating, tar_members
 from iommu_inspect.sources.tree import tar as tar_module
 from iommu_inspect.sources.tree.opening import open_path
-from iommu_inspect.sources.tree.tree import MAX_FILE, Tree
+from iommu_inspect.sources.tree.tree import MAX_FILE, MAX_LARGE, Tree
 
 # Spelled out here, because a child process runs this module on its own.
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -139,10 +139,10 @@ def assert_same_as_the_library(tree: Tree, tar: tarfile.TarFile, prefix: str) ->
             assert entry == tar_module.Link(info.linkname)
         elif info.isdir():
             assert isinstance(entry, dict)
-        elif info.size <= MAX_FILE:
+        elif info.size <= MAX_LARGE:
             file = tar.extractfile(info)
             assert file is not None
-            assert tree._content(path, 0) == file.read()
+            assert tree._content(path, MAX_LARGE) == file.read()
         compared += 1
     return compared
 
@@ -349,10 +349,25 @@ def test_a_header_of_the_whole_archive_is_no_member() -> None:
 
 
 def test_files_longer_than_are_kept_are_truncated() -> None:
-    tree = opened(member("sys/y", bytes(MAX_FILE + 1)), member("sys/z"))
+    tree = opened(
+        member("sys/x", bytes(MAX_LARGE + 1)),
+        member("sys/y", bytes(MAX_FILE + 1)),
+        member("sys/z"),
+    )
+    assert tree.large_data("sys/x") is Missing.TRUNCATED
     assert tree.data("sys/y") is Missing.TRUNCATED
-    assert tree.large_data("sys/y") is Missing.TRUNCATED
+    assert tree.large_data("sys/y") == bytes(MAX_FILE + 1)
     assert tree.data("sys/z") == b""
+
+
+def test_large_files_crowd_out_no_small_ones(limits: Callable[..., None]) -> None:
+    limits(MAX_KEPT=1 << 20)
+    large = b"x" * (400 << 10)
+    small = [member(f"sys/{n}", b"x" * (60 << 10)) for n in range(9)]
+    tree = opened(member("sys/a", large), member("sys/b", large), *small)
+    assert tree.large_data("sys/a") == large
+    assert tree.large_data("sys/b") is Missing.TRUNCATED
+    assert tree.data("sys/8") == b"x" * (60 << 10)
 
 
 def test_padding_takes_no_memory(limits: Callable[..., None]) -> None:

@@ -110,7 +110,8 @@ def untold(move: Move) -> Refusal:
         False,
         f"Whether {name} in group {shown(move.group.id)} has to move cannot be told: "
         "the source does not tell what kind of driver it has.",
-        "Make the plan on the host itself, or from a capture that has the drivers.",
+        "Make the plan on the host itself, or from a snapshot of it: that has the "
+        "drivers.",
         (Look(Looking.DRIVER, move.device.id),),
     )
 

@@ -79,6 +79,8 @@ def _lines(cure: cures.Cure) -> tuple[str, ...]:
             return (f"echo 0 > {quoted(_file(device, 'sriov_numvfs'))}",)
         case cures.WriteLine(_, line):
             return (line,)
+        case cures.TakeSnapshot():
+            return ("iommu-inspect snapshot host.tgz",)
         case cures.AnotherSlot():
             return ()  # elsewhere.py says which
 

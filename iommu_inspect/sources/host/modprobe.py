@@ -143,7 +143,7 @@ def _modprobe(tree: Tree) -> Fact[ModprobeConfig]:
     found: dict[str, str] = {}
     unread = []
     passed_over = []
-    seen = tree.live
+    seen = tree.whole
     for directory in _DIRECTORIES:
         names = tree.names(directory)
         if names is Missing.ABSENT:
@@ -192,7 +192,7 @@ def _module_states(
     shown = [m for m in asked if tree.exists(f"sys/module/{m}")]
     # Only what came as a module has this file. A capture may lack it altogether.
     with_state = [m for m in shown if tree.exists(f"sys/module/{m}/initstate")]
-    states_known = tree.live or bool(with_state) or known(loaded)
+    states_known = tree.whole or bool(with_state) or known(loaded)
     for module in asked:
         if module in value_or(loaded, ()) or module in with_state:
             yield module, ModuleState.LOADED
@@ -227,7 +227,7 @@ def _lists_modules(tree: Tree) -> bool:
     All of its entries are kernel code with parameters or modules; every kernel has
     "kernel" or "printk" there, a capture of chosen modules has not.
     """
-    if not tree.live:
+    if not tree.whole:
         return any(tree.exists(f"sys/module/{name}") for name in ("kernel", "printk"))
     return tree.exists("sys/module")
 

@@ -66,12 +66,12 @@ def xen_role(tree: Tree) -> Fact[XenRole | None]:
         return XenRole.DOM0
     kind = tree.text("sys/hypervisor/type")
     if not known(kind):
-        if kind is Missing.ABSENT and (tree.live or tree.exists("sys/hypervisor")):
+        if kind is Missing.ABSENT and (tree.whole or tree.exists("sys/hypervisor")):
             return None
         return kind
     if kind != "xen":
         return None
-    if known(capabilities) and tree.live:
+    if known(capabilities) and tree.whole:
         return XenRole.GUEST
     nobody = tree.text("sys/hypervisor/uuid") == _NO_DOMAIN
     return XenRole.DOM0 if nobody else XenRole.UNTOLD

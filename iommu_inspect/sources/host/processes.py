@@ -13,7 +13,7 @@ from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.needs import Locate
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["Holders"]
+__all__ = ["Holders", "names_a_device"]
 
 # The class of sysfs that has an entry of the node's name.
 _CLASSES = (
@@ -33,6 +33,12 @@ _GROUP = re.compile(r"vfio/(?:noiommu-)?([0-9]+)")
 _NVIDIA = re.compile(r"nvidia([0-9]+)")
 _MINOR = re.compile(r"^Device Minor:\s*([0-9]+)\s*$", re.MULTILINE)
 _GPUS = "proc/driver/nvidia/gpus"
+
+
+def names_a_device(node: str) -> bool:
+    """Say whether a node below /dev can be that of a device which is handed over."""
+    single = (_DISK, _GROUP, _NVIDIA, *(pattern for pattern, _ in _CLASSES))
+    return node == "kfd" or any(pattern.fullmatch(node) for pattern in single)
 
 
 class Holders:
@@ -62,7 +68,7 @@ class Holders:
         for number in numbers:
             held = self._held(number)
             if not known(held):
-                if held is not Missing.ABSENT or not self._tree.live:
+                if held is not Missing.ABSENT or not self._tree.whole:
                     why = held
                 continue
             for node in held:

@@ -72,7 +72,7 @@ def read_host(
         if known(attached):
             uses += attached
         # A running kernel without the bus or class has no such devices.
-        elif not (tree.live and attached is Missing.ABSENT):
+        elif not (tree.whole and attached is Missing.ABSENT):
             untold.append((kind, attached))
     why: Missing | None = Missing.ABSENT
     if processes:
@@ -139,7 +139,7 @@ def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
     both empty in a capture are files that were not copied.
     """
     four, six = _large(tree, "proc/net/route"), _large(tree, "proc/net/ipv6_route")
-    if not tree.live and _is_blank(four) and not (known(six) and six.strip()):
+    if not tree.whole and _is_blank(four) and not (known(six) and six.strip()):
         four = Missing.ABSENT
     told = (map_fact(four, mounts.routes4), map_fact(six, mounts.routes6))
     routes = tuple(route for part in told if known(part) for route in part)

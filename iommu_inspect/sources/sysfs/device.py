@@ -77,7 +77,7 @@ class DeviceReader:
 
         Then that there is no driver link says nothing about the driver.
         """
-        if self._tree.live:
+        if self._tree.whole:
             return False
         return not any(
             self._tree.exists(f"{path}/{name}")

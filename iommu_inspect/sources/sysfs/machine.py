@@ -28,21 +28,21 @@ from iommu_inspect.sources.sysfs.interrupts import interrupt_remapping
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["read_machine"]
+__all__ = ["HYPERVISOR_VENDORS", "TELLING_NAMES", "read_machine"]
 
 _GROUPS = "sys/kernel/iommu_groups"
 # Buses that put their devices into groups (iommu_buses[] in drivers/iommu/iommu.c).
 _GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
-# Members and functions of the core that came with a change of the rules.
-_TELLING_NAMES = (
+TELLING_NAMES = (
     "driver_managed_dma",
     "iommu_device_claim_dma_owner",
     "require_direct",
 )
+"""Members and functions of the core that came with a change of the rules."""
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
 _MEMLOCK = re.compile(r"^Max locked memory +(unlimited|[0-9]{1,20}) ", re.MULTILINE)
-_HYPERVISOR_VENDORS = re.compile(
+HYPERVISOR_VENDORS = re.compile(
     r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
 )
 
@@ -59,7 +59,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     buses = _bus_devices(tree)
     xen = xen_role(tree)
     groups_known = (
-        tree.live
+        tree.whole
         or known(group_ids)
         or xen is XenRole.DOM0  # Xen has the IOMMU, and dom0 no groups
         or any(_has(tree, path, "iommu_group") for path in buses)
@@ -83,7 +83,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     kernel = _kernel(tree, devices)
     cpu = cpuinfo(tree)
     return Machine(
-        source=Source("live" if tree.live else "tree", tree.label),
+        source=Source(tree.kind, tree.label),
         kernel=kernel,
         groups=_groups(tree, group_ids, devices, partial | _contested(devices, listed)),
         ungrouped=tuple(d for d in devices if d.is_pci and _group_id(d) is None),
@@ -116,7 +116,7 @@ def _has_vanished(tree: Tree, path: str) -> bool:
     The kernel removes this link before anything else (``bus_remove_device()``), so
     what was read of a device that still has it is whole.
     """
-    return tree.live and tree.target(f"{path}/subsystem") is Missing.ABSENT
+    return tree.whole and tree.target(f"{path}/subsystem") is Missing.ABSENT
 
 
 def _group_id(device: Device) -> str | None:
@@ -155,7 +155,7 @@ def _unlisted(tree: Tree) -> Iterator[str]:
 
 
 def _drivers_known(tree: Tree, buses: Iterable[str]) -> bool:
-    if tree.live or any(tree.exists(f"sys/bus/{b}/drivers") for b in _GROUPED_BUSES):
+    if tree.whole or any(tree.exists(f"sys/bus/{b}/drivers") for b in _GROUPED_BUSES):
         return True
     return any(_has(tree, path, "driver") for path in buses)
 
@@ -292,13 +292,13 @@ def _built_in_names(tree: Tree) -> set[str]:
         return set()
     return {
         "btf",
-        *(name for name in _TELLING_NAMES if b"\0%b\0" % name.encode() in btf),
+        *(name for name in TELLING_NAMES if b"\0%b\0" % name.encode() in btf),
     }
 
 
 def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
     names = tree.names("sys/class/iommu")
-    if names is Missing.ABSENT and tree.live:
+    if names is Missing.ABSENT and tree.whole:
         return ()
     if not known(names):
         return names
@@ -333,7 +333,7 @@ def _guest(tree: Tree, cpu: Fact[str]) -> Fact[bool]:
     if tree.exists("sys/hypervisor/type"):
         return True
     vendor = tree.text("sys/class/dmi/id/sys_vendor")
-    return map_fact(vendor, lambda text: bool(_HYPERVISOR_VENDORS.search(text)))
+    return map_fact(vendor, lambda text: bool(HYPERVISOR_VENDORS.search(text)))
 
 
 def _memlock_limit(tree: Tree) -> Fact[int | None]:

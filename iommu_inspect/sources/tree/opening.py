@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree.directory import DirTree
@@ -27,7 +28,10 @@ MAX_OPTION = 1 << 20
 """The same for `read_option`, which refuses what is longer."""
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_EXPECTED = "a directory or a tar that holds sys/ is expected"
+_EXPECTED = (
+    "a directory or a tar that holds sys/ is expected; 'iommu-inspect snapshot FILE' "
+    "makes one"
+)
 # Bytes that tell a text from an archive, and characters that a text may have beside
 # printable ones.
 _FIRST_BLOCK = 512
@@ -168,9 +172,18 @@ def _open_folder(root: str, label: str) -> Tree:
     tree = DirTree(root, label)
     inside = os.listdir(root)
     prefix, is_sys = _find_root(tree, inside, label)
-    if not prefix and not is_sys:
-        return tree
-    return DirTree(os.path.join(root, prefix), label, is_sys=is_sys)
+    if prefix or is_sys:
+        tree = DirTree(os.path.join(root, prefix), label, is_sys=is_sys)
+    return _with_manifest(tree)
+
+
+def _with_manifest(files: Tree) -> Tree:
+    """Make a snapshot of files that have a manifest; few captures need json."""
+    if files._kind("iommu-inspect.json") is Missing.ABSENT:
+        return files
+    from iommu_inspect.sources.tree.snapshot import as_snapshot
+
+    return as_snapshot(files)
 
 
 def _open_tar(file: BinaryIO, label: str) -> Tree:
@@ -187,7 +200,7 @@ def _open_tar(file: BinaryIO, label: str) -> Tree:
         top = {"sys": top}
     elif isinstance(inner := top.get(prefix), dict):
         top = inner
-    return TarTree(top, label, archive.notes)
+    return _with_manifest(TarTree(top, label, archive.notes))
 
 
 def _find_root(tree: Tree, inside: Iterable[str], label: str) -> tuple[str, bool]:

@@ -20,7 +20,7 @@ from iommu_inspect.sources.tree.tar_members import (
     members,
     too_many,
 )
-from iommu_inspect.sources.tree.tree import Kind, Tree
+from iommu_inspect.sources.tree.tree import MAX_FILE, Kind, Tree
 
 __all__ = [
     "MAX_DEPTH",
@@ -93,15 +93,15 @@ class TarTree(Tree):
         entry = self._entry(path)
         return entry if isinstance(entry, dict) else Missing.ABSENT
 
-    def _content(
-        self,
-        path: str,
-        limit: int,  # noqa: ARG002 - what is longer was not kept
-    ) -> Fact[bytes]:
+    def _content(self, path: str, limit: int) -> Fact[bytes]:
         entry = self._entry(path)
         if isinstance(entry, Padded):
+            if entry.size > limit:
+                return Missing.TRUNCATED
             return entry.content.ljust(entry.size, b"\0")
-        return entry if isinstance(entry, bytes | Missing) else Missing.UNREADABLE
+        if isinstance(entry, bytes):
+            return entry if len(entry) <= limit else Missing.TRUNCATED
+        return entry if isinstance(entry, Missing) else Missing.UNREADABLE
 
 
 class _Builder:
@@ -132,7 +132,13 @@ class _Builder:
         if info.issym():
             usable = 0 < len(link) <= MAX_NAME and "\0" not in link
             return Link(link) if usable else Missing.UNREADABLE
-        return self._earlier(link) if info.islnk() else member.content
+        if info.islnk():
+            return self._earlier(link)
+        content = member.content
+        # Few large files are read, and none may crowd out the small ones.
+        size = len(content) if isinstance(content, bytes) else 0
+        crowds = size > MAX_FILE and self._kept + size > MAX_KEPT // 2
+        return Missing.TRUNCATED if crowds else content
 
     def _keep(self, thing: str | bytes) -> None:
         # What it takes in memory: the width of a string's characters differs.

@@ -19,7 +19,7 @@ from iommu_inspect.sources.tree.inflating import (
     past,
     pieces,
 )
-from iommu_inspect.sources.tree.tree import MAX_FILE
+from iommu_inspect.sources.tree.tree import MAX_LARGE
 
 __all__ = [
     "MAX_HEADER",
@@ -225,7 +225,10 @@ def _first(block: bytes) -> str:
             "it is a text in an archive's place; unpack it if it is lspci's, else a "
             "directory or a tar with sys/ is expected"
         )
-    return "it is no tar; a directory or a tar with sys/ is expected"
+    return (
+        "it is no tar; a directory or a tar with sys/ is expected; 'iommu-inspect "
+        "snapshot FILE' makes one"
+    )
 
 
 def _sequence(stream: _Stream) -> Iterator[Member]:
@@ -276,7 +279,7 @@ def _data(
     sparse = extended.sparse or info.type == tarfile.GNUTYPE_SPARSE
     if info.type == tarfile.GNUTYPE_SPARSE:
         _skip_sparse_map(stream, block)
-    if sparse or not info.isreg() or size > MAX_FILE:
+    if sparse or not info.isreg() or size > MAX_LARGE:
         stream.skip(size + -size % _BLOCK)
         kept = info.isreg() and not sparse
         return Missing.TRUNCATED if kept else Missing.UNREADABLE

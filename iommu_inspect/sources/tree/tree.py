@@ -63,12 +63,17 @@ class Tree(abc.ABC):
         live: Whether this is the running host, asked as such.
         hot: Whether a running kernel serves the files, so that reading them can wake
             a device or wait for one: ``--from /host`` in a container.
+        whole: Whether what is not there is not on the host either: the running host,
+            or a snapshot of one. Of any other capture it may not have been copied.
+        kind: The word for it in documents.
         label: What to call it in messages.
     """
 
     def __init__(self, label: str, *, live: bool = False) -> None:
         self.live = live
         self.hot = live
+        self.whole = live
+        self.kind = "live" if live else "tree"
         self.label = label
         self._ignored: tuple[str, ...] = ()
         self._escapes: set[str] = set()
@@ -96,7 +101,7 @@ class Tree(abc.ABC):
     def large_data(self, path: str) -> Fact[bytes]:
         """Return the content of a file that may be large, such as ``pci.ids``.
 
-        A tar keeps nothing of such a file, which is truncated then.
+        A longer one is truncated.
         """
         return self._data(path, MAX_LARGE)
 

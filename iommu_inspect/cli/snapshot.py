@@ -1,0 +1,154 @@
+"""``iommu-inspect snapshot``: what the tool reads of this host, as a file."""
+
+from __future__ import annotations
+
+import enum
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iommu_inspect.cli.options import From
+
+if TYPE_CHECKING:
+    from iommu_inspect.sources.snapshot.making import Snapshot
+
+__all__ = ["take_snapshot"]
+
+_COMPRESSED = (".gz", ".tgz")
+_PATIENCE, _PACE = 1.0, 0.1
+
+
+class Redact(enum.StrEnum):
+    """How much is scrubbed."""
+
+    NONE = "none"
+    DEFAULT = "default"
+    STRICT = "strict"
+
+
+def take_snapshot(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="The tar to write, compressed if its name ends in .gz or .tgz; an "
+            "older one is replaced. - is standard output, not compressed.",
+        ),
+    ],
+    source: From = None,
+    redact: Annotated[
+        Redact,
+        typer.Option(
+            "--redact",
+            help="What other names stand for: nothing; serial numbers, MAC and IP "
+            "addresses, UUIDs, labels, names of hosts, users and directories; or those "
+            "of interfaces, processes and files of settings too.",
+        ),
+    ] = Redact.DEFAULT,
+) -> None:
+    """Write what this tool reads of this host to a file, for --from.
+
+    No serial number, MAC address, host or user name, UUID or label is in it. Made as
+    root it can answer everything; made without, what only root may read is unknown.
+    """
+    from iommu_inspect import __version__
+    from iommu_inspect.cli.output import complain
+    from iommu_inspect.model.text import printable
+    from iommu_inspect.model.usage import BadRequestError
+    from iommu_inspect.sources.errors import SourceError
+    from iommu_inspect.sources.snapshot.making import take
+    from iommu_inspect.sources.tree import saving
+    from iommu_inspect.sources.tree.opening import Text, open_live, open_source
+    from iommu_inspect.sources.tree.snapshot import Manifest
+
+    if file == "-":
+        if not sys.stdout or sys.stdout.isatty():
+            raise BadRequestError(
+                "a tar does no good on a terminal; give a file's name, or redirect it"
+            )
+    else:
+        saving.check_writable(file)
+    if source and len(source) > 1:
+        raise BadRequestError("a snapshot is made of one source")
+    opened = open_source(source[0]) if source else open_live()
+    if isinstance(opened, Text):
+        raise SourceError(
+            f"cannot make a snapshot of {opened.label}: it is a text, and can be given "
+            "to --from as it is"
+        )
+    privileged = saving.is_root() if opened.live else None
+    said = Manifest(__version__, redact.value, privileged=privileged)
+    progress, done = _progress()
+    try:
+        snapshot = take(opened, said, progress)
+    finally:
+        done()
+    _write(file, snapshot)
+    if file != "-":
+        groups = sum(
+            path.startswith("sys/kernel/iommu_groups/") and path.count("/") == 3
+            for path in snapshot.capture.entries
+        )
+        scrubbed = {"none": "nothing scrubbed", "default": "scrubbed"}.get(
+            snapshot.manifest.redaction, "scrubbed strictly"
+        )
+        groups_text = "1 group" if groups == 1 else f"{groups} groups"
+        complain(f"wrote {printable(file)}: {groups_text}, {scrubbed}")
+    if snapshot.manifest.privileged is False:
+        complain(
+            "made without root: what only root may read is unknown in it; as root it "
+            "would answer more"
+        )
+
+
+def _write(file: str, snapshot: Snapshot) -> None:
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.output import complain
+    from iommu_inspect.model.text import printable
+    from iommu_inspect.sources.snapshot.packing import zipped
+    from iommu_inspect.sources.tree.saving import save
+
+    pieces = snapshot.pieces()
+    if file.endswith(_COMPRESSED):
+        pieces = zipped(pieces)
+    try:
+        if file == "-":
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
+        else:
+            save(file, pieces)
+    except OSError as error:
+        if file == "-":
+            from iommu_inspect.cli.output import silence
+
+            silence()
+        where = "standard output" if file == "-" else printable(file)
+        complain(f"cannot write {where}: {error.strerror}")
+        raise typer.Exit(Exit.INTERNAL) from None
+
+
+def _progress() -> tuple[Callable[[int], None], Callable[[], None]]:
+    """Return what shows how far it is, after a while and on a terminal; and its end."""
+    if not sys.stderr or not sys.stderr.isatty():
+        return (lambda _: None), (lambda: None)
+    due = time.monotonic() + _PATIENCE
+    shown = False
+
+    def show(count: int) -> None:
+        nonlocal due, shown
+        now = time.monotonic()
+        if now >= due:
+            due, shown = now + _PACE, True
+            sys.stderr.write(f"\riommu-inspect: reading, {count} files")
+            sys.stderr.flush()
+
+    def end() -> None:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    return show, end
