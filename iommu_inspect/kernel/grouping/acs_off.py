@@ -14,7 +14,7 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 
-__all__ = ["controls_off", "made_up_isolation", "why_off"]
+__all__ = ["controls_off", "made_up_isolation", "takes_acs_away", "why_off"]
 
 # v7.2 and v7.3 turn ACS on when they configure DMA; what is between was not read.
 _FIRST_UNREAD_MAJOR = 7
@@ -56,6 +56,23 @@ def why_off(machine: Machine, device: Device) -> str | None:
             "v7.3 switches ACS on then)"
         )
     return None
+
+
+def takes_acs_away(machine: Machine, device: Device) -> bool:
+    """Say whether an option of the command line may take a function's ACS away.
+
+    A path of several addresses is not followed: it may name any.
+    """
+    for word in value_or(machine.settings.command_line, ()):
+        found = _TURNS_OFF.search(word.value or "") if word.key == "pci" else None
+        names = (
+            [part.rpartition("@")[2] for part in re.split("[;,]", found[2])]
+            if (found)
+            else []
+        )
+        if any("/" in name or _names(name, device) for name in names):
+            return True
+    return False
 
 
 def _turned_off(machine: Machine, device: Device) -> str | None:

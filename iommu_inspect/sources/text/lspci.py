@@ -104,6 +104,7 @@ def _device(
             physfn=DeviceId(owner, "pci") if owner else _no_physfn(function),
             virtfns=mine or _no_virtfns(function),
             acs=function.acs,
+            acs_listed=function.acs_listed,
             sriov=function.sriov,
             hotplug_slot=function.hotplug_slot,
             secondary_bus=below[0] if known(below) else below,

@@ -261,6 +261,11 @@ class Function:
         """ACS registers; words do not show the wide control register."""
         return self._of_bytes(self._config.acs, self._acs_by_words())
 
+    @property
+    def acs_listed(self) -> Fact[bool]:
+        """Whether it has ACS, where lspci lists that without its registers too."""
+        return self._extended(_ACS_NAME)
+
     def _sriov_by_words(self) -> Fact[SrIov | None]:
         listed = self._extended(_SRIOV_NAME)
         if not known(listed):
