@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from iommu_inspect.kernel.grouping.acs_off import controls_off, takes_acs_away
+from iommu_inspect.kernel.grouping.acs_off import takes_acs_away
 from iommu_inspect.kernel.grouping.acs_quirks import (
     REQUIRED_ACS,
     Quirk,
@@ -220,11 +220,10 @@ class Isolation:
             what = f"the source does not show whether {name} is one of several "
             return Doubt(device, Unseen.ACS, what + "functions")
         if self._asked and device.pci.acs is not None and known(device.pci.acs):
-            off = controls_off(device)
-            why = "its ACS is off while that of others is on" if off else "an option"
+            why = "its ACS is off while that of others is on"
             if takes_acs_away(self.machine, device):
                 why = "an option of the command line may take its ACS away"
-            return Doubt(device, Unseen.QUIRK, sentence + why)
+            return Doubt(device, Unseen.OPTIONS, sentence + why)
         return Doubt(device, Unseen.ACS, sentence + why_unseen(self.machine, device))
 
     def _doubted_quirk(self, device: Device, sentence: str) -> Doubt:
@@ -241,9 +240,9 @@ class Isolation:
             )
         if acs is not None:
             why = "its ACS controls are not where lspci reads them, and the source "
-            return Doubt(device, Unseen.QUIRK, f"{sentence}{why}holds no bytes of them")
+            return Doubt(device, Unseen.BYTES, f"{sentence}{why}holds no bytes of them")
         why = "the kernel may have isolated it by a quirk that registers do not show"
-        return Doubt(device, Unseen.QUIRK, sentence + why)
+        return Doubt(device, Unseen.LOG, sentence + why)
 
     def _ids_would_do(self, device: Device) -> bool:
         """Say whether all but the ids is known that isolation hangs on."""

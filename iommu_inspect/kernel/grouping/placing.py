@@ -284,4 +284,4 @@ def _ids_of(device: Device) -> Doubt:
         )
         return Doubt(device, Unseen.IDS, because)
     because = f"which requester ids {device.address} uses only the hardware tells"
-    return Doubt(device, Unseen.QUIRK, because)
+    return Doubt(device, Unseen.HARDWARE, because)

@@ -13,15 +13,23 @@ __all__ = ["Doubt", "Unseen", "root_would_see", "why_unseen"]
 
 
 class Unseen(enum.Enum):
-    """What of a function was not seen, and would settle a question."""
+    """What of a function was not seen, and would settle a question.
+
+    ``BYTES``: controls that words do not show. ``LOG``: what the kernel did, out of
+    sight of registers. ``OPTIONS``: those it was booted with. ``REACH``: whether an
+    IOMMU translates for it. ``HARDWARE``: what only the device tells.
+    """
 
     IDS = "ids"
     KIND = "kind"
     FUNCTIONS = "functions"
     ACS = "acs"
-    QUIRK = "quirk"
+    BYTES = "bytes"
+    LOG = "log"
+    OPTIONS = "options"
     PLACE = "place"
-    NEIGHBOURS = "neighbours"
+    REACH = "reach"
+    HARDWARE = "hardware"
 
 
 @dataclass(frozen=True, slots=True)
