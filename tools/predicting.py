@@ -81,7 +81,7 @@ def outcomes(read: Callable[[Path], Machine] = read) -> Iterator[Outcome]:
 
 
 def main() -> int:
-    """Print the table; return 1 if a group is predicted that the kernel did not make."""
+    """Print the table; return 1 if a group is predicted that no kernel made."""
     if not SHARED.is_dir():
         print(f"no captures: {SHARED} is not there")
         return 0

@@ -17,13 +17,15 @@ from iommu_inspect.model.pci.regs import (
     PCI_ACS_RR,
     PCI_ACS_SV,
     PCI_ACS_UF,
+    PCI_CLASS_BRIDGE_PCI,
+    PCI_CLASS_SERIAL_USB,
     PCI_VENDOR_ID_AMD,
     PCI_VENDOR_ID_ATI,
     PCI_VENDOR_ID_INTEL,
     PciExpType,
 )
 
-__all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required"]
+__all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required", "has_wide_controls"]
 
 # REQ_ACS_FLAGS of drivers/iommu/iommu.c.
 REQUIRED_ACS = PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF
@@ -250,6 +252,12 @@ _WANGXUN_NICS = _ids((0x0100, 0x010F)) | frozenset(
     {0x1001, 0x2001, 0x5010, 0x5025, 0x5040, 0x5110, 0x5125, 0x5140}
 )
 
+# What the entries of two makers are: network controllers of Intel's; of AMD's south
+# bridges USB controllers and bridges (pci.ids names the ids above).
+_KINDS = {
+    PCI_VENDOR_ID_INTEL: frozenset({0x0200, 0x0280}),
+    PCI_VENDOR_ID_AMD: frozenset({PCI_CLASS_SERIAL_USB, PCI_CLASS_BRIDGE_PCI}),
+}
 # Makers of whom more is asked than whether an id is in the list above.
 _WITH_RULES = (PCI_VENDOR_ID_INTEL, _CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN)
 _PORTS = (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
@@ -307,6 +315,16 @@ def acs_quirk(
     return Quirk.ISOLATED if isolated else Quirk.NONE
 
 
+def has_wide_controls(device: Device) -> bool:
+    """Say whether the controls of a port are not where the capability has them.
+
+    What lspci and the fields of the registers call the control is then no control.
+    """
+    ids = device.ids
+    wide = known(ids.device) and ids.device in _INTEL_WIDE
+    return ids.vendor == PCI_VENDOR_ID_INTEL and wide
+
+
 def _of_vendor(device: Device, vendor: int, *, asked: bool) -> Quirk:
     """Say what can be said of a function of which only the maker is known, or no type.
 
@@ -323,9 +341,18 @@ def _of_vendor(device: Device, vendor: int, *, asked: bool) -> Quirk:
             return Quirk.ISOLATED
         if not asked and (not known(kind) or kind == PciExpType.ROOT_PORT):
             return Quirk.UNKNOWN  # its controls may be elsewhere
-        return Quirk.PERHAPS_ISOLATED
+        if kind == PciExpType.ROOT_PORT or not known(kind):
+            return Quirk.PERHAPS_ISOLATED  # of a PCH
     listed = vendor in _ISOLATED or vendor in _AMD_SOUTH_BRIDGE
+    if listed and _of_another_kind(device, vendor):
+        return Quirk.NONE
     return Quirk.PERHAPS_ISOLATED if listed or vendor in _WITH_RULES else Quirk.NONE
+
+
+def _of_another_kind(device: Device, vendor: int) -> bool:
+    """Say whether a function is of none of the kinds that a maker's entries are of."""
+    kinds, base = _KINDS.get(vendor), device.base_class
+    return kinds is not None and known(base) and base not in kinds
 
 
 def _either(isolated: bool) -> Quirk:

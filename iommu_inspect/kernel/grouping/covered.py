@@ -19,9 +19,9 @@ from iommu_inspect.model.pci.regs import (
 )
 from iommu_inspect.model.platform import Architecture
 
-__all__ = ["Reach", "switch_of_graphics"]
+__all__ = ["AMD_LIKE", "Reach", "switch_of_graphics"]
 
-_AMD_LIKE = (PCI_VENDOR_ID_AMD, 0x1D94)  # Hygon has AMD's IOMMU
+AMD_LIKE = (PCI_VENDOR_ID_AMD, 0x1D94)  # Hygon has AMD's IOMMU
 _BY_FIRMWARE = (
     "whether the IOMMU translates for {} is in the firmware's table (IVRS), which is "
     "not shown; of such functions it mostly does not"
@@ -59,7 +59,7 @@ class Reach:
             return Doubt(first, Unseen.REACH, because)
         for unit in self._units:
             # AMD's is a PCI function on each root bus and translates for all below.
-            if unit.ids.vendor not in _AMD_LIKE:
+            if unit.ids.vendor not in AMD_LIKE:
                 because = (
                     f"for which functions the IOMMU {unit.address} translates is not "
                     "known here"
@@ -82,7 +82,7 @@ class Reach:
         complex_ = (
             device.base_class == PCI_CLASS_BRIDGE_HOST
             and address.slot == 0
-            and (device.ids.vendor in _AMD_LIKE or not known(device.ids.vendor))
+            and (device.ids.vendor in AMD_LIKE or not known(device.ids.vendor))
         )
         if beside or (complex_ and not self._no_ivrs):
             because = _BY_FIRMWARE.format(device.address)

@@ -67,6 +67,22 @@ def _product(device: Device) -> tuple[int, int] | None:
     return vendor, product
 
 
+def _may_pose(device: Device) -> bool:
+    """Say whether a function whose ids are not known may be one of the tables'.
+
+    Those are endpoints, of PCI Express or conventional; Intel's are on PCI Express
+    cards, Xeon Phi and VCA.
+    """
+    maker, kind = device.ids.vendor, device.pci.pcie_type
+    if known(maker) and maker not in _MAKERS:
+        return False
+    if not known(kind):
+        return True
+    if kind is None:
+        return maker != PCI_VENDOR_ID_INTEL
+    return kind in (PciExpType.ENDPOINT, PciExpType.LEG_END)
+
+
 def alias_devfns(device: Device) -> frozenset[int] | None:
     """Return the devfns of the same bus that a function's requests may carry.
 
@@ -77,8 +93,7 @@ def alias_devfns(device: Device) -> frozenset[int] | None:
     if own is None:
         return None
     if product is None:
-        maker = device.ids.vendor
-        return frozenset() if known(maker) and maker not in _MAKERS else None
+        return None if _may_pose(device) else frozenset()
     if product in _FUNCTION_0:
         return frozenset({own & ~7})
     if product in _FUNCTION_1:

@@ -15,13 +15,18 @@ from iommu_inspect.kernel.grouping.acs_quirks import (
     Quirk,
     acs_quirk,
     has_required,
+    has_wide_controls,
 )
+from iommu_inspect.kernel.grouping.covered import AMD_LIKE
 from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
 from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen, why_unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.pci.regs import PciExpType
+from iommu_inspect.model.pci.regs import (
+    PCI_CLASS_BRIDGE_HOST,
+    PciExpType,
+)
 from iommu_inspect.model.topology import Topology
 
 __all__ = ["Isolation", "OnBus", "nowhere", "same_slot"]
@@ -57,6 +62,8 @@ class Isolation:
         self.topology = topology or Topology(machine)
         tables = machine.firmware_tables
         self._has_ivrs = "IVRS" in tables if known(tables) else None
+        if asked and not (known(tables) and tables):
+            self._has_ivrs = _by_root_complex(machine)
         self._asked = asked
         # With the device, so that no other one gets its number.
         self._isolates: dict[int, tuple[Device, bool | None]] = {}
@@ -130,6 +137,8 @@ class Isolation:
         if takes_acs_away(self.machine, device):
             return None
         if not known(acs) or acs is None or has_required(acs):
+            return True
+        if has_wide_controls(device):
             return True
         return None if self._anything_on else True
 
@@ -248,6 +257,17 @@ class Isolation:
         """Say whether all but the ids is known that isolation hangs on."""
         kind = device.pci.pcie_type
         return known(kind) and self._by_registers(device) is not None
+
+
+def _by_root_complex(machine: Machine) -> bool | None:
+    """Say by its root complex whether the host's IOMMU would be one of AMD's."""
+    for device in machine.devices:
+        address = device.pci_address
+        first = address is not None and (address.bus, address.slot) == (0, 0)
+        if first and device.base_class == PCI_CLASS_BRIDGE_HOST:
+            maker = device.ids.vendor
+            return maker in AMD_LIKE if known(maker) else None
+    return None
 
 
 def same_slot(one: Device, other: Device) -> bool:
