@@ -97,17 +97,18 @@ def _opened(source: str) -> Tree | Text:
     return open_source(source)
 
 
-def _load_once(source: str | None, **options: bool) -> Machine:
+def _load_once(source: list[str] | None, **options: bool) -> Machine:
     """Load as the program does; what nobody changes gives the same machine again."""
-    if source is None or not source.startswith((str(FIXTURES), str(SHARED))):
+    unchanged = (str(FIXTURES), str(SHARED))
+    if not source or not all(name.startswith(unchanged) for name in source):
         return load(source, **options)
-    machine, said = _loaded(source, **options)
+    machine, said = _loaded(tuple(source), **options)
     sys.stderr.write(said)
     return machine
 
 
 @cache
-def _loaded(source: str, **options: bool) -> tuple[Machine, str]:
+def _loaded(source: tuple[str, ...], **options: bool) -> tuple[Machine, str]:
     from iommu_inspect.cli import session
 
     with (

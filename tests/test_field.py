@@ -16,23 +16,6 @@ from running import call
 from shared import SHARED, needs_shared
 
 FIELD = SHARED / "field"
-# Pastes that are not read yet as what they are.
-STILL_TO_READ = frozenset(
-    {
-        "01-wiki-listing",
-        "03-unindented-details",
-        "m-group-listing",
-        "m-lspci-PP",
-        "m-nbsp-indent",
-        "m-no-ids",
-        "r-listing",
-        "r-mixed",
-        "r-two-groups",
-        "r-unindented",
-        "s24-arch-loop-with-k",
-        "s24-lspci-plus-find",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -71,17 +54,7 @@ def lines() -> Iterator[Line]:
             yield Line(*(row[name] for name in fields))
 
 
-def of(*, reading: bool) -> list[Line]:
-    return [line for line in lines() if (line.case in STILL_TO_READ) is reading]
-
-
 @needs_shared
-@pytest.mark.parametrize("line", of(reading=False), ids=lambda x: f"{x.case} {x.args}")
+@pytest.mark.parametrize("line", list(lines()), ids=lambda x: f"{x.case} {x.args}")
 def test_the_field_is_told_what_is_true(line: Line) -> None:
     assert line.holds == ""
-
-
-@needs_shared
-def test_what_is_still_to_be_read_is_really_not_read_yet() -> None:
-    left = {line.case for line in of(reading=True) if line.holds}
-    assert left == STILL_TO_READ

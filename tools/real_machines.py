@@ -20,6 +20,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree.opening import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,7 +120,11 @@ def read(capture: Path) -> Machine:
 def outcomes(read: Callable[[Path], Machine] = read) -> Iterator[Outcome]:
     """Read every capture; those without groups have nothing to compare."""
     for capture in captures():
-        machine = with_groups(read(capture), kernels_groups(capture))
+        try:
+            captured = read(capture)
+        except SourceError:
+            continue  # two machines in one text
+        machine = with_groups(captured, kernels_groups(capture))
         if machine.groups_known and machine.groups:
             where = SHARED if capture.is_relative_to(SHARED) else ROOT
             yield outcome(str(capture.relative_to(where)), machine)
@@ -129,7 +134,7 @@ def suffices(device: Device) -> bool:
     """Say whether ids and the registers that isolation hangs on are all there."""
     return device.is_placed and not any(
         not known(fact)
-        for fact in (device.ids.vendor, device.pci.pcie_type, device.pci.acs)
+        for fact in (device.ids.device, device.pci.pcie_type, device.pci.acs)
     )
 
 

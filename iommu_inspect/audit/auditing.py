@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from iommu_inspect.audit.advice import Advice, advise, advise_host
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
+from iommu_inspect.audit.known import Known
 from iommu_inspect.audit.summary import Prospect, alike, summary
 from iommu_inspect.audit.told_once import Told, told_once
 from iommu_inspect.kernel.eras import Semantics
@@ -25,7 +26,22 @@ from iommu_inspect.verdict.judge import (
 from iommu_inspect.verdict.outcome import Verdict
 from iommu_inspect.verdict.unseen import Unseen, unseen
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "Since", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What an earlier audit makes of this one (`audit/baseline.py`).
+
+    ``verdict`` is what the new findings come to, and what else is worse than it was.
+    ``known`` are findings that are left out, ``gone`` those that only the earlier audit
+    had. ``name`` is what the earlier one was read from.
+    """
+
+    name: str
+    verdict: Verdict
+    known: tuple[Finding, ...] = ()
+    gone: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,8 @@ class Audit:
     ``summary`` says of each group how far it is from being handed over. ``ignored``
     holds what else would be among the findings. ``advice`` is what to do now.
     ``told`` is the findings and ``alike`` the summary as a person reads them, the same
-    said once; ``unseen`` what the source does not show of a whole host.
+    said once; ``unseen`` what the source does not show of a whole host. With ``since``
+    the findings are those that an earlier audit had not.
     """
 
     verdict: Verdict
@@ -49,6 +66,7 @@ class Audit:
     told: tuple[Told, ...] = ()
     alike: tuple[tuple[Prospect, ...], ...] = ()
     unseen: tuple[Unseen, ...] = ()
+    since: Since | None = None
 
 
 def audit(

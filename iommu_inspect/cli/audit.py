@@ -62,6 +62,15 @@ def audit_targets(
             help="TOML with [[ignore]] tables: rule, reason, and devices if only some.",
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="FILE",
+            help="Show only what is new since this: an earlier source, or the JSON of "
+            "an earlier audit.",
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Make errors of warnings.")
     ] = False,
@@ -90,6 +99,8 @@ def audit_targets(
 
     Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable.
     """
+    from functools import partial
+
     from iommu_inspect.audit.auditing import audit
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
@@ -97,21 +108,31 @@ def audit_targets(
     from iommu_inspect.model.target import find_targets
     from iommu_inspect.rules.finding import Purpose
 
+    if baseline == "-" and "-" in (source or ()):
+        raise typer.BadParameter("only one source can be standard input")
     if summary and targets:
         raise typer.BadParameter("--summary is about the whole host, without targets")
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
     machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
-    result = audit(
-        machine,
-        rules,
-        found,
-        purpose=Purpose(purpose.value),
+    wanted = Purpose(purpose.value)
+    judge = partial(
+        audit,
+        purpose=wanted,
         strict=strict,
         ignores=ignores,
         expectations=expectations,
     )
+    result = judge(machine, rules, found)
+    verdict = result.verdict
+    if baseline is not None:
+        from iommu_inspect.audit.baseline import only_new
+        from iommu_inspect.cli.baseline import baseline_of
+
+        then = baseline_of(baseline, machine, found, semantics, wanted, judge)
+        result = only_new(result, machine, rules, then)
+        verdict = result.since.verdict if result.since else verdict
     if output is Format.JSON:
         from iommu_inspect.render.audit_document import audit_document
         from iommu_inspect.render.documents import to_json
@@ -124,7 +145,7 @@ def audit_targets(
             result, style(), notes=notes, summary=summary, verbose=verbose
         )
         emit(text)
-    raise typer.Exit(of_verdict(result.verdict))
+    raise typer.Exit(of_verdict(verdict))
 
 
 def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:

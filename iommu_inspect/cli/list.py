@@ -53,6 +53,7 @@ def list_groups(
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.kernel.ownership.inquiry import Inquiry
     from iommu_inspect.kernel.ownership.roles import Ownership
+    from iommu_inspect.model.fact import Missing
     from iommu_inspect.model.target import find_target
 
     states = [state.value for state in Ownership]
@@ -80,7 +81,12 @@ def list_groups(
             if untold := untold_text(machine):
                 complain(untold)
     if not machine.groups_known:
-        complain("the source holds no trace of IOMMU groups: it cannot tell them")
+        contested = any(d.group is Missing.UNREADABLE for d in machine.devices)
+        complain(
+            "the groups that the source names contradict each other"
+            if contested
+            else "the source holds no trace of IOMMU groups: it cannot tell them"
+        )
         raise typer.Exit(Exit.CANNOT_TELL)
     if not machine.groups:
         complain("this machine has no IOMMU groups; 'iommu-inspect audit' says why")

@@ -27,6 +27,7 @@ COMMANDS = {
     "whatif": ("iommu_inspect.cli.whatif", "what_if"),
     "why": ("iommu_inspect.cli.why", "explain_group"),
     "plan": ("iommu_inspect.cli.plan", "plan_devices"),
+    "diff": ("iommu_inspect.cli.diff", "diff_sources"),
     "explain": ("iommu_inspect.cli.explain", "explain_rule"),
 }
 

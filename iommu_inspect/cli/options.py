@@ -44,13 +44,14 @@ class For(enum.StrEnum):
 
 
 From = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--from",
         metavar="SOURCE",
-        help="Read a directory or a tar that holds sys/ (and proc/), or the output of "
-        "'lspci -vvvnnk' (best as root, -xxxx too), instead of this host; - is "
-        "standard input.",
+        help="Read this instead of this host: a directory or a tar that holds sys/ "
+        "(and proc/), or text, as pasted: lspci in any form (best 'lspci -vvvnnk' as "
+        "root), lists of IOMMU groups, dmesg and more; - is standard input. Several "
+        "of one machine are joined.",
     ),
 ]
 Demo = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from shlex import quote
 
@@ -11,7 +12,7 @@ from iommu_inspect.cli.output import complain
 from iommu_inspect.kernel.eras import Semantics, applicable, named
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
-from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.capture import read_sources
 from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
@@ -21,14 +22,14 @@ __all__ = ["load", "rules_of"]
 
 
 def load(
-    source: str | None,
+    source: str | Sequence[str] | None,
     *,
     numeric: bool = False,
     demo: bool = False,
     processes: bool = False,
     bars: bool = False,
 ) -> Machine:
-    """Read this host, or the source that ``--from`` names.
+    """Read this host, or what ``--from`` names: one source, or several of one machine.
 
     With ``processes`` it is also read who has the devices open, and with ``bars`` how
     much memory they have: both take longer.
@@ -36,10 +37,14 @@ def load(
     Raises:
         SourceError: the source cannot be read.
     """
-    if demo and source is not None:
+    names_given = [source] if isinstance(source, str) else list(source or ())
+    if demo and names_given:
         raise typer.BadParameter("--demo and --from exclude each other")
-    opened = open_live() if source is None else open_source(source)
-    machine = read_source(opened, processes=processes)
+    if names_given.count("-") > 1:
+        raise typer.BadParameter("--from - can be given once")
+    all_opened = [open_source(name) for name in names_given] or [open_live()]
+    opened = next((o for o in all_opened if isinstance(o, Tree)), all_opened[0])
+    machine = read_sources(all_opened, processes=processes)
     for note in machine.notes:
         typer.echo(f"iommu-inspect: note: {note}", err=True)
     if demo and not machine.groups:
@@ -47,17 +52,17 @@ def load(
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
     if bars and isinstance(opened, Tree):
         machine = with_bars(opened, machine)
-    machine = _with_option(machine, source, demo=demo)
+    machine = _with_option(machine, names_given, demo=demo)
     if numeric:
         return names.without_names(machine)
     return names.with_names(machine, _namer(opened, machine))
 
 
-def _with_option(machine: Machine, source: str | None, *, demo: bool) -> Machine:
+def _with_option(machine: Machine, given: list[str], *, demo: bool) -> Machine:
     """Keep how the source was asked for, so that output can name further commands."""
     option = "--demo" if demo else ""
-    if source is not None and source != "-":
-        option = f"--from {quote(source)}"
+    if given and "-" not in given:
+        option = " ".join(f"--from {quote(name)}" for name in given)
     return replace(machine, source=replace(machine.source, option=option))
 
 

@@ -36,7 +36,11 @@ _CHIPSET = (
 
 @dataclass(frozen=True, slots=True)
 class PciIds:
-    """The identification registers of a PCI function; ``class_code`` is 24 bits."""
+    """The identification registers of a PCI function; ``class_code`` is 24 bits.
+
+    ``derived`` says that vendor and device follow from the name that a text has. They
+    explain; nothing is asked of the kernel by them.
+    """
 
     vendor: Fact[int] = Missing.ABSENT
     device: Fact[int] = Missing.ABSENT
@@ -44,11 +48,12 @@ class PciIds:
     subsystem_device: Fact[int] = Missing.ABSENT
     class_code: Fact[int] = Missing.ABSENT
     revision: Fact[int] = Missing.ABSENT
+    derived: bool = False
 
     @property
     def pair(self) -> str | None:
-        """Vendor and device, ``10de:1e04``; ``None`` where one of them is not known."""
-        if not known(self.vendor) or not known(self.device):
+        """Vendor and device, ``10de:1e04``; ``None`` where one of them is not shown."""
+        if self.derived or not known(self.vendor) or not known(self.device):
             return None
         return f"{self.vendor:04x}:{self.device:04x}"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from iommu_inspect.audit.advice import Advice
-from iommu_inspect.audit.auditing import Audit
+from iommu_inspect.audit.auditing import Audit, Since
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.render.documents import answer_fields, head
+from iommu_inspect.render.documents import answer_fields, device_fields, head
 from iommu_inspect.render.finding_document import finding_fields
 
 __all__ = ["audit_document"]
@@ -58,7 +60,37 @@ def audit_document(
             for each in result.unseen
         ],
         "advice": _advice_fields(result.advice),
+        "baseline": result.since and _since_fields(result.since),
+        "devices": [_identity(device) for device in machine.devices],
     }
+
+
+def _since_fields(since: Since) -> dict[str, Any]:
+    return {
+        "name": since.name,
+        "verdict": since.verdict.value,
+        "known": [finding_fields(finding) for finding in since.known],
+        "gone": [
+            {
+                "rule": each.rule,
+                "severity": each.severity.value,
+                "certainty": each.certainty.value,
+                "group": each.group,
+                "devices": [str(device) for device in each.devices],
+                "message": each.message,
+            }
+            for each in since.gone
+        ],
+    }
+
+
+def _identity(device: Device) -> dict[str, Any]:
+    """Return what a later audit knows a device by, wherever it is then."""
+    fields = device_fields(device)
+    ids = ("vendor", "device", "subsystem_vendor", "subsystem_device", "class")
+    keys = ("address", "bus", "group", "driver", *ids)
+    path = device.path if known(device.path) else None
+    return {**{key: fields[key] for key in keys}, "path": path}
 
 
 def _advice_fields(advice: Advice) -> dict[str, Any]:

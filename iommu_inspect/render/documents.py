@@ -136,6 +136,7 @@ def source_fields(machine: Machine) -> dict[str, Any]:
         "kernel": _value(machine.kernel.release),
         "name": machine.source.name,
         "notes": list(machine.notes),
+        "parts": list(machine.source.parts),
     }
 
 
@@ -197,6 +198,7 @@ def device_fields(device: Device) -> dict[str, Any]:
     return {
         "address": device.address,
         **{name: _value(fact) for name, fact in facts.items()},
+        "ids_derived": ids.derived,
         # It was an array from the first version on, and stays one.
         "virtfns": value_or(_listed(pci.virtfns), []),
         "vendor_name": device.vendor_name,

@@ -15,6 +15,7 @@ from iommu_inspect.render.findings import finding_blocks
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.prospects import prospects_table, prospects_text
 from iommu_inspect.render.purposes import PHRASES
+from iommu_inspect.render.since import new_sentence, since_lines
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.judge import TargetVerdict
@@ -70,7 +71,11 @@ def audit_text(
     by_group = any(verdict.answers for verdict in result.targets)
     if by_group and result.verdict is Verdict.READY:
         last.append(fold(_SUPPOSED, style.width))
+    if result.since is not None:
+        last += since_lines(result.since, style)
     last.append(fold(_sentence(result), style.width))
+    if result.targets and result.since is not None:
+        last.append(fold(new_sentence(result), style.width))
     blocks.append("\n".join(last))
     blocks += advice_blocks(result, style)
     return "\n\n".join(filter(None, blocks))
@@ -153,6 +158,8 @@ def _sentence(result: Audit) -> str:
 
 
 def _host_sentence(result: Audit) -> str:
+    if result.since is not None and (told := new_sentence(result)):
+        return told
     if result.verdict is Verdict.READY:
         warnings = sum(f.severity is Severity.WARNING for f in result.findings)
         if warnings:
@@ -199,7 +206,9 @@ def _why(result: Audit) -> str:
     wanted = result.verdict is Verdict.UNKNOWN
     # What is ignored stands in a target's way all the same; and in the kernel's.
     ignored = [ignored.finding for ignored in result.ignored]
-    errors = [f for f in result.findings if _is_error(f, unknown=wanted)]
+    known_before = result.since.known if result.since is not None else ()
+    every = (*result.findings, *known_before)
+    errors = [f for f in every if _is_error(f, unknown=wanted)]
     if result.targets or not errors:
         errors += [f for f in ignored if _is_error(f, unknown=wanted)]
     steps = list(dict.fromkeys(f.step for f in errors if f.step))

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import Text
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["read_source"]
+__all__ = ["read_source", "read_sources"]
 
 
 def read_source(opened: Tree | Text, *, processes: bool = False) -> Machine:
-    """Read the machine out of what was opened.
+    """Read the machine out of what was opened; see `read_sources`."""
+    return read_sources([opened], processes=processes)
+
+
+def read_sources(opened: Sequence[Tree | Text], *, processes: bool = False) -> Machine:
+    """Read one machine out of all that was opened of it.
 
     Args:
-        opened: Files, or a text.
+        opened: Files (at most one such), and texts.
         processes: Whether to look at what the processes have open (`read_host`).
 
     Raises:
-        SourceError: It is a text of no known kind.
+        SourceError: A text is of no known kind, or they are not of one machine.
     """
-    if isinstance(opened, Tree):
-        return read_machine(opened, processes=processes)
-    from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
+    trees = [each for each in opened if isinstance(each, Tree)]
+    texts = [(each.content, each.label) for each in opened if isinstance(each, Text)]
+    if len(trees) > 1:
+        raise SourceError(
+            f"cannot read {trees[0].label} and {trees[1].label} as one machine: both "
+            "are captures; 'iommu-inspect diff' compares two"
+        )
+    if not trees:
+        from iommu_inspect.sources.text.machine import read_texts
 
-    if looks_like_lspci(opened.content):
-        return read_lspci(opened.content, opened.label)
-    raise SourceError(
-        f"cannot read {opened.label}: a text, but not lspci's; a directory or a tar "
-        "that holds sys/ is expected, or the output of 'lspci -vvvnnk'"
-    )
+        return read_texts(texts)
+    machine = read_machine(trees[0], processes=processes)
+    if not texts:
+        return machine
+    from iommu_inspect.sources.text.completing import completed
+
+    return completed(machine, texts)

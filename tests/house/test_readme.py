@@ -22,7 +22,16 @@ def test_a_shown_command_runs_as_printed_and_prints_what_is_shown(one: Shown) ->
 
 def test_the_readme_and_its_pages_show_commands() -> None:
     commands = [param.values[0].command for param in EXAMPLES]  # type: ignore[union-attr]
-    for name in ("list", "audit", "predict", "whatif", "why", "plan", "explain"):
+    for name in (
+        "list",
+        "audit",
+        "predict",
+        "whatif",
+        "why",
+        "plan",
+        "diff",
+        "explain",
+    ):
         assert any(f"iommu-inspect {name}" in command for command in commands), name
 
 

@@ -23,7 +23,7 @@ from iommu_inspect.rules.cures import WriteLine
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.settings.maker import Maker, iommu_maker, turned_off
 from iommu_inspect.sources.host.command_line import parse_command_line
-from iommu_inspect.sources.text.lspci import read_lspci
+from iommu_inspect.sources.text.machine import read_texts
 
 INTEL = Processor(Architecture.X86, "intel")
 AMD = Processor(Architecture.X86, "amd")
@@ -324,5 +324,5 @@ def test_a_card_whose_registers_are_all_ones(
 def test_what_lspci_shows_of_a_card_that_does_not_answer(
     text: str, answers: object
 ) -> None:
-    (card,) = read_lspci(text, "a paste").devices
+    (card,) = read_texts([(text, "a paste")]).devices
     assert card.pci.answers == answers

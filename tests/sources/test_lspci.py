@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.topology import Topology
+from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
-from iommu_inspect.sources.text.lspci import looks_like_lspci, read_lspci
+from iommu_inspect.sources.text.machine import read_texts
 
 ACS_ON = (
     "SrcValid+ TransBlk- ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-"
@@ -60,12 +62,12 @@ HOST = f"""\
 	Control: I/O- Mem- BusMaster+
 	IOMMU group: 3
 	Capabilities: [60] Express (v2) Endpoint, MSI 00
+
 """
 
 
 def read(text: str) -> Machine:
-    assert looks_like_lspci(text)
-    return read_lspci(text, "a test")
+    return read_texts([(text, "a test")])
 
 
 def device(machine: Machine, address: str) -> Device:
@@ -351,13 +353,13 @@ def test_every_command_reads_it_from_standard_input(words: list[str]) -> None:
     "text",
     [
         "hello\n",
-        "IOMMU Group 1:\n\t00:01.0 PCI bridge [0604]: Acme [1b36:000c]\n",
-        "[    0.1] pci 0000:00:01.0: Adding to iommu group 1\n",
-        "-[0000:00]-+-00.0  Acme: Host\n",
+        "%PDF-1.7\n",
+        "<!DOCTYPE html>\n<html></html>\n",
+        '{"groups": []}\n',
+        "01:00.0 is my card\n",
     ],
 )
 def test_other_texts_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
-    assert not looks_like_lspci(text)
     source = tmp_path / "text"
     source.write_text(text)
     done = call("list", "--from", source)
@@ -386,8 +388,8 @@ def test_damaged_bytes_are_never_absent(seed: int) -> None:
 
 @given(st.text(alphabet="0123456789abcdef:. \t\n[]PBridgeCapts<>+-", max_size=300))
 def test_noise_never_raises(noise: str) -> None:
-    looks_like_lspci(noise)
-    read_lspci(noise, "noise")
+    with suppress(SourceError):
+        read_texts([(noise, "noise")])
 
 
 def pciutils(name: str) -> Machine:

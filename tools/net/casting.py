@@ -96,8 +96,8 @@ def _read_once() -> Iterator[None]:
     kept: dict[object, tuple[Any, str]] = {}
     load: Callable[..., Any] = session.load
 
-    def once(source: str | None, **options: bool) -> object:
-        key = (source, *sorted(options.items()))
+    def once(source: list[str] | None, **options: bool) -> object:
+        key = (tuple(source or ()), *sorted(options.items()))
         if key not in kept:
             said = io.StringIO()
             with contextlib.redirect_stderr(said):

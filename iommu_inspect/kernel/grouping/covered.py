@@ -38,6 +38,7 @@ class Reach:
         ]
         places = (unit.pci_address for unit in self._units)
         self._slots = {(at.domain, at.bus, at.slot) for at in places if at is not None}
+        self._described = any(known(d.pci.answers) for d in machine.devices)
         self._no_ivrs = self._is_without_ivrs()
 
     def _is_without_ivrs(self) -> bool:
@@ -68,6 +69,15 @@ class Reach:
                 return Doubt(unit, what, because)
         return None
 
+    def _only_named_by_others(self, device: Device) -> bool:
+        """Say whether lspci describes others and not this one.
+
+        The kernel itself shows devices for a moment that firmware hides (``p2sb_bar()``
+        in drivers/platform/x86/p2sb.c), and its log keeps them.
+        """
+        listed = "lspci" in self._machine.source.parts
+        return listed and self._described and not known(device.pci.answers)
+
     def doubt(self, device: Device) -> Doubt | None:
         """Say why it cannot be told whether a function gets a group at all.
 
@@ -78,6 +88,12 @@ class Reach:
         address = device.pci_address
         if address is None:
             return None
+        if self._only_named_by_others(device):
+            because = (
+                f"lspci does not list {device.address}, which the log names: it may "
+                "be gone since"
+            )
+            return Doubt(device, Unseen.PLACE, because)
         beside = (address.domain, address.bus, address.slot) in self._slots
         complex_ = (
             device.base_class == PCI_CLASS_BRIDGE_HOST

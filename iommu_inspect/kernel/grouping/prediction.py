@@ -246,23 +246,17 @@ class _Foretelling:
     def _is_partial(self) -> bool:
         """Say whether the source seems to leave functions out (``lspci -s``, grep).
 
-        The first function of a host is there, all bridges above others, and function 0
-        of every slot that has another one.
+        All bridges above others are there, and function 0 of every slot that has
+        another one.
         """
-        if self._machine.source.kind == "live":
-            return False
         functions = [(d, at) for d in self._order if (at := d.pci_address)]
         slots = {(at.domain, at.bus, at.slot): False for _, at in functions}
         for device, at in functions:
             if at.function == 0 or device.pci.is_virtual:
                 slots[at.domain, at.bus, at.slot] = True
-            elif not device.is_placed and not device.is_below_vmd:
+            if not device.is_placed and not device.is_below_vmd:
                 return True
-        first = min((at for _, at in functions), default=None)
-        text = self._machine.source.kind not in ("tree", "snapshot")
-        if text and first and (first.bus, first.slot, first.function) != (0, 0, 0):
-            return True
-        return not all(slots.values())
+        return not self._machine.all_functions or not all(slots.values())
 
 
 class _Sets:

@@ -1,0 +1,125 @@
+"""Reads a document of ``audit`` that was written earlier, to hold a new one against."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from iommu_inspect.audit.baseline import Baseline
+from iommu_inspect.audit.known import Known
+from iommu_inspect.model.device import Device, PciIds
+from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Machine, Source
+from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.usage import BadRequestError
+from iommu_inspect.rules.finding import Certainty, Purpose, Severity
+from iommu_inspect.verdict.outcome import Verdict
+
+__all__ = ["is_document", "parse_baseline"]
+
+_SCHEMA = "iommu-inspect/audit/1"
+
+
+def is_document(text: str) -> bool:
+    """Say whether a text is JSON, and not what a person pasted."""
+    return text.lstrip("\ufeff \t\r\n").startswith("{")
+
+
+def parse_baseline(text: str, name: str, purpose: Purpose) -> Baseline:
+    """Read a document of ``audit``.
+
+    Raises:
+        BadRequestError: It is none, or about another purpose.
+    """
+    try:
+        document = json.loads(text.lstrip("\ufeff"))
+        if document["schema"] != _SCHEMA:
+            raise BadRequestError(
+                f"{name}: a baseline is the JSON of audit, or a source; this is neither"
+            )
+        if document["purpose"] != purpose.value:
+            raise BadRequestError(
+                f"{name} is an audit for {document['purpose']}, not for {purpose.value}"
+            )
+        machine = _machine(document, name)
+        there = {device.address: device.id for device in machine.devices}
+        found = [*document["findings"], *document["ignored"]]
+        found += (document.get("baseline") or {}).get("known", [])
+        return Baseline(
+            name,
+            machine,
+            tuple(_known(each, there) for each in found),
+            dict(_verdict(each, there) for each in document["targets"]),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise BadRequestError(f"{name}: no whole document of audit") from None
+
+
+def _machine(document: dict[str, Any], name: str) -> Machine:
+    """Return the devices with what they are known by, in their groups."""
+    devices = {device.id: device for device in map(_device, document["devices"])}
+    groups: dict[str, list[Device]] = {}
+    alone = []
+    for device in devices.values():
+        group = device.group
+        if isinstance(group, str):
+            groups.setdefault(group, []).append(device)
+        else:
+            alone.append(device)
+    return Machine(
+        Source("tree", name),
+        groups=tuple(Group(key, tuple(found)) for key, found in groups.items()),
+        ungrouped=tuple(alone),
+    )
+
+
+def _device(fields: dict[str, Any]) -> Device:
+    def number(key: str) -> Fact[int]:
+        value = fields.get(key)
+        return Missing.ABSENT if value is None else int(value, 16)
+
+    path, group, driver = (fields.get(k) for k in ("path", "group", "driver"))
+    return Device(
+        _id(fields["address"], fields.get("bus")),
+        path=Missing.ABSENT if path is None else str(path),
+        driver=None if driver is None else str(driver),
+        group=None if group is None else str(group),
+        ids=PciIds(
+            number("vendor"),
+            number("device"),
+            number("subsystem_vendor"),
+            number("subsystem_device"),
+            number("class"),
+        ),
+    )
+
+
+def _id(address: str, bus: str | None) -> DeviceId:
+    if bus is not None:
+        return DeviceId(str(address), str(bus))
+    pci = PciAddress.parse(address)
+    return DeviceId.of_pci(pci) if pci else DeviceId(address, Missing.ABSENT)
+
+
+def _known(fields: dict[str, Any], there: dict[str, DeviceId]) -> Known:
+    group = fields["group"]
+    return Known(
+        str(fields["rule"]),
+        Severity(fields["severity"]),
+        Certainty(fields["certainty"]),
+        None if group is None else str(group),
+        tuple(there.get(each) or _id(each, None) for each in fields["devices"]),
+        str(fields["message"]),
+    )
+
+
+def _verdict(
+    fields: dict[str, Any], there: dict[str, DeviceId]
+) -> tuple[DeviceId | str, Verdict]:
+    address = fields["address"]
+    verdict = Verdict(fields["verdict"])
+    if address is None:
+        return str(fields["group"]), verdict
+    return there.get(address) or _id(address, None), verdict

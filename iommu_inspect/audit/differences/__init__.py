@@ -1,0 +1,1 @@
+"""What changed between two sources of one machine, in terms of groups and ownership."""

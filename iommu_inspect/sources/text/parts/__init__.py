@@ -1,0 +1,1 @@
+"""A reader a kind of text: what ``lspci`` prints, lists of groups, the log."""

@@ -1,0 +1,1 @@
+"""What ``virsh nodedev-list`` and ``virsh nodedev-dumpxml`` print."""
