@@ -94,7 +94,8 @@ class PciPlacement:
     this program does not know stays a plain number. ``physfn`` and ``virtfns`` are the
     addresses the SR-IOV links point to: ``None`` and empty where there are none, and
     missing where one of them was not seen. ``acs`` and ``sriov`` are ``None`` where the
-    function has no such capability; ``hotplug_slot`` says whether the port has a slot
+    function has no such capability; ``acs_listed`` says whether it has ACS also where
+    the registers were not seen; ``hotplug_slot`` says whether the port has a slot
     that takes cards while the host runs. ``answers`` is false where all registers read
     as ones: the function fell off the bus, or has no power.
     """
@@ -105,6 +106,7 @@ class PciPlacement:
     physfn: Fact[DeviceId | None] = Missing.ABSENT
     virtfns: Fact[tuple[DeviceId, ...]] = Missing.ABSENT
     acs: Fact[Acs | None] = Missing.ABSENT
+    acs_listed: Fact[bool] = Missing.ABSENT
     sriov: Fact[SrIov | None] = Missing.ABSENT
     hotplug_slot: Fact[bool] = Missing.ABSENT
     secondary_bus: Fact[int] = Missing.ABSENT

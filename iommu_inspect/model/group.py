@@ -59,6 +59,7 @@ class Group:
     held: Held = Held.FREE
     whole: bool = True
     node: Fact[NodeAccess] = Missing.ABSENT
+    predicted: bool = False
 
     @property
     def is_noiommu(self) -> Fact[bool]:

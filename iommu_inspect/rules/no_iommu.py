@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from iommu_inspect.kernel.grouping.covered import switch_of_graphics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._layers import missing_layer
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
@@ -61,7 +61,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
         if d.is_pci and d.group is None and not d.is_chipset
     ]
     dpdk = case.purpose is Purpose.DPDK  # it can do without
-    chosen = [d for d in out if _switch_of_graphics(case.machine, d)]
+    chosen = [d for d in out if switch_of_graphics(case.machine, d)]
     for devices in (chosen, [d for d in out if d not in chosen]):
         if not devices:
             continue
@@ -100,7 +100,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     # A vfio driver binds to a device without a group only in no-IOMMU mode, and then
     # makes one up; without it there is nothing to open.
     unsafe = case.purpose is Purpose.DPDK and has_vfio_driver(device) is False
-    switch = _switch_of_graphics(machine, device)
+    switch = switch_of_graphics(machine, device)
     why, remedy = _not_covered(machine, [device])
     yield case.finding(
         device,
@@ -131,7 +131,7 @@ _DPDK_DEVICE = (
 
 def _not_covered(machine: Machine, devices: Sequence[Device]) -> tuple[str, str]:
     """Say why no IOMMU covers devices though there is one, and what could help."""
-    switch = _switch_of_graphics(machine, devices[0])
+    switch = switch_of_graphics(machine, devices[0])
     if switch:
         return (
             f"{shown(switch)} on the kernel command line takes graphics out of VT-d",
@@ -152,23 +152,6 @@ def _not_covered(machine: Machine, devices: Sequence[Device]) -> tuple[str, str]
         "Use a device that an IOMMU covers; what covers what is in the firmware's "
         "tables (DMAR, IVRS, IORT) or the device tree's iommu-map.",
     )
-
-
-def _switch_of_graphics(machine: Machine, device: Device) -> str:
-    """Return the word that keeps VT-d from an integrated display, if there is one.
-
-    ``igfx_off`` and ``intgpu_off`` in ``intel_iommu_setup()``, drivers/iommu/intel.
-    """
-    base = device.base_class
-    if not known(base) or base >> 8 != PCI_BASE_CLASS_DISPLAY:
-        return ""
-    if device.ids.vendor != 0x8086:
-        return ""
-    for word in value_or(machine.settings.command_line, ()):
-        options = (word.value or "").split(",")
-        if word.key == "intel_iommu" and {"igfx_off", "intgpu_off"} & set(options):
-            return word.text
-    return ""
 
 
 def _controller(device: Device) -> str:

@@ -69,7 +69,8 @@ def test_ports_that_do_not_isolate_are_apart_by_the_slots_of_the_root_bus() -> N
 
 
 def test_without_configuration_space_what_keeps_cards_apart_is_not_told() -> None:
-    hidden = replace(RP1, pci=replace(RP1.pci, acs=Missing.TRUNCATED))
+    cut = Missing.TRUNCATED
+    hidden = replace(RP1, pci=replace(RP1.pci, acs=cut, pcie_type=cut))
     assert "only root can read" in why_apart(CARD1, CARD2, hidden, RP2)
 
 

@@ -35,7 +35,14 @@ def one(vendor: Any, product: Any, kind: Any = END, **pci: Any) -> Device:
     "found, quirk",
     [
         (one(Missing.ABSENT, 0x1234), Quirk.UNKNOWN),
-        (one(0x8086, Missing.ABSENT), Quirk.UNKNOWN),
+        (one(0x8086, Missing.ABSENT), Quirk.PERHAPS_ISOLATED),
+        (one(0x8086, Missing.ABSENT, ROOT), Quirk.UNKNOWN),
+        (one(0x10EC, Missing.ABSENT), Quirk.NONE),
+        (one(0x10DE, Missing.ABSENT, Missing.DENIED), Quirk.NONE),
+        (one(0x8088, Missing.ABSENT), Quirk.UNKNOWN),
+        (one(0x1D17, Missing.ABSENT, ROOT), Quirk.UNKNOWN),
+        (one(0x1D17, Missing.ABSENT), Quirk.PERHAPS_ISOLATED),
+        (one(0x8086, Missing.ABSENT, RC_END), Quirk.ISOLATED),
         (one(0x10EC, 0x8168), Quirk.NONE),
         # An 82576 says that its functions do not talk to each other.
         (one(0x8086, 0x10C9), Quirk.ISOLATED),
@@ -43,7 +50,7 @@ def one(vendor: Any, product: Any, kind: Any = END, **pci: Any) -> Device:
         (one(0x8086, 0x1234, Missing.DENIED), Quirk.UNKNOWN),
         (one(0x8086, 0x1234, ROOT), Quirk.NONE),
         # A PCH of series 8: the kernel switches isolation on where nobody sees it.
-        (one(0x8086, 0x8C10, ROOT), Quirk.UNKNOWN),
+        (one(0x8086, 0x8C10, ROOT), Quirk.PERHAPS_ISOLATED),
         (one(0x8086, 0x8C10, END), Quirk.NONE),
         # Series 100 has its registers in double words.
         (one(0x8086, 0xA110, ROOT, acs=Acs(0x1D, 0, 0x1D)), Quirk.ISOLATED),
@@ -72,9 +79,9 @@ def test_a_quirk_is_that_of_the_kernels_table(found: Device, quirk: Quirk) -> No
         (False, True, True, Quirk.NONE),
         (True, False, True, Quirk.NONE),
         (True, True, False, Quirk.NONE),
-        (True, None, True, Quirk.UNKNOWN),
-        (True, True, None, Quirk.UNKNOWN),
-        (Missing.DENIED, True, True, Quirk.UNKNOWN),
+        (True, None, True, Quirk.PERHAPS_ISOLATED),
+        (True, True, None, Quirk.PERHAPS_ISOLATED),
+        (Missing.DENIED, True, True, Quirk.PERHAPS_ISOLATED),
     ],
 )
 def test_amds_south_bridge_is_isolated_on_the_root_bus_of_an_amd_iommu_alone(
@@ -94,7 +101,11 @@ def test_amds_south_bridge_is_isolated_on_the_root_bus_of_an_amd_iommu_alone(
         (0x8086, 0x2954, {s << 3 | f for s in range(32) for f in range(5)}),
         (0x10B5, 0x87B0, set(range(256))),
         (0x8086, 0x10C9, set()),
+        (0x1C28, 0x0122, {0x11}),  # Plextor: a Marvell controller
         (Missing.ABSENT, 0x10C9, None),
+        (0x8086, Missing.ABSENT, None),
+        # None of this maker's poses as another.
+        (0x10DE, Missing.ABSENT, set()),
     ],
 )
 def test_requests_carry_the_ids_of_the_kernels_table(

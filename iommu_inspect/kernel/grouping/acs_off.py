@@ -14,7 +14,13 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 
-__all__ = ["controls_off", "made_up_isolation", "why_off"]
+__all__ = [
+    "asks_too_late",
+    "controls_off",
+    "made_up_isolation",
+    "takes_acs_away",
+    "why_off",
+]
 
 # v7.2 and v7.3 turn ACS on when they configure DMA; what is between was not read.
 _FIRST_UNREAD_MAJOR = 7
@@ -49,13 +55,30 @@ def why_off(machine: Machine, device: Device) -> str | None:
     word = _turned_off(machine, device)
     if word is not None:
         return f"the kernel was booted with {word}, which names {device.address}"
-    if _asks_too_late(machine) and not _any_on(machine):
+    if asks_too_late(machine) and not _any_on(machine):
         return (
             "probably nobody asked for it when the ports were set up, since kernels "
             "like this one find an SMMU of the device tree only later (seen on v6.12; "
             "v7.3 switches ACS on then)"
         )
     return None
+
+
+def takes_acs_away(machine: Machine, device: Device) -> bool:
+    """Say whether an option of the command line may take a function's ACS away.
+
+    A path of several addresses is not followed: it may name any.
+    """
+    for word in value_or(machine.settings.command_line, ()):
+        found = _TURNS_OFF.search(word.value or "") if word.key == "pci" else None
+        names = (
+            [part.rpartition("@")[2] for part in re.split("[;,]", found[2])]
+            if (found)
+            else []
+        )
+        if any("/" in name or _names(name, device) for name in names):
+            return True
+    return False
 
 
 def _turned_off(machine: Machine, device: Device) -> str | None:
@@ -104,7 +127,7 @@ def _names(text: str, device: Device) -> bool:
     )
 
 
-def _asks_too_late(machine: Machine) -> bool:
+def asks_too_late(machine: Machine) -> bool:
     """Say whether a kernel before v7.0 has an Arm SMMU that no ACPI table describes."""
     release, units = machine.kernel.release, machine.iommus
     if not known(release) or not known(units):

@@ -17,13 +17,15 @@ from iommu_inspect.model.pci.regs import (
     PCI_ACS_RR,
     PCI_ACS_SV,
     PCI_ACS_UF,
+    PCI_CLASS_BRIDGE_PCI,
+    PCI_CLASS_SERIAL_USB,
     PCI_VENDOR_ID_AMD,
     PCI_VENDOR_ID_ATI,
     PCI_VENDOR_ID_INTEL,
     PciExpType,
 )
 
-__all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required"]
+__all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required", "has_wide_controls"]
 
 # REQ_ACS_FLAGS of drivers/iommu/iommu.c.
 REQUIRED_ACS = PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF
@@ -32,11 +34,16 @@ _CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN = 0x177D, 0x1C36, 0x1D17, 0x8088
 
 
 class Quirk(enum.Enum):
-    """What the kernel's table of quirks says about a function."""
+    """What the kernel's table of quirks says about a function.
+
+    ``PERHAPS_ISOLATED``: isolated, or what its registers say. With ``UNKNOWN`` even
+    one whose registers say that it isolates may not.
+    """
 
     NONE = "none"
     ISOLATED = "isolated"
     NOT_ISOLATED = "not-isolated"
+    PERHAPS_ISOLATED = "perhaps-isolated"
     UNKNOWN = "unknown"
 
 
@@ -245,6 +252,16 @@ _WANGXUN_NICS = _ids((0x0100, 0x010F)) | frozenset(
     {0x1001, 0x2001, 0x5010, 0x5025, 0x5040, 0x5110, 0x5125, 0x5140}
 )
 
+# What the entries of two makers are: network controllers of Intel's; of AMD's south
+# bridges USB controllers and bridges (pci.ids names the ids above).
+_KINDS = {
+    PCI_VENDOR_ID_INTEL: frozenset({0x0200, 0x0280}),
+    PCI_VENDOR_ID_AMD: frozenset({PCI_CLASS_SERIAL_USB, PCI_CLASS_BRIDGE_PCI}),
+}
+# Makers of whom more is asked than whether an id is in the list above.
+_WITH_RULES = (PCI_VENDOR_ID_INTEL, _CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN)
+_PORTS = (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
+
 
 def has_required(acs: Acs) -> bool:
     """Say whether the required controls are on; one not implemented counts as on."""
@@ -257,7 +274,11 @@ def _satisfied(capability: int, control: int) -> bool:
 
 
 def acs_quirk(
-    device: Device, *, on_root_bus: bool | None, has_ivrs: bool | None
+    device: Device,
+    *,
+    on_root_bus: bool | None,
+    has_ivrs: bool | None,
+    asked: bool = False,
 ) -> Quirk:
     """Look a function up.
 
@@ -265,29 +286,73 @@ def acs_quirk(
         device: The function.
         on_root_bus: Whether no bridge is above it; ``None`` if that is not known.
         has_ivrs: Whether firmware has an IVRS table; ``None`` if that is not known.
+        asked: Suppose that the kernel set the function up while an IOMMU was at work,
+            and switched its ACS on.
     """
     vendor, product, kind = device.ids.vendor, device.ids.device, device.pci.pcie_type
-    if not known(vendor) or not known(product):
+    if not known(vendor):
         return Quirk.UNKNOWN
+    if not known(product):
+        return _of_vendor(device, vendor, asked=asked)
     if product in _ISOLATED.get(vendor, ()):
         return Quirk.ISOLATED
     if product in _AMD_SOUTH_BRIDGE.get(vendor, ()):
         return _amd_south_bridge(device, on_root_bus, has_ivrs)
-    if vendor not in (PCI_VENDOR_ID_INTEL, _CAVIUM, _ANNAPURNA, _ZHAOXIN, _WANGXUN):
+    if vendor not in _WITH_RULES:
         return Quirk.NONE
     if vendor == _WANGXUN:
         return _either(product in _WANGXUN_NICS)
     if not known(kind):
-        return Quirk.UNKNOWN
+        return _of_vendor(device, vendor, asked=asked)
     if vendor == PCI_VENDOR_ID_INTEL:
-        return _intel(device, product, kind)
+        return _intel(device, product, kind, asked=asked)
     if vendor == _ZHAOXIN:
-        if kind not in (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM):
+        if kind not in _PORTS:
             return Quirk.NONE
         return _either(product in _ZHAOXIN_PORTS)
     ports = _CAVIUM_PORTS if vendor == _CAVIUM else {0x0031}
     isolated = kind == PciExpType.ROOT_PORT and product in ports
     return Quirk.ISOLATED if isolated else Quirk.NONE
+
+
+def has_wide_controls(device: Device) -> bool:
+    """Say whether the controls of a port are not where the capability has them.
+
+    What lspci and the fields of the registers call the control is then no control.
+    """
+    ids = device.ids
+    wide = known(ids.device) and ids.device in _INTEL_WIDE
+    return ids.vendor == PCI_VENDOR_ID_INTEL and wide
+
+
+def _of_vendor(device: Device, vendor: int, *, asked: bool) -> Quirk:
+    """Say what can be said of a function of which only the maker is known, or no type.
+
+    No more than that it may be isolated, where no entry of the maker's takes isolation
+    away.
+    """
+    kind = device.pci.pcie_type
+    if vendor == _WANGXUN:
+        return Quirk.UNKNOWN
+    if vendor == _ZHAOXIN and (not known(kind) or kind in _PORTS):
+        return Quirk.UNKNOWN
+    if vendor == PCI_VENDOR_ID_INTEL:
+        if kind == PciExpType.RC_END:
+            return Quirk.ISOLATED
+        if not asked and (not known(kind) or kind == PciExpType.ROOT_PORT):
+            return Quirk.UNKNOWN  # its controls may be elsewhere
+        if kind == PciExpType.ROOT_PORT or not known(kind):
+            return Quirk.PERHAPS_ISOLATED  # of a PCH
+    listed = vendor in _ISOLATED or vendor in _AMD_SOUTH_BRIDGE
+    if listed and _of_another_kind(device, vendor):
+        return Quirk.NONE
+    return Quirk.PERHAPS_ISOLATED if listed or vendor in _WITH_RULES else Quirk.NONE
+
+
+def _of_another_kind(device: Device, vendor: int) -> bool:
+    """Say whether a function is of none of the kinds that a maker's entries are of."""
+    kinds, base = _KINDS.get(vendor), device.base_class
+    return kinds is not None and known(base) and base not in kinds
 
 
 def _either(isolated: bool) -> Quirk:
@@ -301,20 +366,22 @@ def _amd_south_bridge(
         return Quirk.NONE
     if device.pci.multifunction is True and on_root_bus and has_ivrs:
         return Quirk.ISOLATED
-    return Quirk.UNKNOWN
+    return Quirk.PERHAPS_ISOLATED
 
 
-def _intel(device: Device, product: int, kind: int | None) -> Quirk:
+def _intel(device: Device, product: int, kind: int | None, *, asked: bool) -> Quirk:
     if kind == PciExpType.RC_END:
         return Quirk.ISOLATED
     if kind != PciExpType.ROOT_PORT:
         return Quirk.NONE
     if product in _INTEL_PCH:
-        return Quirk.UNKNOWN
+        return Quirk.PERHAPS_ISOLATED
     if product not in _INTEL_WIDE:
         return Quirk.NONE
     acs = device.pci.acs
-    if acs is None:
+    if acs is None or asked:
+        # Asked, the kernel switches on what the capability has, in the controls of
+        # these ports (pci_quirk_enable_intel_spt_pch_acs() in drivers/pci/quirks.c).
         return Quirk.NONE
     if not known(acs) or acs.wide_control is None:
         return Quirk.UNKNOWN

@@ -27,7 +27,7 @@ _MARVELL_FUNCTION_1 = (
 )
 _FUNCTION_1 = frozenset(
     {(0x1B4B, product) for product in _MARVELL_FUNCTION_1}
-    | {(0x1103, 0x0642), (0x1103, 0x0645), (0x197B, 0x2392)}
+    | {(0x1103, 0x0642), (0x1103, 0x0645), (0x197B, 0x2392), (0x1C28, 0x0122)}
 )
 _ADAPTEC, _ADAPTEC_SUBSYSTEMS = (0x9005, 0x0285), frozenset({0x02BB, 0x02BC})
 _MIC_X200 = frozenset({(PCI_VENDOR_ID_INTEL, 0x2260), (PCI_VENDOR_ID_INTEL, 0x2264)})
@@ -35,7 +35,15 @@ _PEX_VCA = frozenset(
     (PCI_VENDOR_ID_INTEL, i) for i in (*range(0x2954, 0x2957), *range(0x2958, 0x295B))
 )
 _PLX_NTB = frozenset({(0x10B5, 0x87B0), (0x10B5, 0x87B1)})
-_SWITCHTEC_VENDORS = frozenset({0x11F8, 0x1DD8})
+# Microchip and, for the PCI100x, EFAR.
+_SWITCHTEC_VENDORS = frozenset({0x11F8, 0x1055})
+# Whose functions may be one of these.
+_MAKERS = _SWITCHTEC_VENDORS | {
+    maker
+    for maker, _ in (
+        *(*_FUNCTION_0, *_FUNCTION_1, _ADAPTEC, *_MIC_X200, *_PEX_VCA, *_PLX_NTB),
+    )
+}
 
 
 class BridgeAlias(enum.Enum):
@@ -59,15 +67,33 @@ def _product(device: Device) -> tuple[int, int] | None:
     return vendor, product
 
 
+def _may_pose(device: Device) -> bool:
+    """Say whether a function whose ids are not known may be one of the tables'.
+
+    Those are endpoints, of PCI Express or conventional; Intel's are on PCI Express
+    cards, Xeon Phi and VCA.
+    """
+    maker, kind = device.ids.vendor, device.pci.pcie_type
+    if known(maker) and maker not in _MAKERS:
+        return False
+    if not known(kind):
+        return True
+    if kind is None:
+        return maker != PCI_VENDOR_ID_INTEL
+    return kind in (PciExpType.ENDPOINT, PciExpType.LEG_END)
+
+
 def alias_devfns(device: Device) -> frozenset[int] | None:
     """Return the devfns of the same bus that a function's requests may carry.
 
-    ``None`` where that cannot be told: ids unknown, or a Switchtec NTB, which the
-    kernel asks the hardware about.
+    ``None`` where that cannot be told: ids that are not known (the maker's may do), or
+    a Switchtec NTB, which the kernel asks the hardware about.
     """
     own, product = devfn(device), _product(device)
-    if own is None or product is None:
+    if own is None:
         return None
+    if product is None:
+        return None if _may_pose(device) else frozenset()
     if product in _FUNCTION_0:
         return frozenset({own & ~7})
     if product in _FUNCTION_1:

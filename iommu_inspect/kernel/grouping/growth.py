@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Joins
+from iommu_inspect.kernel.grouping.vmd import is_vmd
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL, PciExpType
+from iommu_inspect.model.pci.regs import PciExpType
 
 __all__ = ["Growing", "Growth", "Way"]
 
@@ -156,7 +157,7 @@ def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
     several = device.pci.multifunction is True
     if several and _has_room(grouping, device) and grouping.isolates(device) is False:
         yield Way(device.address, "functions of its slot that a rescan finds")
-    if device.driver == "vmd" or _is_vmd(device):
+    if device.driver == "vmd" or is_vmd(device):
         yield Way(device.address, "VMD: the devices behind it, once its driver binds")
 
 
@@ -188,16 +189,3 @@ def _has_room(grouping: Grouping, device: Device) -> bool:
         if d.pci_address and d.pci_address.slot_name == address.slot_name
     ]
     return len(siblings) < _LAST_FUNCTION
-
-
-# Volume Management Devices of Intel (drivers/pci/controller/vmd.c, v7.3).
-_VMD = frozenset(
-    {
-        *(0x201D, 0x28C0, 0x28C1, 0x467F, 0x4C3D, 0x7D0B, 0x9A0B, 0xA77F),
-        *(0xAD0B, 0xB06F, 0xB07F, 0xB60B, 0xD70B, 0xD73B),
-    }
-)
-
-
-def _is_vmd(device: Device) -> bool:
-    return device.ids.vendor == PCI_VENDOR_ID_INTEL and device.ids.device in _VMD

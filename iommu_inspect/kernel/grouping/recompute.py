@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism, Placement
+from iommu_inspect.kernel.grouping.joining import Grouping, Placement
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
 
-__all__ = ["Agreement", "Recomputed", "recompute"]
+__all__ = ["Agreement", "Recomputed", "enumeration", "recompute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +60,37 @@ def recompute(machine: Machine) -> Recomputed:
     grouping = Grouping(machine)
     placements: dict[str, Placement] = {}
     labels: dict[str, int | None] = {}
-    for device in _enumeration(grouping):
-        placement = grouping.place(device, lambda other: other.address in labels)
+    for device in enumeration(grouping):
+        if machine.group_of(device) is None:
+            continue
+        found = grouping.possible(device, lambda other: other.address in labels)
+        placement = found.placement
+        joined = {labels[p.joins.address] if p.joins else -1 for p in found.placements}
+        label = joined.pop() if len(joined) == 1 else None
+        if label is not None:
+            placement = found.placements[0]
         placements[device.address] = placement
-        if placement.mechanism is Mechanism.UNKNOWN:
-            labels[device.address] = None
-        elif placement.joins is not None:
-            labels[device.address] = labels[placement.joins.address]
-        else:
-            labels[device.address] = len(labels)
+        labels[device.address] = len(labels) if label == -1 else label
     return Recomputed(placements, labels)
 
 
-def _enumeration(grouping: Grouping) -> list[Device]:
-    """Return grouped PCI functions as they are found: a bus, then what is below it."""
+def enumeration(grouping: Grouping) -> list[Device]:
+    """Return PCI functions as they are found: a bus, then what is below it.
+
+    Virtual functions come when a driver makes them, and what is behind a VMD when its
+    driver finds it: last.
+    """
     found: list[Device] = []
     functions = [device for device, _ in grouping.topology.addressed]
     ranks = {device.id: rank for rank, device in enumerate(functions)}
     roots = [d for d in functions if grouping.topology.parent(d) is None]
 
     def walk(bus: list[Device]) -> None:
-        found.extend(d for d in bus if grouping.machine.group_of(d) is not None)
+        found.extend(bus)
         for device in bus:
             below = [d for d in grouping.topology.children(device) if d.id in ranks]
             if below:
                 walk(sorted(below, key=lambda child: ranks[child.id]))
 
     walk(roots)
-    return found
+    return sorted(found, key=lambda d: d.pci.is_virtual or d.is_below_vmd)

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+import enum
+from dataclasses import dataclass
+
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Machine
 
-__all__ = ["root_would_see", "why_unseen"]
+__all__ = ["Doubt", "Unseen", "root_would_see", "why_unseen"]
+
+
+class Unseen(enum.Enum):
+    """What of a function was not seen, and would settle a question.
+
+    ``BYTES``: controls that words do not show. ``LOG``: what the kernel did, out of
+    sight of registers. ``OPTIONS``: those it was booted with. ``REACH``: whether an
+    IOMMU translates for it. ``HARDWARE``: what only the device tells.
+    """
+
+    IDS = "ids"
+    KIND = "kind"
+    FUNCTIONS = "functions"
+    ACS = "acs"
+    BYTES = "bytes"
+    LOG = "log"
+    OPTIONS = "options"
+    PLACE = "place"
+    REACH = "reach"
+    HARDWARE = "hardware"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A function, what of it was not seen, and a sentence that says so."""
+
+    device: Device
+    what: Unseen
+    because: str
 
 
 def root_would_see(machine: Machine, device: Device) -> bool:
@@ -17,8 +49,10 @@ def root_would_see(machine: Machine, device: Device) -> bool:
     short may have been cut by anybody.
     """
     acs = device.pci.acs
-    cut = acs is Missing.TRUNCATED and machine.source.kind != "lspci"
-    return cut or acs is Missing.DENIED
+    # The kind is beyond the 64 bytes too: where it was read, they were not the end.
+    short = acs is Missing.TRUNCATED and not known(device.pci.pcie_type)
+    from_files = machine.source.kind in ("live", "tree", "snapshot")
+    return (short and from_files) or acs is Missing.DENIED
 
 
 def why_unseen(machine: Machine, device: Device) -> str:
@@ -27,6 +61,8 @@ def why_unseen(machine: Machine, device: Device) -> str:
         return "without root only 64 bytes of configuration space can be read"
     match device.pci.acs:
         case Missing.TRUNCATED:
+            if machine.source.kind in ("live", "tree", "snapshot"):
+                return "only a part of its configuration space was read"
             return "the text holds only a part of its configuration space"
         case Missing.UNREADABLE:
             return "its configuration space could not be read"

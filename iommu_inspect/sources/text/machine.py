@@ -106,6 +106,7 @@ def _machine(
             d for d in listed if d.is_pci and (d.group is None or not known(d.group))
         ),
         groups_known=bool(groups),
+        all_functions=told.all_functions,
         firmware_tables=host.firmware_tables
         if host.firmware_tables != ()
         else Missing.ABSENT,
@@ -195,6 +196,7 @@ def _device(
             physfn=DeviceId(owner, "pci") if owner else facts.physfn,
             virtfns=mine or _no_virtfns(facts),
             acs=facts.acs,
+            acs_listed=facts.acs_listed,
             sriov=facts.sriov,
             hotplug_slot=facts.hotplug_slot,
             secondary_bus=below[0] if known(below) else below,

@@ -63,7 +63,7 @@ class DeviceFacts:
     right above it, ``None`` on a root bus. ``direct`` are regions of memory that
     firmware wants mapped one to one for it, first and last byte. ``nodes`` are names
     of network interfaces and block devices. ``enabled_vfs`` is how many virtual
-    functions are on.
+    functions are on, ``acs_listed`` whether lspci lists ACS, with its registers or not.
     """
 
     name: Fact[str] = Missing.ABSENT
@@ -74,6 +74,7 @@ class DeviceFacts:
     multifunction: Fact[bool] = Missing.ABSENT
     pcie_type: Fact[int | None] = Missing.ABSENT
     acs: Fact[Acs | None] = Missing.ABSENT
+    acs_listed: Fact[bool] = Missing.ABSENT
     sriov: Fact[SrIov | None] = Missing.ABSENT
     enabled_vfs: Fact[int] = Missing.ABSENT
     physfn: Fact[DeviceId | None] = Missing.ABSENT

@@ -235,6 +235,7 @@ class _Function:
             multifunction=self._of_bytes(self._config.multifunction, Missing.ABSENT),
             pcie_type=self._of_bytes(self._config.pcie_type, self._type_by_words()),
             acs=self._of_bytes(self._config.acs, self._acs_by_words()),
+            acs_listed=self._extended(_ACS_NAME),
             sriov=self._of_bytes(self._config.sriov, self._sriov_by_words()),
             enabled_vfs=self._enabled_vfs(),
             # Registers of a virtual function show no ids (PCIe 6.0, 9.3.4.1); words
