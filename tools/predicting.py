@@ -16,9 +16,38 @@ from pathlib import Path
 
 from iommu_inspect.kernel.grouping.prediction import foretell
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.errors import SourceError
-from tools.real_machines import SHARED, kernels_groups, read, with_groups
+from tools.real_machines import SHARED, read
+
+
+def kernels_groups(capture: Path) -> dict[str, str]:
+    """Groups by address from a listing beside the capture, if there is just one."""
+    listings = sorted(capture.parent.glob("groups*.tsv"))
+    if capture.parent.parent.name != "machines" or len(listings) != 1:
+        return {}
+    rows = (line.split("\t") for line in listings[0].read_text().splitlines())
+    return {row[1]: row[0] for row in rows if len(row) == 3}
+
+
+def with_groups(machine: Machine, told: dict[str, str]) -> Machine:
+    """Put devices into the groups that a listing tells, where the source does not."""
+    if machine.groups_known or not told:
+        return machine
+    devices = [replace(d, group=told.get(d.address)) for d in machine.devices]
+    ids = sorted(
+        {d.group for d in devices if isinstance(d.group, str)}, key=natural_key
+    )
+    return replace(
+        machine,
+        groups=tuple(
+            Group(one, tuple(d for d in devices if d.group == one)) for one in ids
+        ),
+        ungrouped=tuple(d for d in devices if d.group is None),
+        groups_known=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree.opening import open_source
@@ -59,33 +57,6 @@ def captures() -> list[Path]:
     return [*sorted(machines), *sorted(trees)]
 
 
-def kernels_groups(capture: Path) -> dict[str, str]:
-    """Groups by address from a listing beside the capture, if there is just one."""
-    listings = sorted(capture.parent.glob("groups*.tsv"))
-    if capture.parent.parent.name != "machines" or len(listings) != 1:
-        return {}
-    rows = (line.split("\t") for line in listings[0].read_text().splitlines())
-    return {row[1]: row[0] for row in rows if len(row) == 3}
-
-
-def with_groups(machine: Machine, told: dict[str, str]) -> Machine:
-    """Put devices into the groups that a listing tells, where the source does not."""
-    if machine.groups_known or not told:
-        return machine
-    devices = [replace(d, group=told.get(d.address)) for d in machine.devices]
-    ids = sorted(
-        {d.group for d in devices if isinstance(d.group, str)}, key=natural_key
-    )
-    return replace(
-        machine,
-        groups=tuple(
-            Group(one, tuple(d for d in devices if d.group == one)) for one in ids
-        ),
-        ungrouped=tuple(d for d in devices if d.group is None),
-        groups_known=True,
-    )
-
-
 def outcome(name: str, machine: Machine) -> Outcome:
     """Compare the groups of one machine."""
     found = recompute(machine)
@@ -121,10 +92,9 @@ def outcomes(read: Callable[[Path], Machine] = read) -> Iterator[Outcome]:
     """Read every capture; those without groups have nothing to compare."""
     for capture in captures():
         try:
-            captured = read(capture)
+            machine = read(capture)
         except SourceError:
             continue  # two machines in one text
-        machine = with_groups(captured, kernels_groups(capture))
         if machine.groups_known and machine.groups:
             where = SHARED if capture.is_relative_to(SHARED) else ROOT
             yield outcome(str(capture.relative_to(where)), machine)

@@ -23,7 +23,7 @@ def test_no_group_of_a_real_machine_is_wrong_with_certainty() -> None:
     assert farm.equal >= 9
     # Without root, no isolation is seen.
     laptop = found["machines/laptop-lenovo-21g2-meteorlake/lspci-v.txt"]
-    assert laptop.equal == 0
+    assert laptop.unknown >= 18
 
 
 def test_the_collection_is_where_the_program_looks() -> None:
