@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check lab lab-quick lab-random lab-plans advice clean FORCE
+.PHONY: demo test check lab lab-quick lab-random lab-plans advice corpus clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -54,6 +54,9 @@ lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab
 
 advice: $(DEV_STAMP)  ## hold all advice against 300 machines, fixtures and captures
 	$(BIN)/python -m tools.advice --count 300 --shared
+
+corpus: $(DEV_STAMP)  ## read every capture of ../shared/data, and hold groups against it
+	$(BIN)/python -m tools.corpus
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

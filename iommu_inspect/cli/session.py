@@ -47,6 +47,11 @@ def load(
     machine = read_sources(all_opened, processes=processes)
     for note in machine.notes:
         typer.echo(f"iommu-inspect: note: {note}", err=True)
+    if machine.source.parts:
+        from iommu_inspect.plan.host.asking import what_to_ask_for
+
+        if asked := what_to_ask_for(machine):
+            typer.echo(f"iommu-inspect: note: {asked}", err=True)
     if demo and not machine.groups:
         opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")

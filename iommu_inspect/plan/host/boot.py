@@ -176,6 +176,11 @@ def _method(
             f"by address, since the source does not tell the ids of "
             f"{some(d.address for d in nameless)}: ids= might take it from the host"
         )
+    if not machine.all_shown:
+        return "address", (
+            "by address, since the source may not show all devices: ids= might take "
+            "another one with these ids from the host"
+        )
     if others:
         return "address", (
             f"by address, since {addresses(others)} has the same vendor and device id: "
