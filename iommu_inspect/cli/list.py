@@ -41,12 +41,24 @@ def list_groups(
             help="Only groups that are none, kernel, user, conflict or unknown.",
         ),
     ] = None,
+    predict_groups: Annotated[
+        bool,
+        typer.Option(
+            "--predict-groups",
+            help="Where the source shows no groups, show those that a kernel would "
+            "make with the IOMMU on.",
+        ),
+    ] = False,
     semantics: options.SemanticsOption = "auto",
     output: options.FormatOption = options.Format.TABLE,
     numeric: options.Numeric = False,
     demo: options.Demo = False,
 ) -> None:
-    """Show the groups, their devices, drivers and uses, and who owns each group."""
+    """Show the groups, their devices, drivers and uses, and who owns each group.
+
+    Exit code: 0 told, 2 usage, 3 the groups, or some of them, cannot be told, 4 source
+    unreadable.
+    """
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.selection import Selection, named, select
@@ -61,6 +73,12 @@ def list_groups(
         raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
     machine = load(source, numeric=numeric, demo=demo)
     rules = rules_of(machine, semantics)
+    found = None
+    if predict_groups:
+        from iommu_inspect.kernel.grouping.prediction import foretell
+
+        found = foretell(machine)
+        machine = found.machine
     if group is not None:
         find_target(machine, f"group:{group}")
     devices = None if device is None else named(machine, device)
@@ -70,7 +88,7 @@ def list_groups(
         from iommu_inspect.render.documents import to_json
         from iommu_inspect.render.list_document import list_document
 
-        emit(to_json(list_document(machine, rules, groups, ungrouped)))
+        emit(to_json(list_document(machine, rules, groups, ungrouped, found)))
     else:
         from iommu_inspect.model.relations import Relations
         from iommu_inspect.render.devices import device_table
@@ -80,6 +98,16 @@ def list_groups(
             emit(device_table(groups, ungrouped, style(), Relations(machine)))
             if untold := untold_text(machine):
                 complain(untold)
+        if found is not None:
+            from iommu_inspect.render.foretold import foretold_text
+
+            emit(("\n" if groups or ungrouped else "") + foretold_text(found, style()))
+    if found is not None and found.predicted:
+        if not groups and not ungrouped:
+            complain("no device fits")
+        if not found.told:
+            raise typer.Exit(Exit.CANNOT_TELL)
+        return
     if not machine.groups_known:
         contested = any(d.group is Missing.UNREADABLE for d in machine.devices)
         complain(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.render.layout import PLAIN, Style, table
@@ -43,7 +44,7 @@ def device_table(
 
     for owned in groups:
         group = owned.group
-        first = [group.id, owned.ownership.value]
+        first = [_heading(group), owned.ownership.value]
         for device in group.devices:
             add_device(first, device)
             first = ["", ""]
@@ -60,6 +61,13 @@ def device_table(
         below=below,
         narrowest=_NARROWEST,
     )
+
+
+def _heading(group: Group) -> str:
+    """Return a group's number, marked where it is predicted, and may lack members."""
+    if not group.predicted:
+        return group.id
+    return f"{group.id} predicted{'' if group.whole else '?'}"
 
 
 def _device_cells(device: Device) -> list[str]:

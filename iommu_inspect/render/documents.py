@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known, map_fact, value_or
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
@@ -154,6 +155,8 @@ def group_fields(owned: Owned) -> dict[str, Any]:
         "type": _value(group.type),
         "name": _value(group.name),
         "ownership": owned.ownership.value,
+        "predicted": group.predicted,
+        "certainty": _certainty(group),
         "reserved_regions": [
             {
                 "start": f"{region.start:#018x}",
@@ -167,6 +170,13 @@ def group_fields(owned: Owned) -> dict[str, Any]:
         "devices": [device_fields(device) for device in group.devices],
         "missing": _missing(facts),
     }
+
+
+def _certainty(group: Group) -> str:
+    """Say how sure it is that these are the members."""
+    if not group.predicted:
+        return "kernel"
+    return "certain" if group.whole else "partial"
 
 
 def device_fields(device: Device) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.grouping.prediction import Foretold
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.render.documents import device_fields, group_fields, head
+from iommu_inspect.render.foretold import foretold_fields
 from iommu_inspect.render.uses import untold_document, uses_document
 
 __all__ = ["list_document"]
@@ -21,8 +23,12 @@ def list_document(
     semantics: Semantics,
     groups: Iterable[Owned],
     ungrouped: Iterable[Device],
+    found: Foretold | None = None,
 ) -> dict[str, Any]:
-    """Build ``iommu-inspect/list/1`` for the groups and devices given."""
+    """Build ``iommu-inspect/list/1`` for the groups and devices given.
+
+    ``found`` is what was predicted, if that was asked.
+    """
     relations = Relations(machine)
 
     def used(devices: Iterable[Device]) -> list[dict[str, Any]]:
@@ -39,4 +45,5 @@ def list_document(
         ],
         "ungrouped": used(ungrouped),
         **untold_document(machine),
+        **foretold_fields(found),
     }

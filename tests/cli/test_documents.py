@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from documents import validate, validator
 from examples import each
 from running import document
 from shared import KERNELS, SHARED, SYSFS, needs_shared
 
 TREES = sorted(path for path in SYSFS.iterdir() if path.is_dir())
 COMMANDS = ("list", "audit", "predict")
-
-
-@cache
-def validator(command: str) -> jsonschema.Draft202012Validator:
-    file = resources.files("iommu_inspect").joinpath(f"schemas/{command}-1.json")
-    schema = json.loads(file.read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
-
-
-def validate(command: str, *words: str | Path) -> dict[str, Any]:
-    found = document(command, *words)
-    assert found["schema"] == f"iommu-inspect/{command}/1"
-    validator(command).validate(found)
-    return found
 
 
 @each("command", COMMANDS)

@@ -6,6 +6,7 @@ drivers/iommu/iommu.c of v6.12: ``probe_device()`` of the driver says -ENODEV).
 
 from __future__ import annotations
 
+from iommu_inspect.kernel.grouping.acs_off import asks_too_late
 from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
@@ -38,6 +39,7 @@ class Reach:
         ]
         places = (unit.pci_address for unit in self._units)
         self._slots = {(at.domain, at.bus, at.slot) for at in places if at is not None}
+        self._by_driver = asks_too_late(machine)
         self._described = any(known(d.pci.answers) for d in machine.devices)
         self._no_ivrs = self._is_without_ivrs()
 
@@ -94,6 +96,13 @@ class Reach:
                 "be gone since"
             )
             return Doubt(device, Unseen.PLACE, because)
+        if self._by_driver and (not known(device.driver) or device.driver is None):
+            because = (
+                f"whether {device.address} gets a group without a driver cannot be "
+                "told: kernels like this one find an SMMU of the device tree when a "
+                "driver binds (seen on v6.12)"
+            )
+            return Doubt(device, Unseen.REACH, because)
         beside = (address.domain, address.bus, address.slot) in self._slots
         complex_ = (
             device.base_class == PCI_CLASS_BRIDGE_HOST

@@ -224,7 +224,10 @@ class Isolation:
         ports = (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
         if kind not in ports and self.multifunction(device) is None:
             if known(device.pci.acs) and device.pci.acs is None:
-                what = f"whether its slot holds more functions is not shown of {name}"
+                what = (
+                    f"the source does not show whether {name} says that it is one of "
+                    "several functions"
+                )
                 return Doubt(device, Unseen.FUNCTIONS, what)
             what = f"the source does not show whether {name} is one of several "
             return Doubt(device, Unseen.ACS, what + "functions")
