@@ -402,7 +402,8 @@ def test_past_a_limit_nothing_is_read_on(
 
 def test_the_size_of_a_message_does_not_depend_on_the_capture() -> None:
     assert refusal(member("etc/\x1b[31m" + "n" * 80) + END) == (
-        "there is no sys/ in it; a directory or a tar that holds sys/ is expected"
+        "there is no sys/ in it; a directory or a tar that holds sys/ is expected; "
+        "'iommu-inspect snapshot FILE' makes one"
     )
 
 

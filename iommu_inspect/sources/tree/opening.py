@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -32,6 +32,21 @@ _EXPECTED = (
     "a directory or a tar that holds sys/ is expected; 'iommu-inspect snapshot FILE' "
     "makes one"
 )
+_GZIP = b"\x1f\x8b"
+# UTF-16, as editors of Windows write it.
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+# What people send in place of a text.
+_NO_SOURCES = {
+    b"%PDF-": "a PDF document",
+    b"\x89PNG": "an image (PNG)",
+    b"\xff\xd8\xff": "an image (JPEG)",
+    b"GIF8": "an image (GIF)",
+    b"RIFF": "an image (WebP) or a film",
+    b"BM": "an image (BMP)",
+    b"\x7fELF": "a program",
+    b"SQLite format": "a database",
+    b"\xd0\xcf\x11\xe0": "a document of an office program",
+}
 # Bytes that tell a text from an archive, and characters that a text may have beside
 # printable ones.
 _FIRST_BLOCK = 512
@@ -124,18 +139,72 @@ def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
         first = b""
         while len(first) < _FIRST_BLOCK and (more := file.read(_FIRST_BLOCK)):
             first += more
-        if not first or not _IN_TEXTS.issuperset(first):
-            return _open_tar(cast("BinaryIO", _Rewound(first, file)), label)
-        parts, left = [first], MAX_TEXT - len(first)
-        while left >= 0 and (more := file.read(min(left + 1, 1 << 20))):
-            parts.append(more)
-            left -= len(more)
+        if first.startswith(_GZIP) and _IN_TEXTS.issuperset(_peeked(first) or b"\0"):
+            first, file = _inflated(cast("BinaryIO", _Rewound(first, file)), label)
+        if first.startswith(_WIDE) or (first and _IN_TEXTS.issuperset(first)):
+            return _open_text(first, file, label)
+        for magic, kind in _NO_SOURCES.items():
+            if first.startswith(magic):
+                raise SourceError(f"cannot read {label}: it is {kind}; send its text")
+        return _open_tar(cast("BinaryIO", _Rewound(first, file)), label)
     except OSError as error:
         raise SourceError(f"cannot read {label}: {_reason(error)}") from None
+
+
+def _open_text(first: bytes, rest: BinaryIO, label: str) -> Text:
+    parts, left = [first], MAX_TEXT - len(first)
+    while left >= 0 and (more := rest.read(min(left + 1, 1 << 20))):
+        parts.append(more)
+        left -= len(more)
     if left < 0:
         limit = MAX_TEXT >> 20
         raise SourceError(f"cannot read {label}: a text of more than {limit} MiB")
-    return Text(b"".join(parts).decode("utf-8", "replace"), label)
+    content = b"".join(parts)
+    encoding = "utf-16" if content.startswith(_WIDE) else "utf-8"
+    return Text(content.decode(encoding, "replace"), label)
+
+
+class _Pieces(io.RawIOBase):
+    """A stream of what a compressed one holds."""
+
+    def __init__(self, pieces: Iterator[bytes], label: str) -> None:
+        self._pieces, self._label, self._left = pieces, label, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        from iommu_inspect.sources.tree.inflating import UnreadableTarError
+
+        try:
+            while size < 0 or len(self._left) < size:
+                more = next(self._pieces, b"")
+                if not more:
+                    break
+                self._left += more
+        except UnreadableTarError as error:
+            raise SourceError(f"cannot read {self._label}: {error}") from None
+        size = len(self._left) if size < 0 else size
+        found, self._left = self._left[:size], self._left[size:]
+        return found
+
+
+def _peeked(first: bytes) -> bytes:
+    """Return what the first bytes of a gzip stream hold, as far as they show it."""
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(first, _FIRST_BLOCK)
+    except zlib.error:
+        return b""
+
+
+def _inflated(file: BinaryIO, label: str) -> tuple[bytes, BinaryIO]:
+    """Return the first bytes of what a compressed stream holds, and the rest."""
+    from iommu_inspect.sources.tree.inflating import pieces
+
+    stream = cast("BinaryIO", _Pieces(pieces(file), label))
+    return stream.read(_FIRST_BLOCK), stream
 
 
 def read_option(path: str, option: str) -> str:
