@@ -60,12 +60,15 @@ def captures() -> list[Path]:
 
 
 def kernels_groups(capture: Path) -> dict[str, str]:
-    """Groups by address from a listing beside the capture, if there is just one."""
+    """Groups by address from a listing beside the capture, if there is just one.
+
+    Not those that another text of lspci tells: it may be of another kernel.
+    """
     listings = sorted(capture.parent.glob("groups*.tsv"))
     if capture.parent.parent.name != "machines" or len(listings) != 1:
         return {}
     rows = (line.split("\t") for line in listings[0].read_text().splitlines())
-    return {row[1]: row[0] for row in rows if len(row) == 3}
+    return {row[1]: row[0] for row in rows if len(row) == 3 and row[2] != "lspci"}
 
 
 def with_groups(machine: Machine, told: dict[str, str]) -> Machine:
