@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from iommu_inspect.kernel.grouping.prediction import Foretold, Undecided
-from iommu_inspect.kernel.grouping.unseen import Doubt
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.plan.host.looking_closer import Look, again_as_root, look
 from iommu_inspect.render.layout import Style
+from iommu_inspect.render.missing import doubt_fields, look_fields
 from iommu_inspect.render.text import fold
 
 __all__ = ["foretold_fields", "foretold_text"]
@@ -144,25 +144,14 @@ def foretold_fields(found: Foretold | None) -> dict[str, Any]:
                 {"group": each.group.id, "because": each.because}
                 for each in found.differs
             ],
-            "look": seen.line if seen else None,
-            "look_as_root": seen.as_root if seen else None,
+            **look_fields(seen),
         }
     }
 
 
 def _cluster(each: Undecided) -> dict[str, Any]:
-    seen = look(each.doubts)
     return {
         "devices": [device.address for device in each.devices],
-        "missing": [_doubt(doubt) for doubt in each.doubts],
-        "look": seen.line if seen else None,
-        "look_as_root": seen.as_root if seen else None,
-    }
-
-
-def _doubt(doubt: Doubt) -> dict[str, str]:
-    return {
-        "address": doubt.device.address,
-        "fact": doubt.what.value,
-        "because": doubt.because,
+        "missing": doubt_fields(each.doubts),
+        **look_fields(look(each.doubts)),
     }

@@ -10,8 +10,10 @@ from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import PciExpType
-from iommu_inspect.model.text import listed, printable
+from iommu_inspect.model.text import listed
+from iommu_inspect.plan.host.looking_closer import again_as_root
 from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.missing import doubts_of, look_of
 from iommu_inspect.render.text import fold
 
 __all__ = ["why_text"]
@@ -63,8 +65,7 @@ def why_text(
         blocks.append(_agreement_text(found, style))
         if grows is not None:
             blocks.append(_growth_text(grows, found, style))
-    if any(hop.by_root for found, _ in answers for hop in found.path):
-        blocks.append(_how_to_see(answers, style))
+    blocks.append(_how_to_see(answers, pairs, style))
     return "\n\n".join(filter(None, blocks))
 
 
@@ -147,7 +148,8 @@ def _acs(hop: Hop) -> str:
     """Say what of the required controls is on, off or not there."""
     acs = hop.device.pci.acs
     if not known(acs):
-        return "cannot be seen"
+        listed = hop.device.pci.acs_listed is True
+        return "has ACS; on or off is not shown" if listed else "cannot be seen"
     if acs is None:
         if hop.isolates is not True:
             return "no ACS"
@@ -204,14 +206,32 @@ def _agreement_text(found: Sharing, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _how_to_see(answers: Sequence[tuple[Sharing, Growth | None]], style: Style) -> str:
-    names = " ".join(printable(found.device.address) for found, _ in answers)
-    text = (
-        "Which bridges and ACS controls these are cannot be known from here: without "
-        "root the kernel shows 64 bytes of each configuration space. The groups "
-        "themselves are the kernel's, and right. To see the rest, on that host:"
-    )
-    return f"{fold(text, style.width)}\n    sudo iommu-inspect why {names}"
+def _how_to_see(
+    answers: Sequence[tuple[Sharing, Growth | None]],
+    pairs: Sequence[Pair],
+    style: Style,
+) -> str:
+    """Say what was not seen, and the one command that shows it."""
+    seen = look_of(answers, pairs)
+    if any(hop.by_root for found, _ in answers for hop in found.path):
+        text = (
+            "Which bridges and ACS controls these are cannot be known from here: "
+            "without root the kernel shows 64 bytes of each configuration space. The "
+            "groups themselves are the kernel's, and right. To see the rest, on that "
+            "host:"
+        )
+        if seen is None or not answers[0][0].from_text:
+            line = again_as_root("why", [found.device.address for found, _ in answers])
+            return f"{fold(text, style.width)}\n    {line}"
+        text = text.replace(" on that host:", " on that host, as root:")
+        return f"{fold(text, style.width)}\n    {seen.line}"
+    if seen is None:
+        return ""
+    one = len(doubts_of(answers, pairs)) == 1
+    what = "One fact is missing that decides." if one else "What was not seen decides."
+    who = ", as root" if seen.as_root else ""
+    text = f"{what} To see it, on that host{who}:"
+    return f"{fold(text, style.width)}\n    {seen.line}"
 
 
 def _growth_text(grows: Growth, found: Sharing, style: Style) -> str:
@@ -242,6 +262,7 @@ def _alike(ways: Sequence[Way], *, told: bool) -> Iterator[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for way in ways:
         how = way.how.replace(f"whether {way.address} ", "whether it ")
+        how = how.replace(f"bridge {way.address} is", "bridge it is")
         found.setdefault(how, []).append(way.address)
     yield from ((listed(names), how) for how, names in found.items())
 

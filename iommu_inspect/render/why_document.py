@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
@@ -12,6 +12,7 @@ from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Sharing
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.documents import head
+from iommu_inspect.render.missing import doubt_fields, look_fields, look_of
 
 __all__ = ["why_document"]
 
@@ -21,8 +22,8 @@ _GROWS = {True: "yes", False: "no", None: "unknown"}
 def why_document(
     machine: Machine,
     semantics: Semantics,
-    answers: Iterable[tuple[Sharing, Growth | None]],
-    pairs: Iterable[Pair] = (),
+    answers: Sequence[tuple[Sharing, Growth | None]],
+    pairs: Sequence[Pair] = (),
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/why/1``: the first device's fields, then all of them."""
     devices = [_answer(found, grows) for found, grows in answers]
@@ -32,6 +33,7 @@ def why_document(
         **first,
         "devices": devices,
         "pairs": [_pair(pair) for pair in pairs],
+        **look_fields(look_of(answers, pairs)),
     }
 
 
@@ -42,6 +44,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "mechanism": pair.mechanism,
         "at": pair.at.address if pair.at else None,
         "evidence": pair.evidence,
+        "missing": doubt_fields(pair.doubts),
     }
 
 
@@ -58,6 +61,7 @@ def _answer(found: Sharing, grows: Growth | None) -> dict[str, Any]:
                 "mechanism": reason.mechanism,
                 "at": reason.at.address if reason.at else None,
                 "evidence": reason.evidence,
+                "missing": doubt_fields(reason.doubts),
             }
             for reason in found.reasons
         ],

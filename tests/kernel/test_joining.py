@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from builders import device, group, machine
+from placed import CARD1, CARD2, OFF, ON, RP1, RP2, at, port
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
 from iommu_inspect.kernel.grouping.pairs import apart
 from iommu_inspect.kernel.grouping.recompute import recompute
 from iommu_inspect.kernel.grouping.sharing import pair
-from iommu_inspect.model.device import Acs, Device, PciIds
+from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
-
-ON, OFF = Acs(0x1D, 0x1D), Acs(0x1D, 0)
-ROOT, END = PciExpType.ROOT_PORT, PciExpType.ENDPOINT
-
-
-def at(address: str, above: str = "", **pci: Any) -> Device:
-    """A function below the path of bridges ``above``."""
-    bridge = pci.pop("bridge", False)
-    ids = pci.pop("ids", None)
-    made = device(address, None, bridge=bridge, group=pci.pop("group", "1"))
-    facts = {"acs": None, "sriov": None, "pcie_type": END, **pci}
-    return replace(
-        made,
-        path=f"sys/devices/pci0000:00{above}/{address}",
-        pci=replace(made.pci, **facts),
-        ids=ids or made.ids,
-    )
-
-
-def port(address: str, acs: Any = ON, above: str = "", kind: Any = ROOT) -> Device:
-    return at(address, above, bridge=True, acs=acs, pcie_type=kind)
 
 
 def alone(*devices: Device) -> Machine:
@@ -52,11 +31,6 @@ def why_apart(*devices: Device) -> str:
     found = alone(*devices)
     first, second = (g.devices[0] for g in found.groups[:2])
     return apart(Grouping(found), first, second)
-
-
-RP1, RP2 = port("0000:00:01.0"), port("0000:00:02.0")
-CARD1 = at("0000:01:00.0", "/0000:00:01.0")
-CARD2 = at("0000:02:00.0", "/0000:00:02.0")
 
 
 def test_cards_below_ports_that_isolate_have_ids_of_their_own() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from builders import device, group, machine
+import placed
+from builders import group, machine
 from examples import each
+from placed import OFF, ON
 from shared import FIXTURES
 
 from iommu_inspect.kernel.grouping.prediction import Foretold, foretell
 from iommu_inspect.kernel.grouping.unseen import Unseen
-from iommu_inspect.model.device import Acs, Device, PciIds, SrIov
+from iommu_inspect.model.device import Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
@@ -22,32 +24,18 @@ from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 
-ON, OFF = Acs(0x1D, 0x1D), Acs(0x1D, 0)
-ROOT, END, UP, DOWN = (
-    PciExpType.ROOT_PORT,
-    PciExpType.ENDPOINT,
-    PciExpType.UPSTREAM,
-    PciExpType.DOWNSTREAM,
-)
+UP, DOWN = PciExpType.UPSTREAM, PciExpType.DOWNSTREAM
 RP, RP2 = "/0000:00:01.0", "/0000:00:01.1"
 
 
 def at(address: str, above: str = "", **more: Any) -> Device:
-    """A function below the path of bridges ``above``, of which all is known."""
-    ids = more.pop("ids", PciIds(0x10EC, 0x8168, class_code=0x020000))
-    made = device(address, None, group=None, bridge=more.pop("bridge", False))
-    facts = {"acs": None, "sriov": None, "pcie_type": END, **more}
-    root = f"pci{address[:4]}:00"
-    return replace(
-        made,
-        path=f"sys/devices/{root}{above}/{address}",
-        pci=replace(made.pci, **facts),
-        ids=ids,
-    )
+    """A function below the path of bridges ``above``, that has no group."""
+    more.setdefault("ids", PciIds(0x10EC, 0x8168, class_code=0x020000))
+    return placed.at(address, above, group=None, **more)
 
 
 def port(address: str, acs: Any = OFF, above: str = "", **more: Any) -> Device:
-    facts = {"pcie_type": ROOT, "acs": acs, "bridge": True, **more}
+    facts = {"pcie_type": PciExpType.ROOT_PORT, "acs": acs, "bridge": True, **more}
     facts.setdefault("ids", PciIds(0x1022, 0x1483, class_code=0x060400))
     return at(address, above, **facts)
 

@@ -293,7 +293,7 @@ def acs_quirk(
     if not known(vendor):
         return Quirk.UNKNOWN
     if not known(product):
-        return _of_vendor(device, vendor, asked=asked)
+        return _of_vendor(device, vendor, on_root_bus, asked=asked)
     if product in _ISOLATED.get(vendor, ()):
         return Quirk.ISOLATED
     if product in _AMD_SOUTH_BRIDGE.get(vendor, ()):
@@ -303,7 +303,7 @@ def acs_quirk(
     if vendor == _WANGXUN:
         return _either(product in _WANGXUN_NICS)
     if not known(kind):
-        return _of_vendor(device, vendor, asked=asked)
+        return _of_vendor(device, vendor, on_root_bus, asked=asked)
     if vendor == PCI_VENDOR_ID_INTEL:
         return _intel(device, product, kind, asked=asked)
     if vendor == _ZHAOXIN:
@@ -325,7 +325,9 @@ def has_wide_controls(device: Device) -> bool:
     return ids.vendor == PCI_VENDOR_ID_INTEL and wide
 
 
-def _of_vendor(device: Device, vendor: int, *, asked: bool) -> Quirk:
+def _of_vendor(
+    device: Device, vendor: int, on_root_bus: bool | None, *, asked: bool
+) -> Quirk:
     """Say what can be said of a function of which only the maker is known, or no type.
 
     No more than that it may be isolated, where no entry of the maker's takes isolation
@@ -343,7 +345,8 @@ def _of_vendor(device: Device, vendor: int, *, asked: bool) -> Quirk:
             return Quirk.UNKNOWN  # its controls may be elsewhere
         if kind == PciExpType.ROOT_PORT or not known(kind):
             return Quirk.PERHAPS_ISOLATED  # of a PCH
-    listed = vendor in _ISOLATED or vendor in _AMD_SOUTH_BRIDGE
+    south = vendor in _AMD_SOUTH_BRIDGE and on_root_bus is not False
+    listed = vendor in _ISOLATED or south
     if listed and _of_another_kind(device, vendor):
         return Quirk.NONE
     return Quirk.PERHAPS_ISOLATED if listed or vendor in _WITH_RULES else Quirk.NONE

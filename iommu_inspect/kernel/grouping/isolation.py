@@ -214,13 +214,13 @@ class Isolation:
             )
         kind: Fact[int | None] = device.pci.pcie_type
         sentence = f"whether {name} isolates cannot be told: "
+        if not known(kind):
+            why = why_unseen(self.machine, device)
+            return Doubt(device, Unseen.KIND, sentence + why)
         if self._quirk(device) not in (Quirk.NONE, Quirk.PERHAPS_ISOLATED) or (
             self._by_registers(device) is not None
         ):
             return self._doubted_quirk(device, sentence)
-        if not known(kind):
-            why = why_unseen(self.machine, device)
-            return Doubt(device, Unseen.KIND, sentence + why)
         ports = (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
         if kind not in ports and self.multifunction(device) is None:
             if known(device.pci.acs) and device.pci.acs is None:
@@ -242,9 +242,6 @@ class Isolation:
         if not known(device.ids.device):
             why = "the source does not show its device id, on which the kernel's "
             return Doubt(device, Unseen.IDS, f"{sentence}{why}quirks depend")
-        if not known(device.pci.pcie_type):
-            why = why_unseen(self.machine, device)
-            return Doubt(device, Unseen.KIND, sentence + why)
         acs = device.pci.acs
         if acs is not None and not known(acs):
             return Doubt(

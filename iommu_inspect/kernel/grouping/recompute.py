@@ -6,14 +6,18 @@ kernel's are the truth and the difference is worth a question.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from iommu_inspect.kernel.grouping.joining import Grouping, Placement
+from iommu_inspect.kernel.grouping.unseen import Doubt
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["Agreement", "Recomputed", "enumeration", "recompute"]
+
+_MOST_DOUBTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,12 @@ class Recomputed:
     """Every grouped PCI function's placement, and the label of the group it comes to.
 
     Functions with the same label share a group; a label of ``None`` says that the
-    source does not tell enough.
+    source does not tell enough, and ``doubts`` what was not seen, the first ones of it.
     """
 
     placements: dict[str, Placement]
     labels: dict[str, int | None]
+    doubts: dict[str, tuple[Doubt, ...]] = field(default_factory=dict)
 
     def agreement(self, group: Group) -> Agreement:
         """Hold one of the kernel's groups against the recomputed ones."""
@@ -60,6 +65,7 @@ def recompute(machine: Machine) -> Recomputed:
     grouping = Grouping(machine)
     placements: dict[str, Placement] = {}
     labels: dict[str, int | None] = {}
+    doubts: dict[str, tuple[Doubt, ...]] = {}
     for device in enumeration(grouping):
         if machine.group_of(device) is None:
             continue
@@ -71,7 +77,13 @@ def recompute(machine: Machine) -> Recomputed:
             placement = found.placements[0]
         placements[device.address] = placement
         labels[device.address] = len(labels) if label == -1 else label
-    return Recomputed(placements, labels)
+        if label is None:
+            theirs = [
+                doubts.get(p.joins.address, ()) for p in found.placements if p.joins
+            ]
+            every = chain(found.doubts, *theirs)
+            doubts[device.address] = tuple(islice(dict.fromkeys(every), _MOST_DOUBTS))
+    return Recomputed(placements, labels, doubts)
 
 
 def enumeration(grouping: Grouping) -> list[Device]:

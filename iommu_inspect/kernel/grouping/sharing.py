@@ -21,11 +21,11 @@ from iommu_inspect.kernel.grouping.pairs import (
 from iommu_inspect.kernel.grouping.recompute import Agreement, Recomputed, recompute
 from iommu_inspect.kernel.grouping.streams import why_one_stream
 from iommu_inspect.kernel.grouping.suspects import suspects
-from iommu_inspect.kernel.grouping.unseen import root_would_see, why_unseen
+from iommu_inspect.kernel.grouping.unexplained import unexplained
+from iommu_inspect.kernel.grouping.unseen import FILES, Doubt, root_would_see
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 
 __all__ = ["Hop", "Pair", "Reason", "Sharing", "pair", "sharing"]
@@ -51,12 +51,16 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why one neighbour is in the group; ``at`` is where isolation is lost."""
+    """Why one neighbour is in the group; ``at`` is where isolation is lost.
+
+    ``doubts`` are what was not seen, where that leaves the reason unknown.
+    """
 
     neighbour: Device
     mechanism: str
     at: Device | None
     evidence: str
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class Sharing:
     """A device's group explained, as far as the source allows.
 
     ``suspects`` are sentences: what may have made the kernel's group another one than
-    isolation gives now. Empty where the two agree.
+    isolation gives now. Empty where the two agree. ``from_text`` says that the source
+    is a text, not files.
     """
 
     device: Device
@@ -73,6 +78,7 @@ class Sharing:
     reasons: tuple[Reason, ...]
     recomputed: Agreement
     suspects: tuple[str, ...] = ()
+    from_text: bool = False
 
     @property
     def told(self) -> bool:
@@ -93,6 +99,7 @@ class Pair:
     mechanism: str | None
     at: Device | None
     evidence: str
+    doubts: tuple[Doubt, ...] = ()
 
 
 def sharing(
@@ -122,7 +129,8 @@ def sharing(
     agreement = found.agreement(group)
     doubts = suspects(grouping, found, group) if agreement.agrees is False else ()
     path = tuple(_hop(grouping, hop, lost) for hop in hops)
-    return Sharing(device, group, path, reasons, agreement, doubts)
+    text = grouping.machine.source.kind not in FILES
+    return Sharing(device, group, path, reasons, agreement, doubts, text)
 
 
 def pair(grouping: Grouping, found: Recomputed, one: Device, other: Device) -> Pair:
@@ -139,7 +147,8 @@ def pair(grouping: Grouping, found: Recomputed, one: Device, other: Device) -> P
     if groups[0] is not groups[1]:
         return Pair(one, other, False, None, None, apart(grouping, one, other))
     reason = _reason(grouping, found, one, other)
-    return Pair(one, other, True, reason.mechanism, reason.at, reason.evidence)
+    told = reason.mechanism, reason.at, reason.evidence, reason.doubts
+    return Pair(one, other, True, *told)
 
 
 def _hop(grouping: Grouping, device: Device, lost: tuple[Device, ...]) -> Hop:
@@ -176,8 +185,8 @@ def _reason(
     for step in steps:
         if step.mechanism is not Mechanism.ALONE:
             return Reason(other, step.mechanism.value, step.at, step.because)
-    because = _unexplained(grouping.machine, device, other)
-    return Reason(other, Mechanism.UNKNOWN.value, None, because)
+    because, doubts = unexplained(grouping, found, device, other)
+    return Reason(other, Mechanism.UNKNOWN.value, None, because, doubts)
 
 
 def _physical(grouping: Grouping, device: Device, other: Device) -> Reason | None:
@@ -243,13 +252,3 @@ def _outside_pci(grouping: Grouping, device: Device, other: Device) -> Reason:
         return Reason(other, Mechanism.UNKNOWN.value, None, because)
     because = "one of them is not on the PCI bus; what joins them is not shown"
     return Reason(other, Mechanism.UNKNOWN.value, None, because)
-
-
-def _unexplained(machine: Machine, device: Device, other: Device) -> str:
-    hidden = [d for d in (device, other) if not known(d.pci.acs)]
-    if device.is_below_vmd or other.is_below_vmd:
-        return "VMD: the device that translates for the whole domain is not shown"
-    if hidden:
-        why = why_unseen(machine, hidden[0])
-        return f"ACS of {hidden[0].address} cannot be seen: {why}"
-    return "isolation as it is now does not explain it; the kernel's group counts"

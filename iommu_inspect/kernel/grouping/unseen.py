@@ -9,7 +9,10 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Machine
 
-__all__ = ["Doubt", "Unseen", "root_would_see", "why_unseen"]
+__all__ = ["FILES", "Doubt", "Unseen", "root_would_see", "why_unseen"]
+
+# Kinds of sources that are files of the kernel's, not texts.
+FILES = ("live", "tree", "snapshot")
 
 
 class Unseen(enum.Enum):
@@ -51,7 +54,7 @@ def root_would_see(machine: Machine, device: Device) -> bool:
     acs = device.pci.acs
     # The kind is beyond the 64 bytes too: where it was read, they were not the end.
     short = acs is Missing.TRUNCATED and not known(device.pci.pcie_type)
-    from_files = machine.source.kind in ("live", "tree", "snapshot")
+    from_files = machine.source.kind in FILES
     return (short and from_files) or acs is Missing.DENIED
 
 
@@ -61,7 +64,7 @@ def why_unseen(machine: Machine, device: Device) -> str:
         return "without root only 64 bytes of configuration space can be read"
     match device.pci.acs:
         case Missing.TRUNCATED:
-            if machine.source.kind in ("live", "tree", "snapshot"):
+            if machine.source.kind in FILES:
                 return "only a part of its configuration space was read"
             return "the text holds only a part of its configuration space"
         case Missing.UNREADABLE:
