@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check lab lab-quick lab-random lab-plans advice corpus clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans advice corpus clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
 	if [ $$status -gt 1 ]; then exit $$status; fi  # 1: it found something
+
+install: $(DEV_STAMP)  ## make the environment that tests and checks run in
 
 test: $(DEV_STAMP)  ## install what the tests need and run them
 	$(BIN)/python -m pytest
