@@ -152,7 +152,6 @@ class Machine:
     groups: tuple[Group, ...] = ()
     ungrouped: tuple[Device, ...] = ()
     groups_known: bool = True
-    all_shown: bool = True
     all_functions: bool = True
     iommus: Fact[tuple[IommuUnit, ...]] = Missing.ABSENT
     firmware_tables: Fact[tuple[str, ...]] = Missing.ABSENT

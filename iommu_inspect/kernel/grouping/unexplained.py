@@ -14,7 +14,7 @@ from iommu_inspect.model.device import Device
 __all__ = ["unexplained"]
 
 _SEEN = "isolation as it is now does not explain it; the kernel's group counts"
-_MOST = 8
+_MOST = 4
 
 
 def unexplained(

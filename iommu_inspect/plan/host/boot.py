@@ -176,7 +176,7 @@ def _method(
             f"by address, since the source does not tell the ids of "
             f"{some(d.address for d in nameless)}: ids= might take it from the host"
         )
-    if not machine.all_shown:
+    if not machine.all_functions:
         return "address", (
             "by address, since the source may not show all devices: ids= might take "
             "another one with these ids from the host"

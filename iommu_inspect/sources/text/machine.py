@@ -106,7 +106,6 @@ def _machine(
             d for d in listed if d.is_pci and (d.group is None or not known(d.group))
         ),
         groups_known=bool(groups),
-        all_shown=told.all_functions,
         all_functions=told.all_functions,
         firmware_tables=host.firmware_tables
         if host.firmware_tables != ()
