@@ -65,7 +65,7 @@ def test_drivers_of_one_text_and_groups_of_another_are_told_together(
         ),
         (
             "[    0.000000] DMI: Dell Inc. XPS 9320/0KNXGD, BIOS 2.23.0 07/03/2025\n",
-            "[    0.000000] DMI: LENOVO 21G2001VUS/21G2001VUS, BIOS R2DET28W 05/22/2024\n",
+            "[    0.000000] DMI: LENOVO 21G2/21G2, BIOS R2DET28W 05/22/2024\n",
             "it shows two machines, ",
         ),
     ],

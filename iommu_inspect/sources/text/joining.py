@@ -168,7 +168,9 @@ def _check_identity(device: DeviceId, said: list[Said], label: str) -> None:
                 )
     makers = {maker: s.line for s in said if (maker := _maker(s.facts))}
     if len(makers) > 1:
-        (one, line), (other, another) = sorted(makers.items(), key=lambda m: m[1])[:2]
+        (one, line), (other, another) = sorted(makers.items(), key=lambda m: m[::-1])[
+            :2
+        ]
         raise SourceError(
             f"cannot read {label}: it shows two machines: {device} is of "
             f"{one.capitalize()} in line {line} and of {other.capitalize()} in line "
