@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fuzz.mutate import mutated
 from fuzz.run import chosen, fuzz
-from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.text.machine import read_texts
 

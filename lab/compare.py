@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics, applicable
-from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Prediction
 from iommu_inspect.kernel.ownership.roles import Ownership
 from iommu_inspect.kernel.steps.simulate import Simulation

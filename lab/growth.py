@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.grouping.growth import Growing
-from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.topology import Topology
 from lab.compare import Comparison

@@ -98,7 +98,7 @@ def renumbered(host: Machine, ids: Mapping[str, str]) -> Machine:
 
 def seen(found: Differences, *, backwards: bool = False) -> dict[str, Any]:
     """Return all that differs, as seen from the one side or from the other."""
-    from iommu_inspect.render.diff_document import diff_document
+    from iommu_inspect.render.documents.diff import diff_document
 
     rules = only(SINCE_6_6)
     document = diff_document(found, (rules, rules))

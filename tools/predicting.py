@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iommu_inspect.kernel.grouping.prediction import foretell
+from iommu_inspect.kernel.grouping.making.prediction import foretell
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine

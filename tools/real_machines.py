@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
@@ -156,8 +156,8 @@ third-party captures beside the checkout (`../shared/data`).
 
 Each capture's groups, as its kernel made them, are held against those that isolation
 gives, recomputed from what the capture shows of configuration space
-(`kernel/grouping/recompute.py`). *Equal*: the same members. *Unknown*: the capture
-does not show enough, and the program says what is missing. *Different*: the program
+(`kernel/grouping/making/recompute.py`). *Equal*: the same members. *Unknown*: the
+capture does not show enough, and the program says what is missing. *Different*: the program
 would be wrong with certainty; there must be none. *Enough*: the capture has the ids,
 the type and the ACS registers of every function, and all bridges above it.
 """

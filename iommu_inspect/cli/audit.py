@@ -134,8 +134,8 @@ def audit_targets(
         result = only_new(result, machine, rules, then)
         verdict = result.since.verdict if result.since else verdict
     if output is Format.JSON:
-        from iommu_inspect.render.audit_document import audit_document
-        from iommu_inspect.render.documents import to_json
+        from iommu_inspect.render.documents.audit import audit_document
+        from iommu_inspect.render.documents.common import to_json
 
         emit(to_json(audit_document(machine, rules, result)))
     else:

@@ -51,12 +51,12 @@ def diff_sources(
     rules = (rules_of(old, semantics), rules_of(new, semantics))
     found = differences(old, new, rules, purpose=Purpose(purpose.value))
     if output is Format.JSON:
-        from iommu_inspect.render.diff_document import diff_document
-        from iommu_inspect.render.documents import to_json
+        from iommu_inspect.render.documents.common import to_json
+        from iommu_inspect.render.documents.diff import diff_document
 
         emit(to_json(diff_document(found, rules)))
     else:
-        from iommu_inspect.render.diff import diff_text
+        from iommu_inspect.render.differences.text import diff_text
 
         emit(diff_text(found, style()))
     if found.same is None:

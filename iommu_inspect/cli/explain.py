@@ -52,7 +52,7 @@ def explain_rule(
         complain(_nothing(text))
         raise typer.Exit(Exit.USAGE)
     if output is Format.JSON:
-        from iommu_inspect.render.documents import explain_document, to_json
+        from iommu_inspect.render.documents.common import explain_document, to_json
 
         emit(to_json(explain_document((quote, page(quote.rule)) for quote in quotes)))
     elif not words:

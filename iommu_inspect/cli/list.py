@@ -75,7 +75,7 @@ def list_groups(
     rules = rules_of(machine, semantics)
     found = None
     if predict_groups:
-        from iommu_inspect.kernel.grouping.prediction import foretell
+        from iommu_inspect.kernel.grouping.making.prediction import foretell
 
         found = foretell(machine)
         machine = found.machine
@@ -85,8 +85,8 @@ def list_groups(
     wanted = Selection(group, devices, driver, class_, ownership)
     groups, ungrouped = select(Inquiry(machine, rules), wanted)
     if output is options.Format.JSON:
-        from iommu_inspect.render.documents import to_json
-        from iommu_inspect.render.list_document import list_document
+        from iommu_inspect.render.documents.common import to_json
+        from iommu_inspect.render.documents.list import list_document
 
         emit(to_json(list_document(machine, rules, groups, ungrouped, found)))
     else:

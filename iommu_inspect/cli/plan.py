@@ -123,8 +123,8 @@ def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> 
         emit(plan_text(plan, words, rules, style()))
         return True
     if output is PlanFormat.JSON:
-        from iommu_inspect.render.documents import to_json
-        from iommu_inspect.render.plan_document import plan_document
+        from iommu_inspect.render.documents.common import to_json
+        from iommu_inspect.render.documents.plan import plan_document
 
         emit(to_json(plan_document(plan, words, rules)))
         return True

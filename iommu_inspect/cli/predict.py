@@ -104,7 +104,7 @@ def _predict(
     results = {p.answer.result for p in predictions} - {"n/a"}
     told = results != {UNKNOWN} or not machine.groups_known
     if output is Format.JSON:
-        from iommu_inspect.render.documents import predict_document, to_json
+        from iommu_inspect.render.documents.common import predict_document, to_json
 
         emit(to_json(predict_document(machine, rules, predictions)))
         return told
@@ -145,7 +145,7 @@ def _compare(
 
     comparisons = [each for each in compare(machine, rules) if asked(each)]
     if output is Format.JSON:
-        from iommu_inspect.render.documents import to_json
+        from iommu_inspect.render.documents.common import to_json
 
         emit(to_json(comparison_document(machine, rules, comparisons)))
         return

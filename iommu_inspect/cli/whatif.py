@@ -50,7 +50,7 @@ def what_if(
     simulation = simulate(machine, rules, parsed)
     found = effects(machine, simulation, rules)
     if output is options.Format.JSON:
-        from iommu_inspect.render.documents import to_json, whatif_document
+        from iommu_inspect.render.documents.common import to_json, whatif_document
 
         emit(to_json(whatif_document(machine, rules, found)))
     else:

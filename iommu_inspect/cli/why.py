@@ -35,9 +35,9 @@ def explain_group(
     from iommu_inspect.cli.session import load
     from iommu_inspect.kernel.eras import applicable
     from iommu_inspect.kernel.grouping.growth import Growing
-    from iommu_inspect.kernel.grouping.joining import Grouping
-    from iommu_inspect.kernel.grouping.recompute import recompute
-    from iommu_inspect.kernel.grouping.sharing import pair, sharing
+    from iommu_inspect.kernel.grouping.making.joining import Grouping
+    from iommu_inspect.kernel.grouping.making.recompute import recompute
+    from iommu_inspect.kernel.grouping.telling.sharing import pair, sharing
     from iommu_inspect.model.target import find_targets
 
     machine = load(source, numeric=numeric, demo=demo)
@@ -54,8 +54,8 @@ def explain_group(
     others = [device for device in asked[1:] if device is not asked[0]]
     pairs = [pair(grouping, found, asked[0], other) for other in others]
     if output is Format.JSON:
-        from iommu_inspect.render.documents import to_json
-        from iommu_inspect.render.why_document import why_document
+        from iommu_inspect.render.documents.common import to_json
+        from iommu_inspect.render.documents.why import why_document
 
         semantics = applicable(machine.kernel)
         emit(to_json(why_document(machine, semantics, answers, pairs)))

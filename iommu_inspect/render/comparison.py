@@ -10,7 +10,7 @@ from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.comparison import Comparison
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.render.documents import answer_fields, source_fields
+from iommu_inspect.render.documents.common import answer_fields, source_fields
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.predictions import result_colour
 from iommu_inspect.render.text import fold

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from iommu_inspect.kernel.grouping.prediction import Foretold, Undecided
+from iommu_inspect.kernel.grouping.making.prediction import Foretold, Undecided
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.plan.host.looking_closer import Look, again_as_root, look
+from iommu_inspect.render.documents.missing import doubt_fields, look_fields
 from iommu_inspect.render.layout import Style
-from iommu_inspect.render.missing import doubt_fields, look_fields
 from iommu_inspect.render.text import fold
 
 __all__ = ["foretold_fields", "foretold_text"]

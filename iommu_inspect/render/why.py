@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from iommu_inspect.kernel.grouping.growth import Growth, Way
-from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Reason, Sharing
+from iommu_inspect.kernel.grouping.telling.sharing import Hop, Pair, Reason, Sharing
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.text import listed
 from iommu_inspect.plan.host.looking_closer import again_as_root
+from iommu_inspect.render.documents.missing import doubts_of, look_of
 from iommu_inspect.render.layout import PLAIN, Style, table
-from iommu_inspect.render.missing import doubts_of, look_of
 from iommu_inspect.render.text import fold
 
 __all__ = ["why_text"]

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
-from iommu_inspect.kernel.grouping.joining import Grouping
-from iommu_inspect.kernel.grouping.recompute import Recomputed, recompute
+from iommu_inspect.kernel.grouping.making.joining import Grouping
+from iommu_inspect.kernel.grouping.making.recompute import Recomputed, recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_on_uio, works_through

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
+from iommu_inspect.kernel.grouping.making.dma_aliases import alias_devfns, devfn
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

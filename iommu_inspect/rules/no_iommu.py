@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from iommu_inspect.kernel.grouping.covered import switch_of_graphics
+from iommu_inspect.kernel.grouping.making.covered import switch_of_graphics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.citations import DMA_OWNER_BUSES, SINGLETON
 from iommu_inspect.kernel.grouping.growth import Growing, Growth
-from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.ownership.attach_users import attach_user
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group

@@ -18,8 +18,8 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import find_target
 from iommu_inspect.model.usage import BadRequestError
-from iommu_inspect.render.audit_document import audit_document
-from iommu_inspect.render.documents import to_json
+from iommu_inspect.render.documents.audit import audit_document
+from iommu_inspect.render.documents.common import to_json
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.outcome import Verdict
 

@@ -13,7 +13,7 @@ import pytest
 from running import call
 from shared import FIXTURES, KERNELS, SHARED, SYSFS, needs_shared
 
-from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 

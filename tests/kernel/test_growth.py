@@ -9,7 +9,7 @@ import pytest
 from builders import device, group, machine
 
 from iommu_inspect.kernel.grouping.growth import Growing, Growth
-from iommu_inspect.kernel.grouping.joining import Grouping
+from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.model.device import Acs, Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group

@@ -7,10 +7,10 @@ from dataclasses import replace
 from builders import device, group, machine
 from placed import CARD1, CARD2, OFF, ON, RP1, RP2, at, port
 
-from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
-from iommu_inspect.kernel.grouping.pairs import apart
-from iommu_inspect.kernel.grouping.recompute import recompute
-from iommu_inspect.kernel.grouping.sharing import pair
+from iommu_inspect.kernel.grouping.making.joining import Grouping, Mechanism
+from iommu_inspect.kernel.grouping.making.recompute import recompute
+from iommu_inspect.kernel.grouping.telling.pairs import apart
+from iommu_inspect.kernel.grouping.telling.sharing import pair
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine

@@ -11,8 +11,8 @@ from examples import each
 from placed import OFF, ON
 from shared import FIXTURES
 
-from iommu_inspect.kernel.grouping.prediction import Foretold, foretell
-from iommu_inspect.kernel.grouping.unseen import Unseen
+from iommu_inspect.kernel.grouping.acs.unseen import Unseen
+from iommu_inspect.kernel.grouping.making.prediction import Foretold, foretell
 from iommu_inspect.model.device import Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.identity import DeviceId

@@ -8,8 +8,8 @@ from typing import Any
 from builders import device
 from examples import each
 
-from iommu_inspect.kernel.grouping.acs_quirks import Quirk, acs_quirk
-from iommu_inspect.kernel.grouping.dma_aliases import (
+from iommu_inspect.kernel.grouping.acs.quirks import Quirk, acs_quirk
+from iommu_inspect.kernel.grouping.making.dma_aliases import (
     BridgeAlias,
     alias_devfns,
     bridge_alias,

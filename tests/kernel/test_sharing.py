@@ -8,9 +8,9 @@ import pytest
 from builders import device, group, machine
 from shared import FIXTURES, SYSFS
 
-from iommu_inspect.kernel.grouping.joining import Grouping
-from iommu_inspect.kernel.grouping.recompute import recompute
-from iommu_inspect.kernel.grouping.sharing import Pair, pair, sharing
+from iommu_inspect.kernel.grouping.making.joining import Grouping
+from iommu_inspect.kernel.grouping.making.recompute import recompute
+from iommu_inspect.kernel.grouping.telling.sharing import Pair, pair, sharing
 from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from shared import FIXTURES
 
-from iommu_inspect.kernel.grouping.joining import Grouping
-from iommu_inspect.kernel.grouping.recompute import recompute
-from iommu_inspect.kernel.grouping.sharing import Sharing, sharing
+from iommu_inspect.kernel.grouping.making.joining import Grouping
+from iommu_inspect.kernel.grouping.making.recompute import recompute
+from iommu_inspect.kernel.grouping.telling.sharing import Sharing, sharing
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine

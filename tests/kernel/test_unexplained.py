@@ -11,9 +11,9 @@ from placed import CARD1, ON, RP1, at
 from running import read
 from shared import SHARED, needs_shared
 
-from iommu_inspect.kernel.grouping.joining import Grouping
-from iommu_inspect.kernel.grouping.recompute import recompute
-from iommu_inspect.kernel.grouping.sharing import Reason, sharing
+from iommu_inspect.kernel.grouping.making.joining import Grouping
+from iommu_inspect.kernel.grouping.making.recompute import recompute
+from iommu_inspect.kernel.grouping.telling.sharing import Reason, sharing
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 from shared import FIXTURES
 
-from iommu_inspect.kernel.grouping.acs_off import why_off
+from iommu_inspect.kernel.grouping.acs.off import why_off
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.target import find_target

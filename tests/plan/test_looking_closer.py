@@ -5,7 +5,7 @@ from __future__ import annotations
 from builders import device
 from examples import each
 
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
 from iommu_inspect.plan.host.looking_closer import Look, again_as_root, look
 
 ONE, TWO = "0000:00:1c.0", "10000:e1:00.0"

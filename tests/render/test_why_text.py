@@ -11,8 +11,8 @@ from running import call, document
 from shared import SYSFS
 
 from iommu_inspect.kernel.grouping.growth import Growth, Way
-from iommu_inspect.kernel.grouping.recompute import Agreement
-from iommu_inspect.kernel.grouping.sharing import Hop, Reason, Sharing
+from iommu_inspect.kernel.grouping.making.recompute import Agreement
+from iommu_inspect.kernel.grouping.telling.sharing import Hop, Reason, Sharing
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.render.layout import Style

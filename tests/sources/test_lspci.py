@@ -17,8 +17,8 @@ from shared import SHARED, needs_shared
 
 from fuzz import config_space, lspci_text
 from iommu_inspect.kernel.grouping.growth import Growing
-from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
-from iommu_inspect.kernel.grouping.recompute import recompute
+from iommu_inspect.kernel.grouping.making.joining import Grouping, Mechanism
+from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.model.device import Acs, Device, SrIov
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Machine

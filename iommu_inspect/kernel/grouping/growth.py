@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from iommu_inspect.kernel.grouping.joining import Grouping, Joins
-from iommu_inspect.kernel.grouping.vmd import is_vmd
+from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
+from iommu_inspect.kernel.grouping.making.vmd import is_vmd
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group

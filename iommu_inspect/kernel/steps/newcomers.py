@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.eras import Era
-from iommu_inspect.kernel.grouping.joining import Grouping, Joins
+from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
 from iommu_inspect.kernel.steps.binding import bind_answer
 from iommu_inspect.kernel.steps.state import (
     Outcome,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote as quoted
 
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
 from iommu_inspect.model.text import printable
 
 __all__ = ["Look", "again_as_root", "look"]

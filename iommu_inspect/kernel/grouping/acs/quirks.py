@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from iommu_inspect.kernel.grouping.acs_quirk_ids import (
+from iommu_inspect.kernel.grouping.acs.quirk_ids import (
     AMD_SOUTH_BRIDGE,
     ANNAPURNA,
     CAVIUM,

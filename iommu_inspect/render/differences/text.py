@@ -19,8 +19,14 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, printable
-from iommu_inspect.render.diff_groups import better_groups, worse_groups
-from iommu_inspect.render.diff_words import WHEN, block, counted, group_name, line
+from iommu_inspect.render.differences.groups import better_groups, worse_groups
+from iommu_inspect.render.differences.words import (
+    WHEN,
+    block,
+    counted,
+    group_name,
+    line,
+)
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.purposes import PHRASES
 from iommu_inspect.render.text import fold

@@ -10,8 +10,8 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.render.documents import answer_fields, device_fields, head
-from iommu_inspect.render.finding_document import finding_fields
+from iommu_inspect.render.documents.common import answer_fields, device_fields, head
+from iommu_inspect.render.documents.findings import finding_fields
 
 __all__ = ["audit_document"]
 

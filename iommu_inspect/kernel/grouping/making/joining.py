@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.grouping.isolation import Isolation, nowhere, same_slot
-from iommu_inspect.kernel.grouping.placing import (
+from iommu_inspect.kernel.grouping.acs.isolation import Isolation, nowhere, same_slot
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.making.placing import (
     HasGroup,
     Mechanism,
     Placement,
     Possible,
     possible,
 )
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from iommu_inspect.kernel.grouping.joining import Grouping, Placement
-from iommu_inspect.kernel.grouping.unseen import Doubt
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt
+from iommu_inspect.kernel.grouping.making.joining import Grouping, Placement
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from iommu_inspect.kernel.grouping.acs_off import takes_acs_away
-from iommu_inspect.kernel.grouping.acs_quirks import (
+from iommu_inspect.kernel.grouping.acs.off import takes_acs_away
+from iommu_inspect.kernel.grouping.acs.quirks import (
     REQUIRED_ACS,
     Quirk,
     acs_quirk,
     has_required,
     has_wide_controls,
 )
-from iommu_inspect.kernel.grouping.covered import AMD_LIKE
-from iommu_inspect.kernel.grouping.dma_aliases import alias_devfns, devfn
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen, why_unseen
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen, why_unseen
+from iommu_inspect.kernel.grouping.making.covered import AMD_LIKE
+from iommu_inspect.kernel.grouping.making.dma_aliases import alias_devfns, devfn
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import Machine

@@ -6,9 +6,9 @@ function that decides where the two belong. What was not seen explains nothing.
 
 from __future__ import annotations
 
-from iommu_inspect.kernel.grouping.joining import Grouping, same_slot
-from iommu_inspect.kernel.grouping.recompute import Recomputed
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.making.joining import Grouping, same_slot
+from iommu_inspect.kernel.grouping.making.recompute import Recomputed
 from iommu_inspect.model.device import Device
 
 __all__ = ["unexplained"]

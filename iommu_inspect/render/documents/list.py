@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.grouping.prediction import Foretold
+from iommu_inspect.kernel.grouping.making.prediction import Foretold
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
-from iommu_inspect.render.documents import device_fields, group_fields, head
+from iommu_inspect.render.documents.common import device_fields, group_fields, head
 from iommu_inspect.render.foretold import foretold_fields
 from iommu_inspect.render.uses import untold_document, uses_document
 

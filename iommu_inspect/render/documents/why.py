@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from iommu_inspect.kernel.eras import Semantics
-from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
+from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS
 from iommu_inspect.kernel.grouping.growth import Growth
-from iommu_inspect.kernel.grouping.sharing import Hop, Pair, Sharing
+from iommu_inspect.kernel.grouping.telling.sharing import Hop, Pair, Sharing
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.render.documents import head
-from iommu_inspect.render.missing import doubt_fields, look_fields, look_of
+from iommu_inspect.render.documents.common import head
+from iommu_inspect.render.documents.missing import doubt_fields, look_fields, look_of
 
 __all__ = ["why_document"]
 

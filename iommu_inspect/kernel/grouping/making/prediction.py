@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from iommu_inspect.kernel.grouping.acs_off import asks_too_late, made_up_isolation
-from iommu_inspect.kernel.grouping.covered import Reach
-from iommu_inspect.kernel.grouping.joining import Grouping
-from iommu_inspect.kernel.grouping.placing import Placement
-from iommu_inspect.kernel.grouping.recompute import enumeration, recompute
-from iommu_inspect.kernel.grouping.unseen import Doubt
-from iommu_inspect.kernel.grouping.vmd import Behind, real_device, vmds
+from iommu_inspect.kernel.grouping.acs.off import asks_too_late, made_up_isolation
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt
+from iommu_inspect.kernel.grouping.making.covered import Reach
+from iommu_inspect.kernel.grouping.making.joining import Grouping
+from iommu_inspect.kernel.grouping.making.placing import Placement
+from iommu_inspect.kernel.grouping.making.recompute import enumeration, recompute
+from iommu_inspect.kernel.grouping.making.vmd import Behind, real_device, vmds
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.kernel.answers import Answer
     from iommu_inspect.kernel.ownership.inquiry import Owned, Prediction
     from iommu_inspect.rules._messages import Quote
-from iommu_inspect.render.finding_document import finding_fields
+from iommu_inspect.render.documents.findings import finding_fields
 from iommu_inspect.render.uses import use_fields
 
 __all__ = [

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.grouping.pairs import vmd_above
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.telling.pairs import vmd_above
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine

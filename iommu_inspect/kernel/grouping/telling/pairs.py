@@ -6,10 +6,10 @@ addresses and end without a full stop.
 
 from __future__ import annotations
 
-from iommu_inspect.kernel.grouping.acs_off import controls_off
-from iommu_inspect.kernel.grouping.dma_aliases import BridgeAlias, bridge_alias
-from iommu_inspect.kernel.grouping.joining import Grouping, same_slot
-from iommu_inspect.kernel.grouping.unseen import root_would_see
+from iommu_inspect.kernel.grouping.acs.off import controls_off
+from iommu_inspect.kernel.grouping.acs.unseen import root_would_see
+from iommu_inspect.kernel.grouping.making.dma_aliases import BridgeAlias, bridge_alias
+from iommu_inspect.kernel.grouping.making.joining import Grouping, same_slot
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine

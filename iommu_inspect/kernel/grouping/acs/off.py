@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
+from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine

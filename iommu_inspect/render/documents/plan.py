@@ -12,7 +12,7 @@ from iommu_inspect.plan.host.systems import MODPROBE_FILE, Place
 from iommu_inspect.plan.sheets import Sheet
 from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.plan.writing import Written
-from iommu_inspect.render.documents import head
+from iommu_inspect.render.documents.common import head
 
 __all__ = ["plan_document"]
 

@@ -13,7 +13,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.render.documents import source_fields
+from iommu_inspect.render.documents.common import source_fields
 
 __all__ = ["diff_document"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt
 from iommu_inspect.kernel.grouping.growth import Growth
-from iommu_inspect.kernel.grouping.sharing import Pair, Sharing
-from iommu_inspect.kernel.grouping.unseen import Doubt
+from iommu_inspect.kernel.grouping.telling.sharing import Pair, Sharing
 from iommu_inspect.plan.host.looking_closer import Look, look
 
 __all__ = ["doubt_fields", "doubts_of", "look_fields", "look_of"]

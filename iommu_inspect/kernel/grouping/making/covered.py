@@ -6,8 +6,8 @@ drivers/iommu/iommu.c of v6.12: ``probe_device()`` of the driver says -ENODEV).
 
 from __future__ import annotations
 
-from iommu_inspect.kernel.grouping.acs_off import asks_too_late
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.acs.off import asks_too_late
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine

@@ -6,10 +6,10 @@ of the machine is offered, the likeliest first.
 
 from __future__ import annotations
 
-from iommu_inspect.kernel.grouping.acs_off import controls_off, made_up_isolation
-from iommu_inspect.kernel.grouping.acs_quirks import REQUIRED_ACS
-from iommu_inspect.kernel.grouping.joining import Grouping, Mechanism
-from iommu_inspect.kernel.grouping.recompute import Recomputed
+from iommu_inspect.kernel.grouping.acs.off import controls_off, made_up_isolation
+from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS
+from iommu_inspect.kernel.grouping.making.joining import Grouping, Mechanism
+from iommu_inspect.kernel.grouping.making.recompute import Recomputed
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

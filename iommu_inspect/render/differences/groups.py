@@ -8,7 +8,7 @@ from iommu_inspect.audit.differences.differing import Differences
 from iommu_inspect.audit.differences.regrouping import Kind, Placed, Regrouped
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
-from iommu_inspect.render.diff_words import block, counted, group_name, ids, line
+from iommu_inspect.render.differences.words import block, counted, group_name, ids, line
 from iommu_inspect.render.layout import Style
 
 __all__ = ["better_groups", "worse_groups"]

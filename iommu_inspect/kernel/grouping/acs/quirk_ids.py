@@ -2,7 +2,7 @@
 
 Those of ``pci_dev_acs_enabled[]`` in drivers/pci/quirks.c, 132 entries, read in v5.10,
 v6.1, v6.12 and v7.3, which have the same; by vendor. What follows from them is in
-``acs_quirks.py``.
+``quirks.py``.
 """
 
 from __future__ import annotations

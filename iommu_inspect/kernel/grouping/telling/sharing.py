@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.grouping.acs_off import why_off
-from iommu_inspect.kernel.grouping.joining import (
+from iommu_inspect.kernel.grouping.acs.off import why_off
+from iommu_inspect.kernel.grouping.acs.unseen import FILES, Doubt, root_would_see
+from iommu_inspect.kernel.grouping.making.joining import (
     Grouping,
     Mechanism,
     Placement,
 )
-from iommu_inspect.kernel.grouping.pairs import (
+from iommu_inspect.kernel.grouping.making.recompute import (
+    Agreement,
+    Recomputed,
+    recompute,
+)
+from iommu_inspect.kernel.grouping.telling.pairs import (
     Ends,
     apart,
     joined_by_acs,
@@ -18,11 +24,9 @@ from iommu_inspect.kernel.grouping.pairs import (
     joined_by_slot,
     vmd_above,
 )
-from iommu_inspect.kernel.grouping.recompute import Agreement, Recomputed, recompute
-from iommu_inspect.kernel.grouping.streams import why_one_stream
-from iommu_inspect.kernel.grouping.suspects import suspects
-from iommu_inspect.kernel.grouping.unexplained import unexplained
-from iommu_inspect.kernel.grouping.unseen import FILES, Doubt, root_would_see
+from iommu_inspect.kernel.grouping.telling.streams import why_one_stream
+from iommu_inspect.kernel.grouping.telling.suspects import suspects
+from iommu_inspect.kernel.grouping.telling.unexplained import unexplained
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

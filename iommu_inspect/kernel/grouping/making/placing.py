@@ -11,14 +11,14 @@ import enum
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from iommu_inspect.kernel.grouping.dma_aliases import (
+from iommu_inspect.kernel.grouping.acs.isolation import Isolation, OnBus, same_slot
+from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen, why_unseen
+from iommu_inspect.kernel.grouping.making.dma_aliases import (
     BridgeAlias,
     alias_devfns,
     bridge_alias,
     devfn,
 )
-from iommu_inspect.kernel.grouping.isolation import Isolation, OnBus, same_slot
-from iommu_inspect.kernel.grouping.unseen import Doubt, Unseen, why_unseen
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 

@@ -1,0 +1,1 @@
+"""What keeps requests from peers: ACS, and the quirks in its place."""

@@ -1,0 +1,1 @@
+"""Which groups are made: of newcomers, of isolation, of a board without any."""

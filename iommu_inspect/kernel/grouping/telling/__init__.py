@@ -1,0 +1,1 @@
+"""Why devices share a group, in sentences."""
