@@ -157,9 +157,9 @@ third-party captures beside the checkout (`../shared/data`).
 Each capture's groups, as its kernel made them, are held against those that isolation
 gives, recomputed from what the capture shows of configuration space
 (`kernel/grouping/making/recompute.py`). *Equal*: the same members. *Unknown*: the
-capture does not show enough, and the program says what is missing. *Different*: the program
-would be wrong with certainty; there must be none. *Enough*: the capture has the ids,
-the type and the ACS registers of every function, and all bridges above it.
+capture does not show enough, and the program says what is missing. *Different*: the
+program would be wrong with certainty; there must be none. *Enough*: the capture has
+the ids, the type and the ACS registers of every function, and all bridges above it.
 """
 
 if __name__ == "__main__":
