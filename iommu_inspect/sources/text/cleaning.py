@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from iommu_inspect.sources.text.margins import without_margin
 from iommu_inspect.sources.text.said import CUT, Line
 
 __all__ = ["clean"]
@@ -23,7 +24,15 @@ _SPACES = dict.fromkeys(
 _NOTHING: dict[int, str | None] = dict.fromkeys(
     [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0x07, 0x00]
 )
-_PLAIN = str.maketrans({**_SPACES, **_NOTHING})
+# Keyboards and word processors have other ones of these.
+_ASCII = {
+    **{0xFF01 + place: chr(0x21 + place) for place in range(0x5E)},
+    **dict.fromkeys((0x2010, 0x2011, 0x2212), "-"),
+    **dict.fromkeys((0x201C, 0x201D, 0x201E), '"'),
+}
+_PLAIN = str.maketrans({**_SPACES, **_NOTHING, **_ASCII})
+# What Markdown has escaped. The tree of lspci -t has a "\-" of its own.
+_ESCAPED = re.compile(r"\\(?=[\[\]()_*#<>`|])|(?<=\w)\\(?=[-.+!]\w)")
 _COLOURS = re.compile(
     "\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)|\x1b[@-Z\\\\^_]"
 )
@@ -148,6 +157,8 @@ def _bare_of_marks(line: str) -> str:
     if quote:
         line = line[quote.end() :]
     line = _FORUM_TAG.sub("", _TAG.sub("", line))
+    if "\\" in line:
+        line = _ESCAPED.sub("", line)
     line = _EMPHASIS.sub("", line)
     bullet = _BULLET.match(line)
     if bullet:
@@ -156,7 +167,7 @@ def _bare_of_marks(line: str) -> str:
         line = _without_ticks(line)
     if line.endswith(">") and len(line.expandtabs()) > _WIDE and "<" not in line:
         line = line[:-1] + CUT
-    return _CONTINUED.sub(CUT, line)
+    return without_margin(_CONTINUED.sub(CUT, line))
 
 
 def _without_ticks(line: str) -> str:
@@ -173,7 +184,7 @@ def _depth(line: str) -> int:
 
 def _single_spaced(lines: list[Line]) -> list[Line]:
     """Take out the gaps of a text that has one after each line."""
-    if len(lines) < 8 or any(not line.after_gap for line in lines[1:]):
+    if len(lines) < 6 or any(not line.after_gap for line in lines[1:]):
         return lines
     return [
         Line(line.number, line.text, line.depth, line.prompt, after_gap=not index)

@@ -16,6 +16,7 @@ from iommu_inspect.sources.text.parts.command_line import CommandLineReader
 from iommu_inspect.sources.text.parts.devbind import DevbindReader
 from iommu_inspect.sources.text.parts.devices import DeviceReader
 from iommu_inspect.sources.text.parts.driverctl import DriverctlReader
+from iommu_inspect.sources.text.parts.entries import EntryReader
 from iommu_inspect.sources.text.parts.fields import FieldReader
 from iommu_inspect.sources.text.parts.forms import ADDRESS, split_joined
 from iommu_inspect.sources.text.parts.iommu_tree import IommuTreeReader
@@ -25,6 +26,7 @@ from iommu_inspect.sources.text.parts.links import LinkReader
 from iommu_inspect.sources.text.parts.log.reader import LogReader
 from iommu_inspect.sources.text.parts.lshw import LshwReader
 from iommu_inspect.sources.text.parts.modprobe import ModprobeReader
+from iommu_inspect.sources.text.parts.tables import TableReader
 from iommu_inspect.sources.text.parts.topology import TopologyReader
 from iommu_inspect.sources.text.said import CUT, Line, Reader, Said
 
@@ -41,6 +43,8 @@ _READERS: tuple[Callable[[], Reader], ...] = (
     LshwReader,
     IommuTreeReader,
     FieldReader,
+    EntryReader,
+    TableReader,
     TopologyReader,
     LinkReader,
     DeviceReader,
@@ -169,7 +173,9 @@ def _logical(lines: list[Line], readers: Sequence[Reader]) -> list[Line]:
             size += len(line.text)
             continue
         flush()
-        found.append(line)
+        broken = found and not line.after_gap and _may_be_broken(found[-1], line)
+        # The end of the line before, or a heading: nobody can tell.
+        found.append(replace(line, text=f"{CUT} {line.bare}") if broken else line)
         pieces.append(line.text)
         size = len(line.text)
         joinable = (
@@ -180,6 +186,11 @@ def _logical(lines: list[Line], readers: Sequence[Reader]) -> list[Line]:
         )
     flush()
     return found
+
+
+def _may_be_broken(before: Line, line: Line) -> bool:
+    """Say whether ``IOMMU`` and ``Group 1`` may have stood in one line."""
+    return before.bare.endswith("IOMMU") and line.bare[:5].lower() == "group"
 
 
 def _was_wrapped(before: str, after: str) -> bool:

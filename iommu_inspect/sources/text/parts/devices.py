@@ -20,6 +20,7 @@ from iommu_inspect.sources.text.parts.forms import (
     looks_like_heading,
 )
 from iommu_inspect.sources.text.parts.record import Record, Run
+from iommu_inspect.sources.text.parts.tails import driver_line, is_driver_line
 from iommu_inspect.sources.text.said import CUT, Line, Said
 
 __all__ = ["DeviceReader"]
@@ -78,6 +79,7 @@ class DeviceReader:
             or heading(bare) is not None
             or looks_like_heading(bare)
             or is_detail(bare)
+            or is_driver_line(bare)
             or _ROW.fullmatch(bare) is not None
             or _LEFT_OUT.fullmatch(bare) is not None
         )
@@ -119,6 +121,9 @@ class DeviceReader:
         if entry is not None:
             self._begin(line, entry)
             return True
+        if looks_like_heading(bare.lstrip(f"{CUT} ")):
+            self.close()  # of a group that is not told
+            return False
         if self._current is not None and line.depth > self._current.depth:
             self._current.add(line.bare, line.number)
             return True
@@ -239,6 +244,11 @@ class DeviceReader:
             return False
         if is_detail(bare):
             record.add(bare, line.number)
+            return True
+        if is_driver_line(bare):
+            inside = line.depth > record.depth
+            names = record.indented_drivers if inside else record.flat_drivers
+            names += filter(None, [driver_line(bare)])
             return True
         return False
 

@@ -15,17 +15,18 @@ from iommu_inspect.sources.text.said import CUT
 
 __all__ = ["FirstLine", "split_name"]
 
-_BRACKETED = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\](?=[\s(,;]|$)")
-_LONE = re.compile(r"(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})(?=\s|$)")
+_BRACKETED = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\](?=[\s(,;]|$)", re.I)
+_LONE = re.compile(r"(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})(?=\s|$)", re.I)
 _DEVICE = re.compile(r"Device ([0-9a-f]{4})(?= \(|$)")
-_REVISION = re.compile(r"\(rev ([0-9a-f]{2})\)")
+_REVISION = re.compile(r"\(rev ([0-9a-fA-F]{2})\)")
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-f]{2})\b")
 _BEHIND_NAME = re.compile(
-    r" ?\[[0-9a-f]{4}:[0-9a-f]{4}\].*$| \((?:rev [0-9a-f]{2}|prog-if [0-9a-f]{2})\b.*$"
+    r" ?\[[0-9a-fA-F]{4}:[0-9a-fA-F]{4}\].*$"
+    r"| \((?:rev [0-9a-fA-F]{2}|prog-if [0-9a-f]{2})\b.*$"
     r"|\s{2,}Driver: .*$"
 )
-_SUBSYSTEM = re.compile(r"Subsystem: .*?\[?([0-9a-f]{4}):([0-9a-f]{4})\]?$")
-_NAMED = re.compile(r"(.*?) ?\[([0-9a-f]{4})\]$")
+_SUBSYSTEM = re.compile(r"Subsystem: .*?\[?([0-9a-f]{4}):([0-9a-f]{4})\]?$", re.I)
+_NAMED = re.compile(r"(.*?) ?\[([0-9a-fA-F]{4})\]$")
 _QUOTED_REVISION = re.compile(r'" -r([0-9a-f]{2})(?= |$)')
 _QUOTED_INTERFACE = re.compile(r'" -(?:r[0-9a-f]{2} )?-?p([0-9a-f]{2})(?= |$)')
 

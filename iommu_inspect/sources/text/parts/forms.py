@@ -6,11 +6,12 @@ Strict where a line stands alone: prose speaks of addresses and groups as well.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.text.parts.class_names import is_class_name
+from iommu_inspect.sources.text.parts.tails import tail_of
 from iommu_inspect.sources.text.said import CUT
 
 __all__ = [
@@ -39,13 +40,15 @@ _ENTRY = re.compile(
 # The class as lspci writes it, up to the colon; some scripts have no colon.
 _CLASS = re.compile(
     r"(?P<name>[^\[\]:\"]{1,80}?)"
-    r"(?: \[(?P<number>[0-9a-f]{4})\](?P<end>:? )| ?(?P<colon>: ?))(?=\S)"
+    r"(?: \[(?P<number>[0-9a-f]{4})\](?P<end>:?\s)| ?(?P<colon>: ?))\s*(?=\S)"
 )
 _NUMBERED = re.compile(r"(?:Class )?(?P<number>[0-9a-f]{4}): ?(?=\S)")
 _COLUMNS = re.compile(r"(?P<name>\S+(?: \S+){0,6})\s{2,}(?=\S)")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _HEADING = re.compile(
-    r"[^\w\[(]*(?P<iommu>IOMMU[ _-]?)?(?P<word>group)\s*(?:#|no\.?|number|id)?\s*"
+    r"[^\w\[(]*(?:\[(?=[^\[\]]{5,30}\]:?$))?(?P<iommu>IOMM+U[ _-]?)?"
+    r"(?P<word>group|gruppe|groupe|grupo|gruppo|\u0433\u0440\u0443\u043f\u043f\u0430|\u7ec4)"
+    r"\s*(?:#|no\.?|number|id)?\s*"
     rf"(?P<colon>[:=#]?)\s*(?P<group>\d{{1,6}})(?![\d{CUT}.])(?P<rest>.*)",
     re.I,
 )
@@ -63,7 +66,7 @@ _DETAIL = re.compile(
     r"|SltSta|RootCap|RootCtl|RootSta|UESta|UEMsk|UESvrt|CESta|CEMsk|AERCap|HeaderLog"
     r"|ARICap|ARICtl|IOVCap|IOVCtl|IOVSta|Initial VFs|VF offset|Supported Page Size"
     r"|VF Migration|PriSta|ATSCap|ATSCtl|Address|Masking|Vector table|PBA|Port Arb"
-    r"|PciePMEn|L1SubCap|L1SubCtl1|Product Name|Read-only fields)\b ?[^:]{0,24}:"
+    r"|PciePMEn|L1SubCap|L1SubCtl1|Product Name|Read-only fields)\b ?[^:\[\]]{0,24}:"
     r"|IOMMU group: ?\d|(?:Memory|I/O ports) at [0-9a-f<]|!!! |Flags: "
     r"|\(prog-if [0-9a-f]{2}"
     r"|Device Serial Number |Expansion ROM at "
@@ -78,7 +81,7 @@ class Entry:
     (``lspci -P``); ``above`` are the functions on the way, from the root. ``key`` is
     what the line calls it. ``text`` is the rest of the line; ``class_name`` and
     ``class_number`` are taken off its beginning, and ``ids`` are ids that stood before
-    the address.
+    the address. ``driver`` and ``group`` are what a script put behind it all.
     """
 
     key: str
@@ -90,6 +93,8 @@ class Entry:
     ids: tuple[int, int] | None = None
     ids_first: bool = False
     fields: tuple[str, ...] = ()
+    driver: str = ""
+    group: str = ""
 
 
 def device_entry(bare: str, *, in_scope: bool, inline: bool = False) -> Entry | None:
@@ -109,6 +114,8 @@ def device_entry(bare: str, *, in_scope: bool, inline: bool = False) -> Entry | 
     parts = found["path"].split("/")
     rest = (found["rest"] or "").strip()
     rest = rest.removeprefix("- ").strip() if rest.startswith("- ") else rest
+    tail = tail_of(rest)
+    rest = tail.text
     if cut:
         rest += CUT
     entry = _of_path(parts, rest)
@@ -119,14 +126,18 @@ def device_entry(bare: str, *, in_scope: bool, inline: bool = False) -> Entry | 
         pair = found["ids"].strip().strip("[]").split(":")
         ids = int(pair[0], 16), int(pair[1], 16)
     described = _described(entry, rest, ids)
-    if described is not None:
-        return described
-    alone = not rest.strip(CUT + " .,;")
-    if (alone and (in_scope or inline)) or (in_scope and not _is_prose(rest)):
-        return Entry(
+    if described is None:
+        alone = not rest.strip(CUT + " .,;")
+        if not (alone and (in_scope or inline)) and not (
+            in_scope and not _is_prose(rest)
+        ):
+            return None
+        described = Entry(
             entry.key, entry.address, entry.above, rest, ids=ids, ids_first=bool(ids)
         )
-    return None
+    if cut:  # more may have been behind it
+        return described
+    return replace(described, driver=tail.driver, group=tail.group)
 
 
 def _of_path(parts: list[str], rest: str) -> Entry | None:
@@ -205,7 +216,7 @@ def heading(bare: str) -> tuple[str, str] | None:
 
     ``None`` where the line is none. The rest still has to be read as a device.
     """
-    found = _HEADING.fullmatch(bare)
+    found = None if bare.startswith(CUT) else _HEADING.fullmatch(bare)
     if found is None:
         return None
     group, rest = str(int(found["group"])), found["rest"]

@@ -24,6 +24,10 @@ _OF_DEVICE = re.compile(
     rf"devices/(?:[^\s{CUT}]*/)?(?P<device>{ADDRESS})/(?P<what>iommu_group|driver)"
     rf"(?:\s+->)?\s+(?P<target>[^\s{CUT}]+)$"
 )
+# What scripts print of the controllers that USB buses hang from.
+_USB_BUS = re.compile(
+    rf"Bus \d+ -+> (?P<device>{ADDRESS}) \(IOMMU group (?P<group>\d{{1,6}})\)"
+)
 _TARGET_GROUP = re.compile(r"(?:.*/)?iommu_groups/(?P<group>\d{1,6})/?")
 _TARGET_DRIVER = re.compile(r"(?:.*/)?drivers/(?P<driver>[\w.+-]*[\w+])/?")
 _LINK = re.compile(
@@ -58,6 +62,7 @@ class LinkReader:
         """Say whether a line begins with a path of sysfs, or as ``ls -l`` does."""
         return (
             _PATH_LINE.match(bare) is not None
+            or _USB_BUS.fullmatch(bare) is not None
             or _LISTED.match(bare) is not None
             or _TOTAL.fullmatch(bare) is not None
         )
@@ -102,6 +107,11 @@ class LinkReader:
         for found in _GROUP_PATH.finditer(line.bare):
             facts = DeviceFacts(group=str(int(found["group"])))
             self._say(line, device_id(found["device"]), facts)
+            taken = True
+        usb = _USB_BUS.fullmatch(line.bare)
+        if usb:
+            facts = DeviceFacts(group=str(int(usb["group"])))
+            self._say(line, device_id(usb["device"]), facts)
             taken = True
         own = _OF_DEVICE.search(line.bare)
         if own:

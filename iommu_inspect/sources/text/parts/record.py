@@ -19,7 +19,9 @@ class Record:
 
     ``group`` is that of the heading above it. ``closed`` says that something follows
     the record, so that its end was not cut off; ``wrapped`` that one of its lines was
-    joined of several, which may have lost a word.
+    joined of several, which may have lost a word. ``indented_drivers`` are those that
+    a script names in a line of its own below, ``flat_drivers`` where it is not
+    indented: that may be somebody's own words.
     """
 
     entry: Entry
@@ -30,6 +32,8 @@ class Record:
     wrapped: bool = False
     details: list[tuple[str, int]] = field(default_factory=list)
     dump: dict[int, bytes] = field(default_factory=dict)
+    indented_drivers: list[str] = field(default_factory=list)
+    flat_drivers: list[str] = field(default_factory=list)
 
     def add(self, detail: str, number: int) -> None:
         """Add a line below the first one, without its indentation."""

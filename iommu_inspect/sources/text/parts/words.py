@@ -88,6 +88,7 @@ class _Shown:
     capabilities: bool
     extended: bool
     details: bool
+    flat_drivers: bool
 
 
 def facts_of(run: Run) -> tuple[Said, ...]:
@@ -102,6 +103,8 @@ def facts_of(run: Run) -> tuple[Said, ...]:
         capabilities=any(function.lists_capabilities for function in alone),
         extended=any(function.lists_extended for function in alone),
         details=any(record.details for record in run.records),
+        # One such line may be somebody's own words, several are a script's.
+        flat_drivers=sum(1 for record in run.records if record.flat_drivers) > 1,
     )
     found: list[Said] = []
     below: dict[str, tuple[int, int]] = {}
@@ -155,7 +158,12 @@ class _Function:
         self.record = record
         self.first = FirstLine(record.entry)
         self._shown = shown or _Shown(
-            drivers=False, groups=False, capabilities=True, extended=True, details=True
+            drivers=False,
+            groups=False,
+            capabilities=True,
+            extended=True,
+            details=True,
+            flat_drivers=False,
         )
         self._lines = [text for text, _ in record.details]
         self._text = "\n".join(self._lines)
@@ -196,9 +204,9 @@ class _Function:
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """Those, and the heading's."""
-        heads = (self.record.group,) if self.record.group is not None else ()
-        return tuple(dict.fromkeys((*heads, *self.detail_groups)))
+        """Those, the heading's, and that behind the description."""
+        told = (self.record.group, *self.detail_groups, self.record.entry.group)
+        return tuple(dict.fromkeys(group for group in told if group))
 
     @property
     def lists_capabilities(self) -> bool:
@@ -255,11 +263,20 @@ class _Function:
             return Missing.ABSENT
         return DeviceId(above[-1], "pci")
 
+    @property
+    def _all_drivers(self) -> set[str]:
+        """Those, and what a script says of it."""
+        record = self.record
+        flat = record.flat_drivers if self._shown.flat_drivers else []
+        behind = [record.entry.driver] if record.entry.driver else []
+        return {*self.drivers, *record.indented_drivers, *flat, *behind}
+
     def _driver(self) -> Fact[str | None]:
-        if len(self.drivers) > 1:
+        drivers = self._all_drivers
+        if len(drivers) > 1:
             return Missing.UNREADABLE
-        if self.drivers:
-            return self.drivers[0]
+        if drivers:
+            return next(iter(drivers))
         if any(line.startswith("Kernel driver in use") for line in self._lines):
             return Missing.TRUNCATED  # its name is cut off
         # lspci leaves the line out for a function without a driver, and for all
