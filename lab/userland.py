@@ -15,10 +15,11 @@ from lab.apt import Archive, run, unpack
 from lab.cache import cache_root, locked, new_directory
 from lab.cpio import Cpio
 
-__all__ = ["PATH", "userland"]
+__all__ = ["LSPCI", "PATH", "userland"]
 
 # Where they are in the guest; what is missing there (modprobe) is busybox's.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+LSPCI = "/usr/bin/lspci"
 _SUITE = "trixie"
 _PACKAGES = ("dash", "e2fsprogs", "iproute2", "mount", "pciutils", "util-linux")
 _PROGRAMS = (

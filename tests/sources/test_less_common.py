@@ -22,6 +22,7 @@ from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.live import from_udev
 from iommu_inspect.sources.names import Names, from_pci_ids
 from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.text.machine import read_texts
 from iommu_inspect.sources.tree.bounded import reaped
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
@@ -362,3 +363,16 @@ def test_files_that_modprobe_reads_no_more_are_named(tmp_path: Path) -> None:
     assert known(config)
     assert {line.file for line in config.lines} == {"/etc/modprobe.d/a.conf"}
     assert {line.file for line in config.passed_over} == {"/etc/modprobe.d/vfio"}
+
+
+def test_only_words_tell_the_subsystem_of_a_bridge() -> None:
+    bridge = bytearray(64)
+    bridge[:16] = bytes.fromhex("361b0c00 07051000 00000406 00000100")
+    bridge[0x2C:0x30] = bytes.fromhex("9fe80000")  # of a window of memory
+    rows = "".join(f"{a:02x}: {bridge[a : a + 16].hex(' ')}\n" for a in (0, 16, 32, 48))
+    words = "00:01.0 PCI bridge [0604]: Red Hat, Inc. QEMU PCIe Root port [1b36:000c]\n"
+    told = f"{words}\tSubsystem: Red Hat, Inc. Device [1b36:0001]\n"
+    for text, wanted in ((told, (0x1B36, 1)), (words, (Missing.ABSENT,) * 2)):
+        (device,) = read_texts([(text + rows, "a text")]).devices
+        ids = device.ids
+        assert (ids.subsystem_vendor, ids.subsystem_device) == wanted

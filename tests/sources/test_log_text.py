@@ -128,9 +128,11 @@ def test_enumerated_functions() -> None:
             "pci 0000:02:00.0: [1000:0072] type 00 class 0x010700",
             "pci 0000:03:00.0: [1106:3044] type 00 class 0x0c0010 conventional PCI "
             "endpoint",
-            "pci 0000:04:00.0: [8086:2448] type 01 class 0x000604",
+            "pci 0000:04:00.0: [1af4:1009] type 00 class 0x000200",
+            "pci 0000:04:01.0: [1af4:1005] type 00 class 0x00ff00",
             "pci 0000:05:00.0: [8086:2448] type 7f class 0x060400",
             "pci 0000:06:00.0: [8086/2448] class 000604 header type 01",
+            "pci 0000:07:00.0: [8086:2448] type 1 class 0x000604",
         ),
     )
     assert about(found, "vendor")["0000:01:00.0"] == [0x10DE]
@@ -140,7 +142,8 @@ def test_enumerated_functions() -> None:
         "0000:01:00.0": [0x030000],
         "0000:02:00.0": [0x010700],
         "0000:03:00.0": [0x0C0010],
-        "0000:04:00.0": [0x060400],
+        "0000:04:00.0": [0x000200],
+        "0000:04:01.0": [0x00FF00],
     }
     assert about(found, "header_type")["0000:00:1c.0"] == [1]
     assert about(found, "pcie_type") == {

@@ -29,6 +29,7 @@ def completed_ids(named: Iterable[tuple[str, PciIds]]) -> dict[str, PciIds]:
         return {}
     text = _list()
     vendors = _vendors(text)
+    devices: dict[int, dict[str, list[int]]] = {}
     found: dict[str, PciIds] = {}
     for name, ids in lacking.items():
         matches = _matches(name, vendors)
@@ -38,7 +39,9 @@ def completed_ids(named: Iterable[tuple[str, PciIds]]) -> dict[str, PciIds]:
         if known(ids.device):
             device: int | Missing = ids.device
         else:
-            numbers = _devices(text, at).get(rest, [])
+            if at not in devices:
+                devices[at] = _devices(text, at)
+            numbers = devices[at].get(rest, [])
             device = numbers[0] if len(numbers) == 1 else Missing.ABSENT
         found[name] = PciIds(
             vendor,

@@ -114,13 +114,22 @@ class FirstLine:
 
     @staticmethod
     def joined(words: PciIds, bits: PciIds, choose: Callable[..., Any]) -> PciIds:
-        """Return the ids of bytes, completed by words."""
+        """Return the ids of bytes, completed by words.
+
+        The subsystem of a bridge is not where that of a device is, but in a capability:
+        only words tell it.
+        """
+        boards = (bits.subsystem_vendor, bits.subsystem_device)
+        if boards != (Missing.ABSENT, Missing.ABSENT):
+            words = replace(
+                words,
+                subsystem_vendor=choose(boards[0], words.subsystem_vendor),
+                subsystem_device=choose(boards[1], words.subsystem_device),
+            )
         return replace(
             words,
             vendor=choose(bits.vendor, words.vendor),
             device=choose(bits.device, words.device),
-            subsystem_vendor=choose(bits.subsystem_vendor, words.subsystem_vendor),
-            subsystem_device=choose(bits.subsystem_device, words.subsystem_device),
             class_code=choose(bits.class_code, words.class_code),
             revision=choose(bits.revision, words.revision),
         )

@@ -30,7 +30,9 @@ _OLD_GROUP = re.compile(
     rf"(?P<way>Adding|Removing) device (?P<name>{_NAME}) (?:to|from) group "
     r"(?P<group>\d{1,9})"
 )
-# pci_setup_device() (drivers/pci/probe.c); newer kernels add the kind of device.
+# pci_setup_device() (drivers/pci/probe.c); newer kernels add the kind of device. All
+# that write two digits of the type write all three bytes of the class: 0x000200 and
+# 0x00ff00 are unclassified devices (virtio's, for one).
 _ENUMERATED = re.compile(
     r"\[(?P<vendor>[0-9a-f]{4}):(?P<device>[0-9a-f]{4})\] type (?P<type>0[0-2]) "
     r"class (?P<class>0x[0-9a-f]{6})(?: (?P<kind>\w.*))?"
@@ -183,14 +185,11 @@ def _event(what: str, *, is_pci: bool) -> Event | None:
 
 
 def _enumerated(found: re.Match[str]) -> Enumerated:
-    # Old kernels wrote the class without its lowest byte.
-    code = int(found["class"], 16)
-    code = code << 8 if 0x100 < code < 0x10000 else code
     return Enumerated(
         PciIds(
             vendor=int(found["vendor"], 16),
             device=int(found["device"], 16),
-            class_code=code,
+            class_code=int(found["class"], 16),
         ),
         int(found["type"], 16),
         _KINDS.get(found["kind"] or "", Missing.ABSENT),
