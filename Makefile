@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans advice corpus clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice corpus clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -50,6 +50,9 @@ lab-quick: $(DEV_STAMP)  ## two kernels, a few machines: what CI runs
 
 lab-random: $(DEV_STAMP)  ## N random machines from SEED on: make lab-random SEED=7 N=1
 	$(LAB) random --seed $(SEED) --count $(N) --kernels $(RANDOM_KERNELS) --skip
+
+lab-texts: $(DEV_STAMP)  ## what pasted text of guests says, against their captures
+	$(LAB) texts --machines all --skip
 
 lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
 	$(LAB) plans --skip

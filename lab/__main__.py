@@ -36,6 +36,7 @@ from lab.plan_trial import load_trials
 from lab.plans import PlanJob, run_plans
 from lab.report import boot_of, render
 from lab.run import Job, run_all
+from lab.texts import CANNOT_CARRY, run_texts
 
 _ALL = ",".join(KERNELS)
 _AMD64 = ",".join(name for name, k in KERNELS.items() if k.architecture == "amd64")
@@ -103,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--machines", default="reference", metavar="A,B|all")
     _run_options(part, _ALL)
     part.set_defaults(run=_live)
+
+    part = commands.add_parser(
+        "texts", help="compare a guest's pasted text with its capture"
+    )
+    part.add_argument("--machines", default="reference", metavar="A,B|all")
+    part.add_argument("--keep", type=Path, metavar="DIR", help="keep texts, captures")
+    _run_options(part, _AMD64)
+    part.set_defaults(run=_texts)
 
     part = commands.add_parser("plans", help="carry plans out in the guest, undo them")
     part.add_argument("--only", default="all", metavar="MACHINE,...|all")
@@ -252,6 +261,23 @@ def _compare_live(pairs: Sequence[Pair]) -> int:
                 different += 1
                 say(f"DIFFERENT {name}: {difference}")
     say(f"{compared} documents made live: {different} differ from the captures'")
+    return 1 if different else 0
+
+
+def _texts(options: argparse.Namespace) -> int:
+    pairs = declared(options.machines, find_kernels(options.kernels))
+    ready = images({k.name: k for _, k, _ in pairs}.values(), say)
+    compared = different = 0
+    for machine, kernel, _ in pairs:
+        image = ready[kernel.name]
+        for name, difference in run_texts(machine, image, say, options.keep):
+            compared += 1
+            if difference is not None:
+                different += 1
+                say(f"DIFFERENT {name}: {difference}")
+    say(f"{compared} things compared of text and capture: {different} differ")
+    for what, left_out in CANNOT_CARRY.items():
+        say(f"a text does not carry {what}: {left_out}")
     return 1 if different else 0
 
 
