@@ -268,7 +268,7 @@ class _Function:
         """Those, and what a script says of it."""
         record = self.record
         flat = record.flat_drivers if self._shown.flat_drivers else []
-        behind = [record.entry.driver] if record.entry.driver else []
+        behind = [record.entry.driver] if record.entry.driver != "" else []
         return {*self.drivers, *record.indented_drivers, *flat, *behind}
 
     def _driver(self) -> Fact[str | None]:
