@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from examples import each
 
+from iommu_inspect.sources.text.cutting import cut
 from iommu_inspect.sources.text.parts.command_line import CommandLineReader
 from iommu_inspect.sources.text.parts.devbind import DevbindReader
 from iommu_inspect.sources.text.parts.driverctl import DriverctlReader
@@ -76,3 +77,74 @@ def test_no_line_costs_much(make: Callable[[], Reader]) -> None:
                 reader.take(Line(number, text + "!"))
             reader.said()
             assert time.process_time() - started < 0.2, (beginning, filling)
+
+
+# What devices and groups begin with, and signs that rules and trees are drawn with.
+MORE_BEGINNINGS = (
+    *("", "\t", "> ", "|", "- ", "01:00.0 ", "01:00.0 Bridge: ", "IOMMU Group 1: "),
+    *("IOMMU Group 1 01:00.0 ", "Subsystem: ", "Slot:\t", "Driver: ", "user@host:~$ "),
+    *("-[0000:00]-+-", "/sys/kernel/iommu_groups/1/devices/", "a -> ", "12:", '{"a": '),
+)
+MORE_FILLINGS = (
+    *("-", "=", "|", "+", "*", "_", "#", "~", "─", "│", "├", "•", "`", "\\", "<", ">"),
+    *("- ", "| ", "1. ", "-+-", "a-", "a+", "a.", "a/", "A ", "00 ", "[R] ", "\\["),
+    *("01:00.0 ", "01:00.0/", "[10de:1c03] ", "IOMMU Group 1 ", "Driver: a ", '"a",'),
+    *("-00.0", "{", "[", "(a) ", "<br>", "&amp;", "\t", "…", ", IOMMU group 1"),
+)
+
+
+@each("beginning", MORE_BEGINNINGS)
+def test_no_line_costs_much_anywhere(beginning: str) -> None:
+    for filling in MORE_FILLINGS:
+        line = (beginning + filling * LONG)[: LONG // 2]
+        started = time.process_time()
+        cut(f"{line}\n")
+        assert time.process_time() - started < 0.2, filling
+
+
+REPEATED = {
+    "words": "the same words again and again, without an end",
+    "brackets": "[" * 60,
+    "quotes": "> > > > ",
+    "a heading": "IOMMU Group 1:",
+    "one device": "01:00.0 VGA compatible controller [0300]: Acme [10de:1c03]",
+    "a group's device": "IOMMU Group 1 01:00.0 Bridge [0604]: Acme [10de:1c03]",
+    "a detail": "\tKernel modules: nouveau",
+    "a row of bytes": "00: 86 80 c9 10 06 04 10 00 01 00 00 02 10 00 80 00",
+    "a row of a table": "| 1 | 01:00.0 |",
+    "a brace": "{",
+    "a value": "- address: 01:00.0",
+    "a link": "/sys/kernel/iommu_groups/1/devices/0000:01:00.0",
+    "nothing": "",
+}
+
+
+@each("name", REPEATED)
+def test_cost_grows_as_the_text_does(name: str) -> None:
+    line = REPEATED[name]
+
+    def cost(count: int) -> float:
+        text = f"{line}\n" * count
+        times = []
+        for _ in range(3):
+            started = time.process_time()
+            cut(text)
+            times.append(time.process_time() - started)
+        return min(times)
+
+    # Eight times the text: 64 times the cost would be a square's.
+    assert cost(2000) < 20 * max(cost(250), 0.005)
+
+
+def test_many_devices_cost_as_much_as_they_are() -> None:
+    def cost(count: int) -> float:
+        text = "".join(
+            f"IOMMU Group {n} {n >> 13:04x}:{n >> 8 & 31:02x}:{n >> 3 & 31:02x}.{n & 7}"
+            " VGA compatible controller [0300]: Acme Card [10de:1c03] (rev a1)\n"
+            for n in range(count)
+        )
+        started = time.process_time()
+        cut(text)
+        return time.process_time() - started
+
+    assert cost(4000) < 20 * max(cost(500), 0.005)

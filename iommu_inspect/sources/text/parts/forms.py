@@ -30,7 +30,8 @@ ADDRESS = r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]"
 _PATH = rf"(?:{ADDRESS}/)?(?:(?:{ADDRESS}|[01][0-9a-fA-F]\.[0-7])/)*" + (
     rf"(?:{ADDRESS}|(?<=/)[01][0-9a-fA-F]\.[0-7])"
 )
-_BULLET = r"(?:[-*+•·◦▪‣|└├─│╰→]+\s*|\d{1,3}[.)]\s+)*"
+# One mark at a time: a rule of many can be cut up in one way only.
+_BULLET = r"(?:[-*+•·◦▪‣|└├─│╰→]\s*|\d{1,3}[.)]\s+)*"
 _ENTRY = re.compile(
     rf"{_BULLET}(?:(?:group )?device:?\s+)?"
     r"(?P<ids>\[[0-9a-f]{4}:[0-9a-f]{4}\]\s+)?(?:\[R\]\s+|\[ \]\s+)?"

@@ -31,7 +31,7 @@ _USB_BUS = re.compile(
 _TARGET_GROUP = re.compile(r"(?:.*/)?iommu_groups/(?P<group>\d{1,6})/?")
 _TARGET_DRIVER = re.compile(r"(?:.*/)?drivers/(?P<driver>[\w.+-]*[\w+])/?")
 _LINK = re.compile(
-    rf"(?P<name>{_DOMAIN_NAME})\s+->\s+(?P<target>[^\s{CUT}]*/[^\s{CUT}]+)$"
+    rf"(?<![\w.,@+:-])(?P<name>{_DOMAIN_NAME})\s+->\s+(?P<target>[^\s{CUT}]*/[^\s{CUT}]+)$"
 )
 _NODE = re.compile(r"/(?:net|block|nvme/nvme\d+)/(?P<node>[\w.-]+)$")
 _PLACE = re.compile(
@@ -40,7 +40,7 @@ _PLACE = re.compile(
 _ONLY_NAMES = re.compile(rf"(?:{ADDRESS})(?:\s+{ADDRESS})*")
 _LISTED = re.compile(r"[bcdlps-][rwxsStT-]{9}[.+@]?\s")
 _TOTAL = re.compile(r"total \d+")
-_BRANCH = re.compile(r"(?P<lines>[\s│|├└─`+-]*[─-]+\s)(?P<name>\S.*)")
+_BRANCH = re.compile(r"(?P<lines>[\s│|├└─`+-]*[─-]\s)(?P<name>\S.*)")
 _PATH_LINE = re.compile(
     r"(?:\./|/|[a-z]+:)?(?:sys/)?\S*(?:iommu_groups/\d|bus/pci/devices/|devices/pci[0-9a-f]{4})"
 )

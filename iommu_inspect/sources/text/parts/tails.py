@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 __all__ = ["Tail", "driver_line", "is_driver_line", "tail_of"]
 
-_NAME = r"[a-z]\w*(?:[-+][\w+]+)*"
+# Each sign fits one place only: a long name can be taken apart in one way.
+_NAME = r"[a-z][\w+]*(?:-[\w+]+)*"
 _DRIVER = (
     rf"(?:kernel )?driver(?: in use| loaded)?\s*[:=]\s*(?P<driver>{_NAME}|\(none\))"
 )
