@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pastes import SPOILT, facts
+from pastes_nested import ENTRIES, WORDS
 from pastes_seen import LISTINGS
 
 from iommu_inspect.model.device import Device
@@ -11,7 +12,7 @@ from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.text.machine import read_texts
 
-SEEN = {**LISTINGS}
+SEEN = {**LISTINGS, **ENTRIES, **WORDS}
 
 
 def lines_of(text: str) -> list[str]:

@@ -8,6 +8,7 @@ Nothing here says what a line means.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from iommu_inspect.sources.text.margins import without_margin
 from iommu_inspect.sources.text.said import CUT, Line
@@ -82,7 +83,7 @@ def clean(text: str) -> list[Line]:
     """
     found: list[Line] = []
     gap = True
-    for number, line in _numbered(text):
+    for number, line, item in _numbered(text):
         if _FENCE.fullmatch(line):
             gap = True
             continue
@@ -98,6 +99,7 @@ def clean(text: str) -> list[Line]:
                 depth=_depth(line),
                 prompt=prompt is not None,
                 after_gap=gap,
+                item=item,
             )
         )
         gap = False
@@ -107,20 +109,20 @@ def clean(text: str) -> list[Line]:
     return found
 
 
-def _numbered(text: str) -> list[tuple[int, str]]:
+def _numbered(text: str) -> list[tuple[int, str, bool]]:
     whole = _plain(text)
     lines = whole.split("\n")
     ended = not lines[-1].strip()
     if ended:
         lines.pop()
-    found: list[tuple[int, str]] = []
+    found: list[tuple[int, str, bool]] = []
     for number, line in enumerate(lines, start=1):
         # A tag that breaks a line makes several of one.
         for part in _BREAKING_TAG.sub("\n", line).split("\n"):
-            found.append((number, _bare_of_marks(part)))
+            found.append((number, *_bare_of_marks(part)))
     if not ended and found and found[-1][1].strip():
-        number, last = found[-1]
-        found[-1] = number, last if last.endswith(CUT) else last + CUT
+        number, last, item = found[-1]
+        found[-1] = number, last if last.endswith(CUT) else last + CUT, item
     return found
 
 
@@ -151,7 +153,8 @@ def _unquoted_printable(text: str) -> str:
     return decoded.decode("utf-8", "replace")
 
 
-def _bare_of_marks(line: str) -> str:
+def _bare_of_marks(line: str) -> tuple[str, bool]:
+    """Return a line without marks, and whether one of an item was before it."""
     line = line[:_MAX_LINE] + (CUT if len(line) > _MAX_LINE else "")
     quote = _QUOTE.match(line)
     if quote:
@@ -167,7 +170,7 @@ def _bare_of_marks(line: str) -> str:
         line = _without_ticks(line)
     if line.endswith(">") and len(line.expandtabs()) > _WIDE and "<" not in line:
         line = line[:-1] + CUT
-    return without_margin(_CONTINUED.sub(CUT, line))
+    return without_margin(_CONTINUED.sub(CUT, line)), bullet is not None
 
 
 def _without_ticks(line: str) -> str:
@@ -186,7 +189,4 @@ def _single_spaced(lines: list[Line]) -> list[Line]:
     """Take out the gaps of a text that has one after each line."""
     if len(lines) < 6 or any(not line.after_gap for line in lines[1:]):
         return lines
-    return [
-        Line(line.number, line.text, line.depth, line.prompt, after_gap=not index)
-        for index, line in enumerate(lines)
-    ]
+    return [replace(line, after_gap=not index) for index, line in enumerate(lines)]

@@ -38,7 +38,7 @@ class Line:
     is indented, and ``bare`` the text without indentation and trailing space.
     ``prompt`` is true where a shell's prompt stood before it; ``after_gap`` where an
     empty line or the beginning of the text is before it; ``wrapped`` where it was
-    joined of several.
+    joined of several; ``item`` where the mark of an item of a list stood before it.
     """
 
     number: int
@@ -47,6 +47,7 @@ class Line:
     prompt: bool = False
     after_gap: bool = False
     wrapped: bool = False
+    item: bool = False
 
     @property
     def bare(self) -> str:

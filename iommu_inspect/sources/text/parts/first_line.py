@@ -17,7 +17,8 @@ __all__ = ["FirstLine", "split_name"]
 
 _BRACKETED = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\](?=[\s(,;]|$)", re.I)
 _LONE = re.compile(r"(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})(?=\s|$)", re.I)
-_DEVICE = re.compile(r"Device ([0-9a-f]{4})(?= \(|$)")
+# pciutils before 3.0 had it in other words.
+_DEVICE = re.compile(r"(?:Device|Unknown device) ([0-9a-f]{4})(?= \(|$)")
 _REVISION = re.compile(r"\(rev ([0-9a-fA-F]{2})\)")
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-f]{2})\b")
 _BEHIND_NAME = re.compile(

@@ -250,22 +250,32 @@ _SECOND = re.compile(
     r"[A-Z0-9][^:\[\]\n]{2,60}(?: \[[0-9a-f]{4}\])?: \S)"
 )
 _SECOND_HEADING = re.compile(r"(?<=\s)(?=IOMMU Group:? ?\d{1,6}(?::|\s|$))", re.I)
+_DETAIL_BEHIND = re.compile(
+    r"(?<=\S )(?=(?:Subsystem|Control|Status|Flags|Capabilities|Kernel driver in use"
+    r"|Kernel modules): ?\S)"
+)
 
 
 def split_joined(text: str) -> list[str]:
-    """Part a line in which line breaks were lost: where a second device begins."""
+    """Part a line in which line breaks were lost, before devices and details."""
     if len(text) < 60:
         return [text]
     places = {found.start() for found in _SECOND.finditer(text)}
     if heading(text.strip().partition(" ")[0]) or _HEADING.match(text.strip()):
         places |= {found.start() for found in _SECOND_HEADING.finditer(text)}
+    if places or device_entry(text.strip(), in_scope=False) is not None:
+        places |= {found.start() for found in _DETAIL_BEHIND.finditer(text)}
     indent = len(text) - len(text.lstrip())
     marks = sorted(place for place in places if text[indent:place].strip())
     # A group's number belongs to the device behind it.
     before = [
         place
         for place in marks
-        if not re.search(r"(?:group:? ?#?\d{1,6}[:\s]*|\[R\] )$", text[:place], re.I)
+        if not re.search(
+            r"(?:group:? ?#?\d{1,6}[:\s]*|\[R\] )$",
+            text[max(0, place - 40) : place],
+            re.I,
+        )
         and not re.fullmatch(r"\W*(?:\[[0-9a-f:]{9}\]\s*)?", text[indent:place])
     ]
     if not before:

@@ -33,6 +33,7 @@ WHAT = {
     "vendorid": "vendor",
     "device": "device",
     "deviceid": "device",
+    "productid": "device",
     "class": "class",
     "classid": "class",
     "id": "id",
@@ -42,8 +43,8 @@ WHAT = {
     "vendordevice": "ids",
 }
 
-_PAIR = re.compile(r"\[?([0-9a-f]{4}):([0-9a-f]{4})\]?")
-_NUMBER = re.compile(r"(?:0x)?([0-9a-f]{4})")
+_PAIR = re.compile(r"\[?([0-9a-f]{4}):([0-9a-f]{4})\]?", re.I)
+_NUMBER = re.compile(r"(?:0x)?([0-9a-f]{4})", re.I)
 _CLASS = re.compile(r"(?:0x)?([0-9a-f]{4})([0-9a-f]{2})?")
 _DRIVER = re.compile(r"[\w.+]+(?:-[\w.+]+)*")
 _NO_DRIVER = frozenset({"none", "n/a", "null", "unknown", "no"})
