@@ -160,7 +160,8 @@ def _possible(
     final = [error for error in sure if error.final]
     if final:
         return Possible.NEVER, _steps(final)
-    if verdict is Verdict.UNKNOWN or not sure:
+    never_perhaps = any(e.final for e in errors if e not in sure)
+    if verdict is Verdict.UNKNOWN or not sure or never_perhaps:
         # The kernel says no and no rule knows why: what would help is not known.
         return Possible.UNKNOWN, _steps(errors)
     return Possible.AFTER, _steps([*sure, *(e for e in errors if e not in sure)])

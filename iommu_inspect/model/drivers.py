@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import Missing, known, value_or
 
 __all__ = [
     "UIO_DRIVERS",
@@ -62,6 +62,10 @@ def has_vfio_driver(device: Device) -> bool | None:
         return None
     if driver is None:
         return False
+    if device.vfio_devices in (Missing.UNREADABLE, Missing.DENIED) and not (
+        device.bus == "mdev" or normalised(driver) in VFIO_DRIVERS
+    ):
+        return None  # a vfio driver of any name shows itself there, and nowhere else
     # Drivers of this bus exist for VFIO to open mediated devices by, whatever their
     # names (vfio_mdev, nvidia-vgpu-vfio, intel_vgpu_mdev): their probe makes a VFIO
     # device (Documentation/driver-api/vfio-mediated-device.rst).

@@ -136,7 +136,8 @@ class Machine:
 
     ``groups_known`` is false where the source holds no trace of IOMMU groups and
     so cannot tell "there are none" from "they were not captured".
-    ``all_functions`` is false where it seems to leave PCI functions of the host out.
+    ``all_functions`` is false where it seems to leave PCI functions of the host out;
+    ``unlisted`` are the buses whose devices the source could not list, and why.
     ``firmware_tables`` are the ACPI tables that describe IOMMUs and were found.
     ``iort_nodes`` are the types of the nodes in Arm's IORT (``IortNode``), as numbers.
     ``guest`` says whether the host runs on a hypervisor; ``xen`` what it is to Xen,
@@ -153,6 +154,7 @@ class Machine:
     ungrouped: tuple[Device, ...] = ()
     groups_known: bool = True
     all_functions: bool = True
+    unlisted: tuple[tuple[str, Missing], ...] = ()
     iommus: Fact[tuple[IommuUnit, ...]] = Missing.ABSENT
     firmware_tables: Fact[tuple[str, ...]] = Missing.ABSENT
     iort_nodes: Fact[tuple[int, ...]] = Missing.ABSENT

@@ -44,8 +44,8 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
             _untold(case, d) for d in case.having(group, Role.VFIO) if _matters(case, d)
         )
         return
-    if case.having(group, Role.UNKNOWN):  # mixed-ownership says what is not known
-        return
+    if case.having(group, Role.UNKNOWN) or not group.whole:
+        return  # mixed-ownership says what is not known
     yield case.finding(
         group,
         f"No device of group {group.id} is bound to a vfio driver, so there is no "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._isolation import Lost, lost
@@ -56,13 +56,24 @@ def _view(case: Case, group: Group, subject: Device) -> _View:
         if (d.driver is not None or case.is_target(d)) and not d.is_chipset
     ]
     own = subject.ids.pair
+
+    def alike(other: Device) -> bool:
+        return own is not None and other.ids.pair == own
+
+    def untold(other: Device) -> bool:
+        return own is None or other.ids.pair is None
+
+    def may_be_bridge(other: Device) -> bool:
+        """A bridge is handed to nobody, whatever its ids are."""
+        return not known(other.is_bridge) or not known(subject.is_bridge)
+
     return _View(
         subject,
         tuple(d for d in ends if _same_card(subject, d)),
         tuple(d for d in ends if not _same_card(subject, d)),
         tuple(d for d in others if d.is_bridge is True),
-        tuple(d for d in seen if own is not None and d.ids.pair == own),
-        tuple(d for d in seen if own is None or d.ids.pair is None),
+        tuple(d for d in seen if alike(d) and not may_be_bridge(d)),
+        tuple(d for d in seen if untold(d) or (alike(d) and may_be_bridge(d))),
     )
 
 

@@ -166,8 +166,8 @@ def host(
         ("sys/to_vfio/3", Missing.UNREADABLE),
         ("sys/chain/0", Missing.UNREADABLE),
         ("../etc/passwd", Missing.UNREADABLE),
-        ("sys/" + "n" * 300, Missing.ABSENT),
-        ("sys/n\0n", Missing.ABSENT),
+        ("sys/" + "n" * 300, Missing.UNREADABLE),
+        ("sys/n\0n", Missing.UNREADABLE),
     ],
 )
 def test_text_is_the_file_or_why_there_is_none(
@@ -405,9 +405,11 @@ def test_a_device_that_vanishes_is_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "missing"),
     [
-        ("ENODEV", Missing.ABSENT),
-        ("ENXIO", Missing.ABSENT),
-        ("ESTALE", Missing.ABSENT),
+        ("ENODEV", Missing.UNREADABLE),
+        ("ENXIO", Missing.UNREADABLE),
+        ("ESTALE", Missing.UNREADABLE),
+        ("ENAMETOOLONG", Missing.UNREADABLE),
+        ("ENOENT", Missing.ABSENT),
         ("EACCES", Missing.DENIED),
         ("EPERM", Missing.DENIED),
         ("EIO", Missing.UNREADABLE),

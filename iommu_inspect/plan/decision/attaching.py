@@ -5,6 +5,8 @@ No step changes its answer: it asks for the size of the group, and for no driver
 
 from __future__ import annotations
 
+from iommu_inspect.model.target import Target
+from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
 from iommu_inspect.plan.steps.checking import Check
 from iommu_inspect.rules.case import Case
@@ -31,6 +33,8 @@ def attaching(case: Case) -> tuple[tuple[Move, ...], tuple[Refusal, ...], Check]
             for _, answer in target.answers
             if of_answer(answer) is judged.verdict
         ]
+    if judged.verdict is not Verdict.READY and not refusals:
+        refusals = [_not_told(target) for target in case.targets]
     moves = tuple(
         Move(
             device,
@@ -46,3 +50,12 @@ def attaching(case: Case) -> tuple[tuple[Move, ...], tuple[Refusal, ...], Check]
     )
     checked = Check((), judged.verdict, judged.findings, back=True)
     return moves, tuple(dict.fromkeys(refusals)), checked
+
+
+def _not_told(target: Target) -> Refusal:
+    return Refusal(
+        "singleton-assumption",
+        False,
+        f"The source does not tell which devices {shown(target.text)} has.",
+        "Look at the group on the host itself.",
+    )

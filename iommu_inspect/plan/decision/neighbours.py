@@ -143,10 +143,12 @@ _OTHERWISE = {
 def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
     """Refuse because what was asked for would vanish."""
     name, driver = shown(move.device.address), driver_name(move.device)
+    # A physical function that is on a vfio driver takes nothing along.
+    told = move.device.driver != NOT_TOLD
     if all(device.pci.is_virtual for device in taken):
         return Refusal(
             "sriov-mix",
-            True,
+            told,
             f"{addresses(taken)} shares group {shown(move.group.id)} with its physical "
             f"function {name} ({driver}), and vanishes with that driver.",
             "A virtual function that shares the group of its physical one cannot be "
@@ -156,7 +158,7 @@ def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
     vmd = "VMD, a Volume Management Device" if driver == "vmd" else driver
     return Refusal(
         "mixed-ownership",
-        True,
+        told,
         f"{addresses(taken)} is behind {name} ({vmd}), which owns the group. Without "
         f"{driver} it is gone, and with it the kernel refuses the group.",
         f"Hand over {name} as a whole, with all that is behind it, or turn VMD off in "

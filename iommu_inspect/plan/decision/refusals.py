@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, printable, shown
 from iommu_inspect.plan.decision.dpdk import refusals_of_dpdk
-from iommu_inspect.plan.decision.moves import VFIO_PCI, Refusal
+from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Refusal
 from iommu_inspect.plan.decision.neighbours import driver_for, fits
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
@@ -36,22 +37,41 @@ def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
         if target.device is None and target.group is not None:
             there = any(has_vfio_driver(d) for d in target.group.devices)
             if not there and not any(map(fits, target.group.devices)):
-                yield _nothing_fits(target)
+                yield _nothing_fits(target, target.group)
         elif target.device is not None and target.group is None:
             yield from _no_endpoint(target.device)
 
 
-def _nothing_fits(target: Target) -> Refusal:
+def _nothing_fits(target: Target, group: Group) -> Refusal:
+    certain = group.whole and not any(map(_may_fit, group.devices))
     return Refusal(
         "not-on-vfio",
-        True,
-        f"{shown(target.text)} holds no device that vfio-pci could take.",
+        certain,
+        f"{shown(target.text)} holds no device that vfio-pci could take."
+        if certain
+        else f"The source does not tell whether {shown(target.text)} holds a device "
+        "that vfio-pci could take.",
         "Ask for a device that is no bridge and no part of the chipset.",
     )
 
 
+def _may_fit(device: Device) -> bool:
+    """Say whether what is told of a device leaves open that vfio-pci takes it."""
+    on_pci = device.is_pci or not known(device.bus)
+    return on_pci and device.is_bridge is not True and not device.is_chipset
+
+
 def of_asked(case: Case, device: Device) -> Iterator[Refusal]:
-    """Yield what keeps a device that was asked for from going where it is wanted."""
+    """Yield what keeps a device that was asked for from going where it is wanted.
+
+    What may be on a vfio driver already need not go anywhere.
+    """
+    untold = has_vfio_driver(device) is None or device.driver == NOT_TOLD
+    for refusal in _of_asked(case, device):
+        yield replace(refusal, certain=False) if untold else refusal
+
+
+def _of_asked(case: Case, device: Device) -> Iterator[Refusal]:
     yield from _no_endpoint(device)
     yield from refusals_of_dpdk(case, device)
     if normalised(driver_for(case, device)) in VFIO_DRIVERS:
@@ -111,6 +131,14 @@ def _denied(case: Case, device: Device) -> Iterator[Refusal]:
 
 def _virtual_functions(case: Case, device: Device) -> Iterator[Refusal]:
     """A physical function's driver takes its virtual functions along when it goes."""
+    if device.pci.virtfns in (Missing.UNREADABLE, Missing.DENIED):
+        yield Refusal(
+            "sriov-mix",
+            False,
+            f"Whether {shown(device.address)} has virtual functions could not be read: "
+            "they would go with its driver.",
+            "Look at the device on the host itself (ls shows them as virtfn0, ...).",
+        )
     functions = value_or(device.pci.virtfns, ())
     if not functions:
         return

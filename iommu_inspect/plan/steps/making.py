@@ -32,6 +32,8 @@ __all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan"]
 # and has a switch for the second.
 ACCEPTABLE = ("host-loss", "interrupt-remapping")
 
+_OF_SHARING = ("singleton-assumption", "sriov-mix", "mixed-ownership")
+
 
 class Outcome(enum.Enum):
     """Whether there is a plan; ``UNKNOWN`` has steps where ``conditions`` are named."""
@@ -130,8 +132,13 @@ def make_plan(
         unsure = unsure_of_neighbours(plan.moves, plan.refusals)
         if unsure is not None:
             return replace(plan, refusals=unsure)
-        # What is certain under the most favourable facts is certain.
-        certain = any(refusal.certain for refusal in plan.refusals)
+        # What is certain under the most favourable facts is certain; who shares a group
+        # that is made up is not.
+        made_up = any(target.group is None for target in targets)
+        certain = any(
+            refusal.certain and not (made_up and refusal.rule in _OF_SHARING)
+            for refusal in plan.refusals
+        )
         return plan if certain else told
     return replace(plan, conditions=supposed.conditions)
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
-from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["DeviceReader"]
+__all__ = ["DeviceReader", "only_named"]
 
 T = TypeVar("T")
 
@@ -44,19 +44,19 @@ class DeviceReader:
         address = path.rpartition("/")[2]
         if not self._tree.exists(path) or self._is_hollow(path):
             # Of a device without its directory nothing is known, links neither.
-            hollow = DeviceId(address, told_bus)
-            return Device(hollow, path, vfio_devices=Missing.ABSENT)
+            return only_named(DeviceId(address, told_bus), path)
+        inside = self._tree.names(path)
         bus = self._link_name(f"{path}/subsystem")
         power_state = self._tree.text(f"{path}/power_state")
-        vfio_devices = self._vfio_devices(path)
+        vfio_devices = self._vfio_devices(path, inside)
         return Device(
             DeviceId(address, bus if known(bus) else told_bus),
             path,
-            driver=self._optional_link(f"{path}/driver", self._drivers_known),
-            group=self._optional_link(f"{path}/iommu_group", self._groups_known),
-            iommu=self._optional_link(f"{path}/iommu", self._groups_known),
+            driver=self._optional(path, "driver", inside, self._drivers_known),
+            group=self._optional(path, "iommu_group", inside, self._groups_known),
+            iommu=self._optional(path, "iommu", inside, self._groups_known),
             ids=self._ids(path),
-            pci=self._placement(path),
+            pci=self._placement(path, inside),
             vfio_devices=vfio_devices,
             driver_override=_override(overrides.get(path, Missing.ABSENT)),
             boot_vga=self._parsed(f"{path}/boot_vga", lambda text: text == "1"),
@@ -96,17 +96,34 @@ class DeviceReader:
     def _link_name(self, path: str) -> Fact[str]:
         """Return what a link points to; a copy of it does not say that any more."""
         target = self._tree.target(path)
-        if target is Missing.ABSENT and self._tree.exists(path):
-            return Missing.UNREADABLE
+        if target is Missing.ABSENT:
+            there = self._tree.has(path)
+            if there is not False:
+                return Missing.UNREADABLE
         return map_fact(target, _basename)
 
-    def _optional_link(self, path: str, absence_counts: bool) -> Fact[str | None]:
-        name = self._link_name(path)
-        return None if name is Missing.ABSENT and absence_counts else name
+    def _optional(
+        self, path: str, name: str, inside: Fact[tuple[str, ...]], absence_counts: bool
+    ) -> Fact[str | None]:
+        """Return what an optional link points to, ``None`` if there is none.
 
-    def _vfio_devices(self, path: str) -> Fact[tuple[str, ...]]:
+        That one is missing is believed only where the device's directory does not list
+        it either: on it hangs whether a driver counts.
+        """
+        found = self._link_name(f"{path}/{name}")
+        if found is not Missing.ABSENT:
+            return found
+        if name in value_or(inside, ()):
+            return Missing.UNREADABLE
+        return None if absence_counts else found
+
+    def _vfio_devices(
+        self, path: str, inside: Fact[tuple[str, ...]]
+    ) -> Fact[tuple[str, ...]]:
         names = self._tree.names(f"{path}/vfio-dev")
-        return () if names is Missing.ABSENT else names
+        if names is not Missing.ABSENT:
+            return names
+        return Missing.UNREADABLE if "vfio-dev" in value_or(inside, ()) else ()
 
     def _vfio_cdev(self, path: str, names: Fact[tuple[str, ...]]) -> Fact[bool]:
         """Say whether the first entry of ``vfio-dev`` has a device number.
@@ -135,17 +152,17 @@ class DeviceReader:
             revision=number("revision", 2),
         )
 
-    def _placement(self, path: str) -> PciPlacement:
+    def _placement(self, path: str, inside: Fact[tuple[str, ...]]) -> PciPlacement:
         config = self._config(path)
         return PciPlacement(
             header_type=map_fact(config, lambda space: space.header_type),
             multifunction=map_fact(config, lambda space: space.multifunction),
             pcie_type=map_fact(config, lambda space: space.pcie_type),
             physfn=map_fact(
-                self._optional_link(f"{path}/physfn", absence_counts=True),
+                self._optional(path, "physfn", inside, absence_counts=True),
                 lambda name: None if name is None else DeviceId(name, "pci"),
             ),
-            virtfns=self._virtfns(path),
+            virtfns=self._virtfns(path, inside),
             acs=map_fact(config, lambda space: space.acs),
             sriov=map_fact(config, lambda space: space.sriov),
             hotplug_slot=map_fact(config, lambda space: space.hotplug_slot),
@@ -153,17 +170,23 @@ class DeviceReader:
             answers=map_fact(config, lambda space: space.answers),
         )
 
-    def _virtfns(self, path: str) -> Fact[tuple[DeviceId, ...]]:
+    def _virtfns(
+        self, path: str, names: Fact[tuple[str, ...]]
+    ) -> Fact[tuple[DeviceId, ...]]:
         # Counting the links tells how many there are; sriov_numvfs would take the
         # device lock.
-        names = self._tree.names(path)
         if not known(names):
             return names
         links = (name for name in names if name.startswith("virtfn"))
-        targets = complete(self._link_name(f"{path}/{name}") for name in links)
+        targets = complete(self._listed(f"{path}/{name}") for name in links)
         return map_fact(
             targets, lambda found: tuple(sorted(DeviceId(n, "pci") for n in found))
         )
+
+    def _listed(self, path: str) -> Fact[str]:
+        """Return what a link points to that a directory was seen to hold."""
+        found = self._link_name(path)
+        return Missing.UNREADABLE if found is Missing.ABSENT else found
 
     def _config(self, path: str) -> Fact[ConfigSpace]:
         if self._tree.hot and self._is_asleep(path):
@@ -189,6 +212,13 @@ class DeviceReader:
         if state is Missing.ABSENT:  # before v5.11
             return self._tree.text(f"{path}/power/runtime_status") == "suspended"
         return state == "D3cold"
+
+
+def only_named(
+    device_id: DeviceId, path: Fact[str], group: Fact[str | None] = Missing.ABSENT
+) -> Device:
+    """Return a device of which nothing but its name is known."""
+    return Device(device_id, path, group=group, vfio_devices=Missing.ABSENT)
 
 
 def _basename(path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from iommu_inspect.model.device import Device
@@ -25,14 +25,18 @@ from iommu_inspect.sources.host.system import read_system
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.sysfs.device import DeviceReader
 from iommu_inspect.sources.sysfs.interrupts import interrupt_remapping
+from iommu_inspect.sources.sysfs.listing import (
+    GROUPED_BUSES,
+    GROUPS,
+    Listing,
+    has_link,
+    list_devices,
+)
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["HYPERVISOR_VENDORS", "TELLING_NAMES", "read_machine"]
 
-_GROUPS = "sys/kernel/iommu_groups"
-# Buses that put their devices into groups (iommu_buses[] in drivers/iommu/iommu.c).
-_GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
 TELLING_NAMES = (
     "driver_managed_dma",
@@ -55,38 +59,44 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     Devices that vanish while they are read are left out. The result is sorted and
     does not depend on the order in which the file system lists names.
     """
-    group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
-    buses = _bus_devices(tree)
+    listing = list_devices(tree)
+    group_ids = listing.group_ids
     xen = xen_role(tree)
-    groups_known = (
+    absence_counts = (
         tree.whole
         or known(group_ids)
         or xen is XenRole.DOM0  # Xen has the IOMMU, and dom0 no groups
-        or any(_has(tree, path, "iommu_group") for path in buses)
+        or any(has_link(tree, path, "iommu_group") for path in listing.buses)
     )
     reader = DeviceReader(
         tree,
-        drivers_known=_drivers_known(tree, buses),
-        groups_known=groups_known,
+        drivers_known=_drivers_known(tree, listing.buses),
+        groups_known=absence_counts,
     )
-    listed, partial = _listed_members(tree, group_ids, buses)
-    paths = set(buses) | set(listed)
-    overrides = _driver_overrides(tree, paths)
+    overrides = _driver_overrides(tree, listing.paths)
     devices = [
-        _with_group(device, listed.get(path, ()))
+        _with_group(device, listing.members.get(path, ()))
         for path, device in [
-            (path, reader.read(path, overrides, buses.get(path))) for path in paths
+            (path, reader.read(path, overrides, listing.buses.get(path)))
+            for path in listing.paths
         ]
         if not _has_vanished(tree, path)
     ]
+    devices += listing.placeless
     devices.sort(key=lambda device: (device.id, str(device.path)))
-    kernel = _kernel(tree, devices)
+    # Where the groups could not even be listed, none is known not to be there.
+    groups_known = absence_counts and (
+        known(group_ids)
+        or group_ids is Missing.ABSENT
+        or any(_group_id(device) is not None for device in devices)
+    )
+    kernel = _kernel(tree, devices, group_ids)
     cpu = cpuinfo(tree)
     return Machine(
         source=Source(tree.kind, tree.label),
         kernel=kernel,
-        groups=_groups(tree, group_ids, devices, partial | _contested(devices, listed)),
-        ungrouped=tuple(d for d in devices if d.is_pci and _group_id(d) is None),
+        groups=_groups(tree, listing, devices),
+        ungrouped=tuple(d for d in devices if _group_id(d) is None and _is_shown(d)),
         groups_known=groups_known,
         iommus=_iommus(tree),
         firmware_tables=_firmware_tables(tree),
@@ -101,13 +111,9 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         settings=read_settings(tree, kernel, devices, aliases=processes),
         host=read_host(tree, devices, processes=processes),
         system=read_system(tree, kernel),
-        notes=(*tree.notes, *_unlisted(tree)),
+        unlisted=listing.unlisted,
+        notes=(*tree.notes, *map(_note, listing.unlisted)),
     )
-
-
-def _only_numbers(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out what a capture may hold beside the groups (".gitkeep")."""
-    return tuple(name for name in names if name.isdecimal())
 
 
 def _has_vanished(tree: Tree, path: str) -> bool:
@@ -123,69 +129,23 @@ def _group_id(device: Device) -> str | None:
     return device.group if known(device.group) else None
 
 
-def _has(tree: Tree, path: str, link: str) -> bool:
-    return known(tree.target(f"{path}/{link}"))
+def _is_shown(device: Device) -> bool:
+    """Say whether a device without a group is spoken of: others may have one."""
+    return device.is_pci or not known(device.group)
 
 
-def _bus_devices(tree: Tree) -> dict[str, str]:
-    """Return the bus by path, of PCI functions and of grouped devices elsewhere."""
-    paths: dict[str, str] = {}
-    for bus in _GROUPED_BUSES:
-        directory = f"sys/bus/{bus}/devices"
-        names = tree.names(directory)
-        for name in names if known(names) else ():
-            path = tree.target(f"{directory}/{name}")
-            if not known(path):
-                # Not a link: a capture that was made by copying what links show.
-                path = f"{directory}/{name}"
-            if bus == "pci" or _has(tree, path, "iommu_group"):
-                paths[path] = bus
-    return paths
-
-
-def _unlisted(tree: Tree) -> Iterator[str]:
-    """Yield a note for each bus whose devices are there and were not seen."""
-    for bus in _GROUPED_BUSES:
-        names = tree.names(f"sys/bus/{bus}/devices")
-        if not known(names) and names is not Missing.ABSENT:
-            yield (
-                f"sys/bus/{bus}/devices could not be listed ({names.value}): devices "
-                "without a group are not shown"
-            )
+def _note(unlisted: tuple[str, Missing]) -> str:
+    bus, why = unlisted
+    return (
+        f"sys/bus/{bus}/devices could not be listed ({why.value}): devices "
+        "without a group are not shown"
+    )
 
 
 def _drivers_known(tree: Tree, buses: Iterable[str]) -> bool:
-    if tree.whole or any(tree.exists(f"sys/bus/{b}/drivers") for b in _GROUPED_BUSES):
+    if tree.whole or any(tree.exists(f"sys/bus/{b}/drivers") for b in GROUPED_BUSES):
         return True
-    return any(_has(tree, path, "driver") for path in buses)
-
-
-def _listed_members(
-    tree: Tree, group_ids: Fact[tuple[str, ...]], buses: Iterable[str]
-) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-    """Return the group ids by the path that each ``devices`` link resolves to.
-
-    The links' own names are not parsed: two buses can have a device of one name,
-    and then the second link has a number behind it. Only where a capture has no link,
-    the name has to do; such a member is one that nothing more is known of, unless a
-    bus shows a device of that name. The second result has the groups whose list of
-    members is not there.
-    """
-    by_name = {path.rpartition("/")[2]: path for path in buses}
-    members: dict[str, tuple[str, ...]] = {}
-    partial: set[str] = set()
-    for group_id in group_ids if known(group_ids) else ():
-        directory = f"{_GROUPS}/{group_id}/devices"
-        names = tree.names(directory)
-        if not known(names):
-            partial.add(group_id)
-            continue
-        for name in names:
-            path = tree.target(f"{directory}/{name}")
-            if not known(path):
-                path = by_name.get(name, f"{directory}/{name}")
-            members[path] = (*members.get(path, ()), group_id)
-    return members, partial
+    return any(has_link(tree, path, "driver") for path in buses)
 
 
 def _contested(
@@ -215,34 +175,43 @@ def _with_group(device: Device, listed: tuple[str, ...]) -> Device:
 
 
 def _groups(
-    tree: Tree,
-    group_ids: Fact[tuple[str, ...]],
-    devices: Iterable[Device],
-    partial: set[str],
+    tree: Tree, listing: Listing, devices: Sequence[Device]
 ) -> tuple[Group, ...]:
     members: dict[str, list[Device]] = {}
-    # Devices name their groups, but not those of buses that are not looked at.
-    all_listed = known(group_ids) or group_ids is Missing.ABSENT
-    if known(group_ids):
-        members = {group_id: [] for group_id in group_ids}
+    if known(listing.group_ids):
+        members = {group_id: [] for group_id in listing.group_ids}
     for device in devices:
         group_id = _group_id(device)
         if group_id is not None:
             members.setdefault(group_id, []).append(device)
+    contested = _contested(devices, listing.members)
+    told_by_devices = _told_by_devices(listing, devices)
     return tuple(
         Group(
             id=group_id,
             devices=tuple(members[group_id]),
-            type=tree.text(f"{_GROUPS}/{group_id}/type"),
-            name=tree.text(f"{_GROUPS}/{group_id}/name"),
+            type=tree.text(f"{GROUPS}/{group_id}/type"),
+            name=tree.text(f"{GROUPS}/{group_id}/name"),
             reserved_regions=map_fact(
-                tree.text(f"{_GROUPS}/{group_id}/reserved_regions"), _regions
+                tree.text(f"{GROUPS}/{group_id}/reserved_regions"), _regions
             ),
-            whole=all_listed and group_id not in partial,
+            whole=group_id not in contested
+            and (listing.is_whole(group_id) or told_by_devices),
             node=tree.node(f"dev/vfio/{group_id}"),
         )
         for group_id in sorted(members, key=natural_key)
     )
+
+
+def _told_by_devices(listing: Listing, devices: Iterable[Device]) -> bool:
+    """Say whether devices tell the members where no group has a list of its own.
+
+    They name their groups, but not those of buses that were not listed; and one whose
+    group is not told may be in any.
+    """
+    if listing.group_ids is not Missing.ABSENT or listing.unlisted:
+        return False
+    return all(known(device.group) for device in devices)
 
 
 def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
@@ -259,7 +228,9 @@ def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
     return tuple(regions)
 
 
-def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
+def _kernel(
+    tree: Tree, devices: Iterable[Device], group_ids: Fact[tuple[str, ...]]
+) -> Kernel:
     features = set()
     if tree.exists("sys/class/vfio-dev") or any(
         value_or(d.vfio_devices, ()) for d in devices
@@ -267,9 +238,8 @@ def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
         features.add("vfio-dev")
     if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
         features.add("iommufd")
-    group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
     for group_id in group_ids[:1] if known(group_ids) else ():
-        if tree.exists(f"{_GROUPS}/{group_id}/reserved_regions"):
+        if tree.exists(f"{GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
     release = tree.text("proc/sys/kernel/osrelease")
     if not known(release) or carries_code_back(release):
@@ -352,11 +322,9 @@ def _vfio_settings(tree: Tree) -> VfioSettings:
         text = tree.text(f"sys/module/{module}/parameters/{parameter}")
         return map_fact(text, lambda value: value == "Y")
 
-    type1_loaded: Fact[bool] = Missing.ABSENT
-    if tree.exists("sys/module/vfio_iommu_type1"):
-        type1_loaded = True
-    elif tree.exists("sys/module"):
-        type1_loaded = False
+    type1_loaded = tree.has("sys/module/vfio_iommu_type1")
+    if type1_loaded is False and tree.has("sys/module") is not True:
+        type1_loaded = Missing.ABSENT
     return VfioSettings(
         type1_loaded=type1_loaded,
         disable_denylist=flag("vfio_pci", "disable_denylist"),

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -14,21 +13,11 @@ from collections.abc import Iterable, Sequence
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.tree.bounded import read_in_child, reaped
+from iommu_inspect.sources.tree.failures import missing_of
 from iommu_inspect.sources.tree.tree import MAX_FILE, Kind, Tree, is_forbidden
 
 __all__ = ["DirTree"]
 
-_GONE = frozenset(
-    (
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.ENODEV,
-        errno.ENXIO,
-        errno.ESTALE,
-        errno.ENAMETOOLONG,
-    )
-)
-_REFUSED = frozenset((errno.EACCES, errno.EPERM))
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 # Nearly every file is shorter than this, and no larger buffer has to be prepared.
 _FIRST_READ = 8192
@@ -136,11 +125,8 @@ class DirTree(Tree):
 
 
 def _missing(error: Exception) -> Missing:
-    # A ValueError is about a name that no file can have, as is ENAMETOOLONG.
-    number = error.errno if isinstance(error, OSError) else errno.ENAMETOOLONG
-    if number in _GONE:
-        return Missing.ABSENT
-    return Missing.DENIED if number in _REFUSED else Missing.UNREADABLE
+    # A ValueError is about a name that no file can have.
+    return missing_of(error.errno if isinstance(error, OSError) else None)
 
 
 def _read_all(descriptor: int, limit: int) -> Fact[bytes]:

@@ -25,6 +25,8 @@ MAX_LINKS = 40
 MAX_STEPS = 1024
 """Parts of names on the way to one file, those in links included."""
 MAX_PATH = 4096
+MAX_PART = 255
+"""Characters of one name on the way (NAME_MAX): no file has a longer one."""
 
 NEVER_OPENED = frozenset(
     [
@@ -186,8 +188,18 @@ class Tree(abc.ABC):
         return self._walk(path)
 
     def exists(self, path: str) -> bool:
-        """Say whether something is at a path, links followed."""
+        """Say whether something is seen at a path, links followed.
+
+        Where that nothing is there would decide something, ask `has`.
+        """
         return known(self._walk(path))
+
+    def has(self, path: str) -> Fact[bool]:
+        """Say whether something is at a path, or why that cannot be told."""
+        found = self._walk(path)
+        if known(found):
+            return True
+        return False if found is Missing.ABSENT else found
 
     def node(self, path: str) -> Fact[NodeAccess]:  # noqa: ARG002
         """Return who may open a device node, which is not opened for that.
@@ -230,6 +242,8 @@ class Tree(abc.ABC):
         above, _, name = path.rpartition("/")
         if name in ("", ".", ".."):
             return self._walk(path)
+        if _is_no_name(name):
+            return Missing.UNREADABLE
         folder = self._folder(above)
         if not known(folder):
             return folder
@@ -246,6 +260,8 @@ class Tree(abc.ABC):
             part = ahead.pop()
             if part in ("", "."):
                 continue
+            if _is_no_name(part):
+                return Missing.UNREADABLE
             if part == "..":
                 if not here:
                     self._escapes.add(via)
@@ -274,6 +290,11 @@ class Tree(abc.ABC):
                 return Missing.ABSENT
             here = step
         return here
+
+
+def _is_no_name(part: str) -> bool:
+    """Say whether no file can have a name: that it was not found says nothing."""
+    return len(part) > MAX_PART or "\0" in part
 
 
 def _text(content: bytes) -> str:
