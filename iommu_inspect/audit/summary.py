@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from iommu_inspect.audit.exceptions import Ignore, set_aside
 from iommu_inspect.audit.told_once import nameless
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.decision.deciding import decide
-from iommu_inspect.plan.decision.moves import move_words
+from iommu_inspect.plan.decision.moves import Move, move_words
+from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.rules.registry import RULES
@@ -167,6 +169,15 @@ def _possible(
     return Possible.AFTER, _steps([*sure, *(e for e in errors if e not in sure)])
 
 
+def _may_be_lived_on(case: Case, move: Move) -> bool:
+    if not move.changes:
+        return False
+    machine = case.machine
+    return bool(
+        perhaps_lost(machine, move.device) or perhaps_untold(machine, move.device)
+    )
+
+
 def _steps(errors: list[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(error.step for error in errors if error.step))
 
@@ -190,4 +201,9 @@ def _decided(
         return Possible.UNKNOWN, (*steps, *more)
     if possible is Possible.UNKNOWN and steps:
         return possible, steps
+    if lived_on := [m.device for m in decided.moves if _may_be_lived_on(case, m)]:
+        return Possible.UNKNOWN, (
+            *steps,
+            f"find out whether the host lives on {addresses(lived_on)}",
+        )
     return possible, tuple(dict.fromkeys((*steps, *move_words(decided.moves))))

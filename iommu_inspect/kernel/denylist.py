@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from iommu_inspect.kernel.citations import DENYLIST
 from iommu_inspect.kernel.eras import Era, Semantics
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL
@@ -53,6 +53,10 @@ def denied_in(machine: Machine, device: Device, era: Era) -> Denial:
     Where the machine's own release is one of the era's, it decides; of another kernel
     only the era is known.
     """
+    vendor, model = device.ids.vendor, device.ids.device
+    others = known(vendor) and vendor != PCI_VENDOR_ID_INTEL
+    if not others and (unread(vendor) or unread(model)):
+        return Denial(None, "its ids could not be read, and vfio-pci denies some")
     if not is_listed(device) or not known(device.ids.device):
         return Denial(False, "it is not in the denylist of vfio-pci", ())
     pair = str(device.ids.pair)

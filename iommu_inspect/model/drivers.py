@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Missing, known, value_or
+from iommu_inspect.model.fact import known, unread, value_or
 
 __all__ = [
     "UIO_DRIVERS",
@@ -62,7 +62,7 @@ def has_vfio_driver(device: Device) -> bool | None:
         return None
     if driver is None:
         return False
-    if device.vfio_devices in (Missing.UNREADABLE, Missing.DENIED) and not (
+    if unread(device.vfio_devices) and not (
         device.bus == "mdev" or normalised(driver) in VFIO_DRIVERS
     ):
         return None  # a vfio driver of any name shows itself there, and nowhere else

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["Fact", "Missing", "complete", "known", "map_fact", "value_or"]
+__all__ = ["Fact", "Missing", "complete", "known", "map_fact", "unread", "value_or"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -44,6 +44,14 @@ Fact: TypeAlias = T | Missing
 def known(fact: T | Missing) -> TypeIs[T]:
     """Say whether there is a value."""
     return not isinstance(fact, Missing)
+
+
+def unread(fact: T | Missing) -> bool:
+    """Say whether there is something that was not seen: refused, failed or cut off.
+
+    What is absent may as well not exist; this does.
+    """
+    return isinstance(fact, Missing) and fact is not Missing.ABSENT
 
 
 def value_or(fact: Fact[T], default: U) -> T | U:

@@ -71,6 +71,9 @@ class Group:
         """
         if not known(self.name):
             return False if self.name is Missing.ABSENT else self.name
-        return self.name == "vfio-noiommu" and not all(
-            device.bus == "mdev" for device in self.devices
-        )
+        if self.name != "vfio-noiommu":
+            return False
+        others = [device for device in self.devices if device.bus != "mdev"]
+        if others and not any(known(device.bus) for device in others):
+            return Missing.ABSENT
+        return bool(others) if self.devices else Missing.ABSENT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
@@ -43,15 +43,22 @@ def _check(case: Case) -> Iterator[Finding]:
                 cures=[Look(Looking.INTERRUPTS)],
             )
         return
+    untold = unread(machine.vfio.type1_allow_unsafe_interrupts)
     # The parameter is no cure to be copied: it gives up what VFIO insists on.
     yield case.finding(
         None,
         "Interrupts are not remapped: no chip under /sys/kernel/irq shows it. "
-        "VFIO_SET_IOMMU returns -EPERM for every group.",
+        + (
+            "VFIO_SET_IOMMU returns -EPERM for every group, unless unsafe interrupts "
+            "are allowed: that could not be read."
+            if untold
+            else "VFIO_SET_IOMMU returns -EPERM for every group."
+        ),
         f"Turn interrupt remapping on in the firmware's set-up{_off(machine)}. Or, "
         "where every guest is trusted as much as the host, allow unsafe interrupts "
         "(allow_unsafe_interrupts of vfio_iommu_type1).",
         severity=None if needed else Severity.WARNING,
+        certainty=Certainty.UNKNOWN if untold else Certainty.KERNEL,
         step="turn interrupt remapping on",
     )
 

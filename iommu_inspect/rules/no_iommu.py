@@ -99,7 +99,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         return
     # A vfio driver binds to a device without a group only in no-IOMMU mode, and then
     # makes one up; without it there is nothing to open.
-    unsafe = case.purpose is Purpose.DPDK and has_vfio_driver(device) is False
+    dpdk, on_vfio = case.purpose is Purpose.DPDK, has_vfio_driver(device)
+    unsafe, untold = dpdk and on_vfio is False, dpdk and on_vfio is None
     switch = switch_of_graphics(machine, device)
     why, remedy = _not_covered(machine, [device])
     yield case.finding(
@@ -109,12 +110,13 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         f"{_DPDK_DEVICE if unsafe else 'VFIO cannot take it.'}",
         remedy,
         severity=Severity.WARNING if unsafe else None,
+        certainty=Certainty.UNKNOWN if untold else Certainty.KERNEL,
         step=(
             f"take {shown(switch)} off the kernel command line"
             if switch
             else "choose a device that an IOMMU covers"
         ),
-        final=not unsafe and not switch,
+        final=not (unsafe or untold or switch),
     )
 
 

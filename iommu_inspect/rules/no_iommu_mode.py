@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.model.fact import unread
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import SetParameter
 from iommu_inspect.rules.finding import Purpose
 
@@ -20,11 +22,14 @@ _TURN_OFF = SetParameter("vfio", _MODE, on=False)
 
 
 def _check_group(case: Case, group: Group) -> Iterator[Finding]:
+    if unread(group.is_noiommu):
+        yield _untold(case, group)
     if group.is_noiommu is not True:
         return
     if case.purpose is Purpose.DPDK and case.targets and not case.handed_over(group):
         return  # what is asked for is not to be on vfio: not-on-vfio says so
-    allowed = case.machine.vfio.enable_unsafe_noiommu_mode is True
+    mode = case.machine.vfio.enable_unsafe_noiommu_mode
+    allowed, untold = mode is True, case.purpose is Purpose.DPDK and unread(mode)
     if case.purpose is Purpose.DPDK and allowed:
         # DPDK has a use for the mode; what it gives up has to be said all the same.
         yield case.finding(
@@ -41,8 +46,22 @@ def _check_group(case: Case, group: Group) -> Iterator[Finding]:
         f"{_named(group)}: nothing isolates the device, it can read and write all "
         "memory, and VFIO_SET_IOMMU refuses every type but VFIO_NOIOMMU_IOMMU.",
         f"Turn the IOMMU on, and {_MODE} of vfio off.",
+        certainty=Certainty.UNKNOWN if untold else Certainty.KERNEL,
         step="turn the IOMMU on",
         cures=[_TURN_OFF],
+    )
+
+
+def _untold(case: Case, group: Group) -> Finding:
+    name = shown(group.id)
+    return case.finding(
+        group,
+        f"The name of group {name} could not be read, which tells whether vfio made "
+        "it up in its no-IOMMU mode: nothing would isolate the device then.",
+        f"Look at /sys/kernel/iommu_groups/{name}/name: that of a real group seldom "
+        "holds anything.",
+        certainty=Certainty.UNKNOWN,
+        step=f"find out whether group {name} is one of vfio's own",
     )
 
 

@@ -63,17 +63,19 @@ def _view(case: Case, group: Group, subject: Device) -> _View:
     def untold(other: Device) -> bool:
         return own is None or other.ids.pair is None
 
-    def may_be_bridge(other: Device) -> bool:
-        """A bridge is handed to nobody, whatever its ids are."""
-        return not known(other.is_bridge) or not known(subject.is_bridge)
+    def unsure(other: Device) -> bool:
+        """A bridge is handed to nobody, and no manager sees what has no driver."""
+        if not known(other.is_bridge) or not known(subject.is_bridge):
+            return True
+        return not known(other.driver) and not case.is_target(other)
 
     return _View(
         subject,
         tuple(d for d in ends if _same_card(subject, d)),
         tuple(d for d in ends if not _same_card(subject, d)),
         tuple(d for d in others if d.is_bridge is True),
-        tuple(d for d in seen if alike(d) and not may_be_bridge(d)),
-        tuple(d for d in seen if untold(d) or (alike(d) and may_be_bridge(d))),
+        tuple(d for d in seen if alike(d) and not unsure(d)),
+        tuple(d for d in seen if untold(d) or (alike(d) and unsure(d))),
     )
 
 

@@ -6,7 +6,7 @@ not without the kernel's yes.
 
 from __future__ import annotations
 
-from iommu_inspect.kernel.answers import Answer
+from iommu_inspect.kernel.answers import UNKNOWN, Answer
 from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE
 from iommu_inspect.kernel.ownership.operations import (
     GET_STATUS,
@@ -17,7 +17,7 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import reaches_memory, works_through
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.case import Case
@@ -48,6 +48,8 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
         return worst(_besides_vfio(case, d) for d in case.besides_vfio(target))
     if target.group is None:
         untold = target.device is None or not known(target.device.group)
+        if case.purpose is Purpose.DPDK and not untold and target.device is not None:
+            untold = not known(target.device.driver)  # UIO needs no group
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
     if target.device is None:
         return by_answers
@@ -67,10 +69,15 @@ def of_host(case: Case) -> Verdict:
 
 
 def _of_group(case: Case, group: Group) -> Answers:
-    return tuple(
+    found = tuple(
         (operation, case.inquiry.operation(group, operation))
         for operation in _operations(case, group)
     )
+    mode = case.machine.vfio.enable_unsafe_noiommu_mode
+    if case.purpose is Purpose.DPDK and group.is_noiommu is True and unread(mode):
+        because = "whether vfio's no-IOMMU mode is allowed could not be read"
+        return (*found[:-1], (SET_IOMMU, Answer(UNKNOWN, "no-iommu-mode", because)))
+    return found
 
 
 def _operations(case: Case, group: Group) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def test_drivers_owners_and_verdicts_of_real_kernels(kernel: str) -> None:
         ("0000:03:01.0", "e1000", "vfio-pci"),
     }
     assert {o["after"] for o in found["ownership"]} == {"user", "conflict"}
-    assert [v["change"] for v in found["verdicts"]] == ["better"]
+    # These captures hold no routes: before, the host might have lived on the card.
+    assert found["verdicts"] == []
     assert found["groups"] == found["shifted"] == found["settings"] == []
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
 from iommu_inspect.kernel.grouping.making.vmd import is_vmd
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.regs import PciExpType
 
@@ -58,10 +58,22 @@ class Growing:
         for device in group.devices:
             ways += _by_rescan(grouping, device)
             untold += _perhaps_by_rescan(grouping, device)
+        for device in self._lost:
+            why = "its place or its group could not be read"
+            untold.append(Way(device.address, why))
         if any(not device.is_pci for device in group.devices):
             why = "its bus or its IOMMU decides what joins (stream ids, containers)"
             untold += [Way(d.address, why) for d in group.devices if not d.is_pci]
         return Growth(tuple(ways), tuple(dict.fromkeys(untold)))
+
+    @cached_property
+    def _lost(self) -> tuple[Device, ...]:
+        """The functions of which it is not told where they are, or with whom."""
+        return tuple(
+            device
+            for device in self._grouping.machine.devices
+            if device.is_pci and (unread(device.path) or unread(device.group))
+        )
 
     @cached_property
     def _ways(self) -> dict[str, list[Way]]:

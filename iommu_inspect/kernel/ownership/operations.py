@@ -25,7 +25,7 @@ from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 
@@ -227,6 +227,13 @@ def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
     if not known(remapping):
         return Answer(
             UNKNOWN, rule, "the source does not tell whether interrupts are remapped"
+        )
+    if unread(machine.vfio.type1_allow_unsafe_interrupts):
+        return Answer(
+            UNKNOWN,
+            rule,
+            "interrupts are not remapped, and whether unsafe ones are allowed could "
+            "not be read",
         )
     return Answer(
         "-EPERM",

@@ -160,7 +160,7 @@ def _with_members(
     machine: Machine, name: str, targets: tuple[Target, ...]
 ) -> tuple[Machine, list[Condition]]:
     group = machine.group(name)
-    if group is None:
+    if group is None or not group.devices:
         return machine, []
     conditions = []
     if not group.whole:

@@ -10,7 +10,7 @@ from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
-from iommu_inspect.model.fact import Missing, known, value_or
+from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.relations import Relations
@@ -36,7 +36,8 @@ def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
     for target in targets:
         if target.device is None and target.group is not None:
             there = any(has_vfio_driver(d) for d in target.group.devices)
-            if not there and not any(map(fits, target.group.devices)):
+            perhaps = any(map(_may_fit, target.group.devices))
+            if not any(map(fits, target.group.devices)) and (perhaps or not there):
                 yield _nothing_fits(target, target.group)
         elif target.device is not None and target.group is None:
             yield from _no_endpoint(target.device)
@@ -131,7 +132,7 @@ def _denied(case: Case, device: Device) -> Iterator[Refusal]:
 
 def _virtual_functions(case: Case, device: Device) -> Iterator[Refusal]:
     """A physical function's driver takes its virtual functions along when it goes."""
-    if device.pci.virtfns in (Missing.UNREADABLE, Missing.DENIED):
+    if unread(device.pci.virtfns):
         yield Refusal(
             "sriov-mix",
             False,
@@ -162,6 +163,15 @@ def _mediated(case: Case, device: Device) -> Iterator[Refusal]:
     """Refuse while mediated devices are on it: they go with its driver, for good."""
     below = Relations(case.machine).below(device)
     found = [d for d in below if d.bus == "mdev"]
+    lost = [w for kind, w in case.machine.host.untold if kind is UseKind.MEDIATED]
+    if not found and any(map(unread, lost)) and device.driver is not None:
+        yield Refusal(
+            "host-loss",
+            False,
+            f"Whether {shown(device.address)} carries mediated devices could not be "
+            "read: its driver waits for guests that have them open.",
+            "Look at the device on the host itself (/sys/bus/mdev/devices).",
+        )
     if not found:
         return
     one = len(found) == 1

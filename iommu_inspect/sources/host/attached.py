@@ -37,11 +37,12 @@ _ORDER = ("keyboard", "mouse", "input", "storage", "network")
 
 
 def mediated(
-    tree: Tree, locate: Locate, devices: Iterable[Device]
+    tree: Tree, locate: Locate, devices: Iterable[Device], *, all_members: bool
 ) -> Fact[list[HostUse]]:
     """Find the mediated devices of each parent.
 
-    Those with a group are among ``devices`` even where the bus was not captured.
+    Those with a group are among ``devices`` even where the bus was not captured, if
+    ``all_members`` of the groups are.
     """
     paths = {
         d.address: d.path
@@ -49,6 +50,8 @@ def mediated(
         if d.bus == "mdev" and isinstance(d.path, str)
     }
     names = tree.names(_MDEVS)
+    if names is Missing.ABSENT and not all_members:
+        return Missing.UNREADABLE
     if not known(names) and (names is not Missing.ABSENT or not paths):
         return names
     for name in names if known(names) else ():

@@ -23,7 +23,11 @@ __all__ = ["read_host"]
 
 
 def read_host(
-    tree: Tree, devices: Iterable[Device], *, processes: bool = False
+    tree: Tree,
+    devices: Iterable[Device],
+    *,
+    processes: bool = False,
+    all_members: bool = True,
 ) -> Host:
     """Read what the host lives on, and on which of these devices that is.
 
@@ -32,6 +36,8 @@ def read_host(
         devices: What can be handed over.
         processes: Whether to look at what every process has open, which takes as
             long as there are open files; else that is not told.
+        all_members: Whether every member of the groups could be read: one that could
+            not may be a mediated device.
     """
     devices = tuple(devices)
     paths = {d.address: d.path for d in devices if isinstance(d.path, str)}
@@ -65,7 +71,7 @@ def read_host(
     ]
     for kind, attached in (
         (UseKind.DISPLAY, screens(tree, locate)),
-        (UseKind.MEDIATED, mediated(tree, locate, devices)),
+        (UseKind.MEDIATED, mediated(tree, locate, devices, all_members=all_members)),
         (UseKind.USB, usb(tree, locate)),
         (UseKind.THUNDERBOLT, thunderbolt(tree, locate)),
     ):

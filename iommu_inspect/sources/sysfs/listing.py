@@ -139,15 +139,17 @@ class _InGroups:
             if not known(names):
                 self.partial.add(group_id)
                 continue
-            for name in names:
-                path = tree.target(f"{directory}/{name}")
-                if not known(path):
-                    path = self._named(name, f"{directory}/{name}")
+            followed = {name: tree.target(f"{directory}/{name}") for name in names}
+            taken = {path for path in followed.values() if known(path)}
+            for name, end in followed.items():
+                path = end if known(end) else self._named(name, taken)
+                path = path or f"{directory}/{name}"
                 self.members[path] = (*self.members.get(path, ()), group_id)
 
-    def _named(self, name: str, otherwise: str) -> str:
+    def _named(self, name: str, taken: set[str]) -> str | None:
+        """Return the one device of a name, if no other member is that."""
         found = self._on_buses.by_name.get(name, ())
-        return found[0] if len(found) == 1 else otherwise
+        return found[0] if len(found) == 1 and found[0] not in taken else None
 
     def found(self) -> dict[str, str]:
         """Return the buses, by path, of devices whose place only a group tells."""

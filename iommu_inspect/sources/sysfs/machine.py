@@ -11,6 +11,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.modprobe import read_settings
@@ -88,6 +89,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     groups_known = absence_counts and (
         known(group_ids)
         or group_ids is Missing.ABSENT
+        or xen is XenRole.DOM0
         or any(_group_id(device) is not None for device in devices)
     )
     kernel = _kernel(tree, devices, group_ids)
@@ -109,7 +111,12 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         interrupt_remapping=interrupt_remapping(tree),
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices, aliases=processes),
-        host=read_host(tree, devices, processes=processes),
+        host=read_host(
+            tree,
+            devices,
+            processes=processes,
+            all_members=not (listing.partial or any(map(_may_be_mediated, devices))),
+        ),
         system=read_system(tree, kernel),
         unlisted=listing.unlisted,
         notes=(*tree.notes, *map(_note, listing.unlisted)),
@@ -127,6 +134,11 @@ def _has_vanished(tree: Tree, path: str) -> bool:
 
 def _group_id(device: Device) -> str | None:
     return device.group if known(device.group) else None
+
+
+def _may_be_mediated(device: Device) -> bool:
+    """Say whether a device whose bus is not told could be a mediated one, by name."""
+    return not known(device.bus) and PciAddress.parse(device.address) is None
 
 
 def _is_shown(device: Device) -> bool:

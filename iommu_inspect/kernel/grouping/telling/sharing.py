@@ -90,7 +90,9 @@ class Sharing:
         if self.group is None:
             return known(self.device.group)
         unknown = Mechanism.UNKNOWN.value
-        return all(reason.mechanism != unknown for reason in self.reasons)
+        return self.group.whole and all(
+            reason.mechanism != unknown for reason in self.reasons
+        )
 
 
 @dataclass(frozen=True, slots=True)
