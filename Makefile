@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice corpus clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice soak corpus clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -59,6 +59,9 @@ lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab
 
 advice: $(DEV_STAMP)  ## hold all advice against 300 machines, fixtures and captures
 	$(BIN)/python -m tools.advice --count 300 --shared
+
+soak: $(DEV_STAMP)  ## fail every read of every capture, one by one (hours)
+	$(BIN)/python -m tools.soak --shared
 
 corpus: $(DEV_STAMP)  ## read every capture of ../shared/data, and hold groups against it
 	$(BIN)/python -m tools.corpus

@@ -185,6 +185,8 @@ def _untold_host(result: Audit) -> str:
 
 
 def _lack(unseen: Unseen) -> str:
+    if unseen.fact is Fact.LISTING:
+        return "the PCI devices could not be listed"
     devices = unseen.devices
     one = len(devices) == 1
     whose = devices[0].address if one else _counted(len(devices), "device")

@@ -18,11 +18,13 @@ class Fact(enum.Enum):
     """A fact without which a whole host cannot be judged.
 
     ``KIND``: the driver is known, and whether it is one of vfio's is not.
+    ``LISTING``: which devices there are; it is of no device.
     """
 
     DRIVER = "driver"
     KIND = "kind"
     GROUP = "group"
+    LISTING = "listing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,11 @@ def unseen(case: Case) -> tuple[Unseen, ...]:
     Where none is on vfio, or may be, groups that are not told hide nothing. Bridges
     are handed to nobody.
     """
-    if case.targets or case.purpose is Purpose.ATTACH:
+    if case.targets:
         return ()
+    listing = [Unseen(Fact.LISTING, ())] if _is_unlisted(case) else []
+    if case.purpose is Purpose.ATTACH:
+        return tuple(listing)
     endpoints = [d for d in case.machine.devices if d.is_bridge is not True]
     untold = tuple(d for d in endpoints if has_vfio_driver(d) is None)
     apart = tuple(d for d in endpoints if not known(d.group))
@@ -50,4 +55,12 @@ def unseen(case: Case) -> tuple[Unseen, ...]:
         Unseen(Fact.KIND, tuple(d for d in untold if known(d.driver))),
         Unseen(Fact.GROUP, apart if used else ()),
     )
-    return tuple(each for each in found if each.devices)
+    return (*listing, *(each for each in found if each.devices))
+
+
+def _is_unlisted(case: Case) -> bool:
+    """Say whether there may be PCI functions that the source could not list.
+
+    Of other buses only what is in a group matters, and the groups list that.
+    """
+    return any(bus == "pci" for bus, _ in case.machine.unlisted)

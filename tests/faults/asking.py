@@ -11,9 +11,10 @@ from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.kernel.grouping.telling.sharing import sharing
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.host_losses import is_fatal, perhaps_lost, perhaps_untold
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
-from iommu_inspect.plan.steps.making import make_plan
+from iommu_inspect.plan.steps.making import Plan, make_plan
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.judge import judge
@@ -30,6 +31,7 @@ def answers(machine: Machine) -> dict[str, str]:
         [
             *_of_kernel(Inquiry(machine, rules)),
             *_of_groups(machine),
+            *_of_uses(machine),
             *_of_host(machine, rules),
             *_of_targets(machine, rules),
         ]
@@ -55,6 +57,15 @@ def _of_groups(machine: Machine) -> Iterator[tuple[str, str]]:
             yield f"growth {device.id}", _GROWS[growth.can_grow]
 
 
+def _of_uses(machine: Machine) -> Iterator[tuple[str, str]]:
+    for device in machine.devices:
+        perhaps = perhaps_lost(machine, device) or perhaps_untold(machine, device)
+        lived_on = "unknown" if perhaps else "can be spared"
+        if is_fatal(machine, device):
+            lived_on = "lived on"
+        yield f"host {device.id}", lived_on
+
+
 def _of_host(machine: Machine, rules: Semantics) -> Iterator[tuple[str, str]]:
     for purpose in Purpose:
         whole = audit(machine, rules, purpose=purpose)
@@ -74,6 +85,18 @@ def _of_targets(machine: Machine, rules: Semantics) -> Iterator[tuple[str, str]]
             yield f"audit {about}", judge(case).verdict.value
             plan = make_plan(machine, rules, (target,), purpose=purpose)
             yield f"plan {about}", plan.outcome.value
+            yield f"looks {about}", _looks(machine, plan)
+
+
+def _looks(machine: Machine, plan: Plan) -> str:
+    """Say whether somebody is told to look at what the host may live on first."""
+    looked = {look.about for c in plan.conditions for look in c.looks}
+    for move in plan.moves:
+        device = machine.device(move.device.id) or move.device
+        perhaps = perhaps_lost(machine, device) or perhaps_untold(machine, device)
+        if plan.has_steps and move.changes and perhaps and device.id not in looked:
+            return f"nobody looks at {device.id}"
+    return "unknown"
 
 
 def _targets(machine: Machine) -> Iterator[Target]:

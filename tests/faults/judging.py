@@ -8,7 +8,7 @@ __all__ = ["wrong"]
 
 # What may be said whenever a fact is lost; and that a thing is not spoken of any more.
 _UNKNOWN = "unknown"
-_YES = ("ready", "planned", "now", "0", "viable", "cannot grow")
+_YES = ("ready", "planned", "now", "0", "viable", "cannot grow", "can be spared")
 """Answers that somebody acts on."""
 
 

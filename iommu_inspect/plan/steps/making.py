@@ -32,7 +32,7 @@ __all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan"]
 # and has a switch for the second.
 ACCEPTABLE = ("host-loss", "interrupt-remapping")
 
-_OF_SHARING = ("singleton-assumption", "sriov-mix", "mixed-ownership")
+_OF_MEMBERS = ("singleton-assumption", "sriov-mix", "mixed-ownership", "not-on-vfio")
 
 
 class Outcome(enum.Enum):
@@ -132,11 +132,11 @@ def make_plan(
         unsure = unsure_of_neighbours(plan.moves, plan.refusals)
         if unsure is not None:
             return replace(plan, refusals=unsure)
-        # What is certain under the most favourable facts is certain; who shares a group
-        # that is made up is not.
-        made_up = any(target.group is None for target in targets)
+        # What is certain under the most favourable facts is certain; who is in a group
+        # whose members are supposed is not.
+        supposed_members = any(t.group is None or not t.group.whole for t in targets)
         certain = any(
-            refusal.certain and not (made_up and refusal.rule in _OF_SHARING)
+            refusal.certain and not (supposed_members and refusal.rule in _OF_MEMBERS)
             for refusal in plan.refusals
         )
         return plan if certain else told

@@ -8,6 +8,7 @@ from typing import TypeVar
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact, value_or
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 from iommu_inspect.sources.tree.tree import Tree
@@ -244,7 +245,9 @@ def _bus_of_path(path: str) -> Fact[str]:
     if len(parts) == 5 and parts[:2] == ["sys", "bus"] and parts[3] == "devices":
         return parts[2]
     if len(parts) > 3 and parts[:2] == ["sys", "devices"] and parts[2][:3] == "pci":
-        return "pci"
+        # What is below a function is not on its bus, mediated devices are an example.
+        on_bus = PciAddress.parse(parts[-1]) is not None
+        return "pci" if on_bus else Missing.ABSENT
     if parts[:3] == ["sys", "devices", "platform"] and len(parts) == 4:
         return "platform"
     return Missing.ABSENT

@@ -118,6 +118,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
             all_members=not (listing.partial or any(map(_may_be_mediated, devices))),
         ),
         system=read_system(tree, kernel),
+        all_functions=all(bus != "pci" for bus, _ in listing.unlisted),
         unlisted=listing.unlisted,
         notes=(*tree.notes, *map(_note, listing.unlisted)),
     )
