@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.relations import Relations
@@ -71,8 +71,7 @@ def _heading(group: Group) -> str:
 
 
 def _device_cells(device: Device) -> list[str]:
-    driver = device.driver
-    bound = driver or "-" if known(driver) else "?"
+    bound = value_or(device.driver, "?") or "-"
     return [device.address, bound, describe(device)]
 
 

@@ -40,7 +40,11 @@ def _is_fact(annotation: ast.expr) -> bool:
 
 def conditions(source: str) -> Iterator[ast.expr]:
     """Yield every expression whose truth is asked."""
-    for node in ast.walk(ast.parse(source)):
+    yield from _conditions_in(ast.parse(source))
+
+
+def _conditions_in(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
         match node:
             case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
                 yield from _leaves(test)
@@ -74,7 +78,35 @@ def offences(source: str, names: set[str]) -> list[str]:
                 found.append(f"{test.lineno}: {ast.unparse(test)}")
             case ast.Call(func=ast.Attribute(attr=name)) if name in names:
                 found.append(f"{test.lineno}: {ast.unparse(test)}")
-    return found
+    return [*found, *_by_another_name(source, names)]
+
+
+def _by_another_name(source: str, names: set[str]) -> Iterator[str]:
+    """Yield conditions that are a local name of a fact, before known() was asked."""
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        local = set(_named(function, names))
+        asked: dict[str, tuple[int, int]] = {}
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Name(id="known"), args=[ast.Name(id=name)]):
+                    place = (node.lineno, node.col_offset)
+                    asked[name] = min(asked.get(name, place), place)
+        for test in _conditions_in(function):
+            if isinstance(test, ast.Name) and test.id in local:
+                before = asked.get(test.id, (test.lineno, test.col_offset))
+                if before >= (test.lineno, test.col_offset):
+                    yield f"{test.lineno}: {test.id}"
+
+
+def _named(function: ast.FunctionDef, names: set[str]) -> Iterator[str]:
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Attribute(attr=attribute)
+            ) if attribute in names:
+                yield name
 
 
 def fact_names() -> set[str]:
@@ -99,3 +131,9 @@ def test_that_scan_sees_a_fact_that_is_asked_for_its_truth() -> None:
     )
     assert len(offences(text, {"vfio_devices", "driver", "is_bridge"})) == 4
     assert offences("if d.is_bridge is True: pass", {"is_bridge"}) == []
+
+
+def test_that_scan_sees_a_fact_by_another_name() -> None:
+    body = "def f(d):\n    acs = d.acs\n    "
+    assert offences(f"{body}return 1 if acs and known(acs) else 2", {"acs"}) != []
+    assert offences(f"{body}return 1 if known(acs) and acs else 2", {"acs"}) == []

@@ -79,7 +79,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         _with_group(device, listing.members.get(path, ()))
         for path, device in [
             (path, reader.read(path, overrides, listing.buses.get(path)))
-            for path in listing.paths
+            for path in sorted(listing.paths)
         ]
         if not _has_vanished(tree, path)
     ]

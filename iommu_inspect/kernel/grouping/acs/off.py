@@ -143,6 +143,6 @@ def asks_too_late(machine: Machine) -> bool:
 def _any_on(machine: Machine) -> bool:
     for device in machine.devices:
         acs = device.pci.acs
-        if acs and known(acs) and acs.control & REQUIRED_ACS:
+        if known(acs) and acs is not None and acs.control & REQUIRED_ACS:
             return True
     return False
