@@ -175,6 +175,21 @@ def test_the_hosts_disk_is_never_planned_away_for_want_of_a_file(
         assert plan.refusals or disk.device is None or disk.device.id in looked
 
 
+@each("file", ["proc/1/mountinfo", "proc/swaps", "proc/net/route"])
+def test_a_table_that_breaks_off_is_not_taken_for_whole(file: str) -> None:
+    whole = lost("host-lives-here")
+    assert whole.host.untold == ()
+    machine = lost("host-lives-here", Fault(("content", file), "short"))
+    assert [why for _, why in machine.host.untold] == [Missing.TRUNCATED]
+
+
+def test_an_id_that_breaks_off_is_no_other_id() -> None:
+    path = "sys/devices/pci0000:00/0000:00:03.0/0000:3b:00.0"
+    machine = lost("sriov-one-group", Fault(("content", f"{path}/vendor"), "short"))
+    (device,) = [d for d in machine.devices if d.path == path]
+    assert device.ids.vendor is Missing.TRUNCATED
+
+
 def test_virtual_functions_of_a_directory_that_cannot_be_listed_are_not_forgotten() -> (
     None
 ):

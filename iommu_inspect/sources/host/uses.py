@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact, unread
 from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.sources.host import mounts
 from iommu_inspect.sources.host.attached import mediated, thunderbolt, usb
@@ -43,20 +43,21 @@ def read_host(
     paths = {d.address: d.path for d in devices if isinstance(d.path, str)}
     locate = locator(paths.values())
     blocks, interfaces = Blocks(tree, locate), Interfaces(tree, locate)
-    mounted, swapped = _mounts(tree), _swaps(tree)
-    routes, unseen = _routes(tree)
+    mounted, no_mounts = _mounts(tree)
+    swapped, no_swaps = _swaps(tree)
+    routes, no_routes = _routes(tree)
     untold: list[tuple[UseKind, Missing]] = [
-        (kind, found)
-        for kind, found in (
-            (UseKind.FILE_SYSTEM, mounted),
-            (UseKind.SWAP, swapped),
-            (UseKind.DEFAULT_ROUTE, unseen),
+        (kind, why)
+        for kind, why in (
+            (UseKind.FILE_SYSTEM, no_mounts),
+            (UseKind.SWAP, no_swaps),
+            (UseKind.DEFAULT_ROUTE, no_routes),
         )
-        if isinstance(found, Missing)
+        if why is not None
     ]
     file_systems = FileSystems(
         tree,
-        mounted if known(mounted) else (),
+        mounted,
         locate=locate,
         blocks=blocks,
         interfaces=interfaces,
@@ -64,7 +65,7 @@ def read_host(
     )
     uses = [
         *file_systems.uses(),
-        *file_systems.swaps(swapped if known(swapped) else ()),
+        *file_systems.swaps(swapped),
         *_networks(routes, interfaces),
         *consoles(tree, locate),
         *framebuffers(tree, locate, paths),
@@ -102,38 +103,40 @@ def read_host(
     )
 
 
-def _first(
-    tree: Tree, files: Iterable[tuple[str, Callable[[str], tuple[Mount, ...]]]]
-) -> Fact[tuple[Mount, ...]]:
+def _mounts(tree: Tree) -> tuple[tuple[Mount, ...], Missing | None]:
+    """Return the mounts that are told, and why there may be others.
+
+    Those of the first process come first: it may see more than this one.
+    """
+    told: tuple[Mount, ...] = ()
     why = Missing.ABSENT
-    for file, parse in files:
-        content = tree.large_data(file)
-        if not known(content):
-            why = content if content is not Missing.ABSENT else why
-            continue
-        found = parse(content.decode("utf-8", "surrogateescape"))
-        if found:
-            return found
-    return why
+    for file, parse in (
+        ("proc/1/mountinfo", mounts.mountinfo),
+        ("proc/self/mountinfo", mounts.mountinfo),
+        ("proc/1/mounts", mounts.mounts),
+        ("proc/mounts", mounts.mounts),
+    ):
+        text = _large(tree, file)
+        found = parse(text) if known(text) else ()
+        if found and _is_whole(tree, text):
+            return found, None
+        told = told or found
+        if unread(text) or found:
+            why = text if not known(text) else Missing.TRUNCATED
+    return told, why
 
 
-def _mounts(tree: Tree) -> Fact[tuple[Mount, ...]]:
-    """Read the mounts of the first process, which may see more than this one."""
-    return _first(
-        tree,
-        (
-            ("proc/1/mountinfo", mounts.mountinfo),
-            ("proc/self/mountinfo", mounts.mountinfo),
-            ("proc/1/mounts", mounts.mounts),
-            ("proc/mounts", mounts.mounts),
-        ),
-    )
+def _swaps(tree: Tree) -> tuple[tuple[tuple[str, bool], ...], Missing | None]:
+    """Return the swap areas that are told, and why there may be others.
 
-
-def _swaps(tree: Tree) -> Fact[tuple[tuple[str, bool], ...]]:
-    text = tree.text("proc/swaps")
-    # The kernel writes a head line always (swap_show() in mm/swapfile.c).
-    return Missing.ABSENT if _is_blank(text) else map_fact(text, mounts.swaps)
+    The kernel writes a head line always (``swap_show()`` in mm/swapfile.c).
+    """
+    text = _large(tree, "proc/swaps")
+    if not known(text):
+        return (), text
+    if _is_blank(text):
+        return (), Missing.ABSENT
+    return mounts.swaps(text), None if _is_whole(tree, text) else Missing.TRUNCATED
 
 
 def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
@@ -151,15 +154,26 @@ def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
     routes = tuple(route for part in told if known(part) for route in part)
     if not known(four):
         return routes, four
-    if known(six) or six is Missing.ABSENT:
-        return routes, None
-    return routes, six
+    if not known(six):
+        return routes, None if six is Missing.ABSENT else six
+    whole = _is_whole(tree, four) and _is_whole(tree, six)
+    return routes, None if whole else Missing.TRUNCATED
 
 
 def _large(tree: Tree, path: str) -> Fact[str]:
     content = tree.large_data(path)
     # The names of interfaces are bytes, as those of files are.
     return map_fact(content, lambda data: data.decode("utf-8", "surrogateescape"))
+
+
+def _is_whole(tree: Tree, table: Fact[str]) -> bool:
+    """Say whether a table was read to its end: the kernel ends each line of it.
+
+    A file of a capture has been a file before, whose end somebody may have edited.
+    """
+    if not tree.whole or not known(table):
+        return True
+    return not table or table.endswith("\n")
 
 
 def _is_blank(text: Fact[str]) -> bool:

@@ -142,7 +142,10 @@ class DeviceReader:
     def _ids(self, path: str) -> PciIds:
         def number(name: str, digits: int) -> Fact[int]:
             text = self._tree.text(f"{path}/{name}")
-            return map_fact(text, lambda value: hexadecimal(value, digits))
+            # pci_config_attr() in drivers/pci/pci-sysfs.c: "0x%04x" and its like.
+            return map_fact(
+                text, lambda value: hexadecimal(value, digits, exactly=True)
+            )
 
         return PciIds(
             vendor=number("vendor", 4),

@@ -11,9 +11,14 @@ __all__ = ["hexadecimal"]
 _HEXADECIMAL = re.compile(r"0x([0-9a-fA-F]+)")
 
 
-def hexadecimal(text: str, digits: int) -> Fact[int]:
-    """Return the value of ``0x8086`` if it has at most so many digits."""
+def hexadecimal(text: str, digits: int, *, exactly: bool = False) -> Fact[int]:
+    """Return the value of ``0x8086`` if it has at most, or ``exactly``, so many digits.
+
+    A number that the kernel fills up with zeros and that is shorter was cut off.
+    """
     match = _HEXADECIMAL.fullmatch(text)
     if match is None or len(match[1]) > digits:
         return Missing.UNREADABLE
+    if exactly and len(match[1]) < digits:
+        return Missing.TRUNCATED
     return int(match[1], 16)
