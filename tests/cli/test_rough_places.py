@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from examples import each
+from running import watched
 from shared import SYSFS
 
 from iommu_inspect.cli import list as list_command
@@ -38,7 +39,7 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
-        env={"PATH": "/usr/bin:/bin", **(environment or {})},
+        env={"PATH": "/usr/bin:/bin", **watched(), **(environment or {})},
         preexec_fn=before,
         timeout=120,
     )
