@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from shared import FIXTURES, SHARED
+from watch import watching
 
 from iommu_inspect.cli.session import load
 from iommu_inspect.model.machine import Machine
@@ -39,12 +40,19 @@ def run(
             "PATH": "/usr/bin:/bin",
             "COLUMNS": str(columns),
             "LC_ALL": "C.UTF-8",
+            **watched(),
             **(environment or {}),
         },
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
+
+
+def watched() -> dict[str, str]:
+    """Return what makes the audit hook of the tests watch a process too."""
+    names = ("PYTHONPATH", watching.RECORD)
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def call(

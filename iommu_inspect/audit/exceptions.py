@@ -18,6 +18,8 @@ __all__ = ["Ignore", "Ignored", "ignore_rule", "parse_ignores", "set_aside"]
 
 _TABLE = "ignore"
 _KEYS = ("rule", "reason", "devices")
+# A list of 200 devices fits; of a longer key the library's time grows with the square.
+_LONGEST_LINE = 4096
 _IDS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.IGNORECASE)
 
 
@@ -88,10 +90,19 @@ def parse_ignores(text: str, file: str) -> tuple[Ignore, ...]:
         BadRequestError: the text is no TOML, or holds what nobody knows. The message
             names ``file`` and the line or the table.
     """
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > _LONGEST_LINE:
+            raise BadRequestError(
+                f"{file}: line {number} is longer than {_LONGEST_LINE} characters"
+            )
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise BadRequestError(f"{file}: {printable(str(error))}") from None
+    except RecursionError:
+        raise BadRequestError(f"{file}: it is nested too deeply") from None
+    except ValueError:  # of a date, or of a number
+        raise BadRequestError(f"{file}: it holds a number out of bounds") from None
     for key in document:
         if key != _TABLE:
             raise BadRequestError(

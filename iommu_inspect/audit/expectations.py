@@ -13,6 +13,9 @@ __all__ = ["parse_expectations"]
 
 _IDS = re.compile(r"(?:0x)?([0-9a-f]{4}):(?:0x)?([0-9a-f]{4})", re.IGNORECASE)
 
+# Of a line that is wrong; it may be a megabyte long.
+_SHOWN = 60
+
 
 def parse_expectations(text: str, file: str) -> tuple[Expectation, ...]:
     """Read a file of ``address vendor:device`` lines; ``#`` begins a comment.
@@ -44,6 +47,7 @@ def _pair(text: str, here: str) -> Expectation:
     address = PciAddress.parse(words[0]) if len(words) == 2 else None
     ids = _IDS.fullmatch(words[-1]) if words else None
     if address is None or ids is None:
+        text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         raise BadRequestError(
             f"{here}: {printable(text)!r} is no pair such as 0000:01:00.0 10de:1e04"
         )

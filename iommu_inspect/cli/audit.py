@@ -151,7 +151,7 @@ def audit_targets(
 def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
     """Return what is ignored; a reason in the file is better than none given."""
     from iommu_inspect.audit.exceptions import ignore_rule, parse_ignores
-    from iommu_inspect.sources.tree.opening import read_option
+    from iommu_inspect.sources.tree.option_files import read_option
 
     written: tuple[Ignore, ...] = ()
     if config is not None:
@@ -161,7 +161,7 @@ def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
 
 def _expectations(file: str | None) -> tuple[Expectation, ...]:
     from iommu_inspect.audit.expectations import parse_expectations
-    from iommu_inspect.sources.tree.opening import read_option
+    from iommu_inspect.sources.tree.option_files import read_option
 
     if file is None:
         return ()

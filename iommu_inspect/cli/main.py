@@ -8,6 +8,7 @@ import gc
 # would be the collector walking over modules that stay anyway.
 gc.disable()
 
+import errno  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 from importlib import import_module  # noqa: E402
@@ -31,6 +32,8 @@ COMMANDS = {
     "snapshot": ("iommu_inspect.cli.snapshot", "take_snapshot"),
     "explain": ("iommu_inspect.cli.explain", "explain_rule"),
 }
+# What the system can run out of, which is no fault of the program.
+_SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
 def build(wanted: str | None = None) -> typer.Typer:
@@ -81,11 +84,12 @@ def _asked_for(argv: list[str]) -> str | None:
 def main() -> None:
     """Run the program; every expected failure is one line and an exit code."""
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain
+    from iommu_inspect.cli.output import complain, settle
     from iommu_inspect.model.text import printable
     from iommu_inspect.model.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
 
+    settle()
     try:
         build(_asked_for(sys.argv))()
     except SourceError as error:
@@ -94,7 +98,18 @@ def main() -> None:
     except BadRequestError as error:
         complain(printable(str(error)))
         sys.exit(Exit.USAGE)
+    except MemoryError:
+        complain("there is not enough memory for this")
+        sys.exit(Exit.SOURCE)
+    except SystemExit as end:
+        # What the library makes of a reader of the help that went away early.
+        if isinstance(end.__context__, BrokenPipeError):
+            sys.exit(Exit.OK)
+        raise
     except Exception as error:
+        code = _of_the_system(error) if isinstance(error, OSError) else None
+        if code is not None:
+            sys.exit(code)
         if os.environ.get("IOMMU_INSPECT_DEBUG"):
             raise
         complain(
@@ -102,3 +117,22 @@ def main() -> None:
             "report it with the output of IOMMU_INSPECT_DEBUG=1"
         )
         sys.exit(Exit.INTERNAL)
+
+
+def _of_the_system(error: OSError) -> int | None:
+    """Return the exit code where the system could not do its part, after a line."""
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.output import complain, silence
+
+    usage = getattr(error.__context__, "exit_code", None)
+    if isinstance(usage, int):  # a wrong command line, and nowhere to say so
+        silence(sys.stderr)
+        return usage
+    if error.errno in _SHORT_OF:
+        complain(f"cannot go on: {error.strerror}")
+        return Exit.SOURCE
+    if error.errno == errno.ENOSPC:
+        silence(sys.stdout)
+        complain(f"cannot write the result: {error.strerror}")
+        return Exit.INTERNAL
+    return None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
+from typing import TextIO
 
 import typer
 
 from iommu_inspect.cli.exits import Exit
 from iommu_inspect.render.layout import Style
 
-__all__ = ["complain", "emit", "silence", "style"]
+__all__ = ["complain", "emit", "ending_in_order", "settle", "silence", "style"]
 
 
 def style() -> Style:
@@ -23,6 +28,29 @@ def style() -> Style:
     if sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         return Style(width, lambda text, colour: typer.style(text, fg=colour))
     return Style(width)
+
+
+def settle() -> None:
+    """Let every name through; one that the output's encoding lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Let who is asked to end, as by Ctrl-C, undo first what is half done."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, _end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 def emit(text: str) -> None:
@@ -37,17 +65,26 @@ def emit(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
-        silence()
+        silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             complain(f"cannot write the result: {error.strerror}")
             raise typer.Exit(Exit.INTERNAL) from None
 
 
-def silence() -> None:
+def silence(stream: TextIO) -> None:
     """Keep the interpreter from complaining when it flushes once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def complain(message: str) -> None:
-    """Print one line for a person to standard error."""
-    typer.echo(f"iommu-inspect: {message}", err=True)
+    """Print one line for a person to standard error; nobody need be there to read."""
+    if not sys.stderr:
+        return
+    try:
+        sys.stderr.write(f"iommu-inspect: {message}\n")
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)

@@ -46,12 +46,12 @@ def load(
     opened = next((o for o in all_opened if isinstance(o, Tree)), all_opened[0])
     machine = read_sources(all_opened, processes=processes)
     for note in machine.notes:
-        typer.echo(f"iommu-inspect: note: {note}", err=True)
+        complain(f"note: {note}")
     if machine.source.parts:
         from iommu_inspect.plan.host.asking import what_to_ask_for
 
         if asked := what_to_ask_for(machine):
-            typer.echo(f"iommu-inspect: note: {asked}", err=True)
+            complain(f"note: {asked}")
     if demo and not machine.groups:
         opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")

@@ -106,7 +106,7 @@ def take_snapshot(
 
 def _write(file: str, snapshot: Snapshot) -> None:
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain
+    from iommu_inspect.cli.output import complain, ending_in_order
     from iommu_inspect.model.text import printable
     from iommu_inspect.sources.snapshot.packing import zipped
     from iommu_inspect.sources.tree.saving import save
@@ -120,12 +120,13 @@ def _write(file: str, snapshot: Snapshot) -> None:
                 sys.stdout.buffer.write(piece)
             sys.stdout.flush()
         else:
-            save(file, pieces)
+            with ending_in_order():
+                save(file, pieces)
     except OSError as error:
         if file == "-":
             from iommu_inspect.cli.output import silence
 
-            silence()
+            silence(sys.stdout)
         where = "standard output" if file == "-" else printable(file)
         complain(f"cannot write {where}: {error.strerror}")
         raise typer.Exit(Exit.INTERNAL) from None

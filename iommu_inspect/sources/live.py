@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.sources.names import Namer, Names
+from iommu_inspect.sources.tree.bounded import Reader
+
+if TYPE_CHECKING:
+    import pyudev
 
 __all__ = ["from_udev"]
+
+# For names nobody waits long: the fallback has nearly all of them.
+_LOST, _CHILDREN = 2.0, 3
 
 
 def from_udev(fallback: Namer) -> Namer:
     """Return a namer that asks udev's database, and ``fallback`` where it is silent.
 
     The database is empty where no udevd runs (containers, initramfs), and libudev
-    may not be installed at all.
+    may not be installed at all. It reads ``uevent`` of each device, which can wait for
+    a driver for ever, and so is asked in a child.
     """
-    try:
-        import pyudev
-
-        context = pyudev.Context()
-    except (ImportError, OSError):
-        return fallback
+    reader, udev = Reader(_LOST, _CHILDREN), _Udev()
 
     def name(device: Device) -> Names:
         if not known(device.path):
             return fallback(device)
-        try:
-            properties = pyudev.Devices.from_path(context, f"/{device.path}").properties
-            names = Names(
-                properties.get("ID_VENDOR_FROM_DATABASE"),
-                properties.get("ID_MODEL_FROM_DATABASE"),
-            )
-        except (pyudev.DeviceNotFoundError, OSError, UnicodeError):
+        found = reader.ask(udev.names, [("names", device.path, 0)])[0]
+        if not isinstance(found, tuple) or not any(found):
             return fallback(device)
-        return names if names.device or names.vendor else fallback(device)
+        return Names(*found)
 
     return name
+
+
+class _Udev:
+    """What the child knows, once it was asked."""
+
+    def __init__(self) -> None:
+        self._context: pyudev.Context | Missing | None = None
+
+    def names(  # pragma: no cover - runs in a child, unmeasured
+        self, _what: str, path: str, _limit: int
+    ) -> object:
+        """Return the names of a device's vendor and of the device."""
+        try:
+            import pyudev
+
+            if self._context is None:
+                self._context = Missing.UNREADABLE
+                self._context = pyudev.Context()
+            if isinstance(self._context, Missing):
+                return self._context
+            device = pyudev.Devices.from_path(self._context, f"/{path}")
+            names = ("ID_VENDOR_FROM_DATABASE", "ID_MODEL_FROM_DATABASE")
+            return tuple(device.properties.get(name) for name in names)
+        except (ImportError, OSError, UnicodeError):
+            return Missing.UNREADABLE
+        except pyudev.DeviceNotFoundError:
+            return Missing.ABSENT

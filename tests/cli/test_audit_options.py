@@ -65,7 +65,7 @@ def test_attach_says_the_kernels_answer_where_no_rule_speaks() -> None:
         (("--config", "nowhere.toml"), "cannot read nowhere.toml of --config: no such"),
         (("--expect", ""), "of --expect: no such file"),
         (("--expect", str(EXPECT)), "of --expect: is a directory"),
-        (("--expect", "/dev/zero"), "longer than 1 MiB"),
+        (("--expect", "/dev/zero"), "a file or a pipe is expected"),
         (("--summary", "00:06.0"), "without targets"),
     ],
 )

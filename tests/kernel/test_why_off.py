@@ -83,6 +83,7 @@ def test_an_smmu_of_the_device_tree_is_found_too_late() -> None:
 def test_it_is_not_offered_where_it_does_not_fit() -> None:
     arm = booted("arm64-arm-ports")
     assert off(replace(arm, kernel=Kernel(release="7.3.4"))) is None
+    assert off(replace(arm, kernel=Kernel(release="\u00b2.6.1"))) is None
     assert off(replace(arm, kernel=Kernel(release=Missing.ABSENT))) is None
     assert off(replace(arm, firmware_tables=("IORT",))) is None
     assert off(replace(arm, iommus=())) is None

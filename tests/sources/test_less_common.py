@@ -23,7 +23,7 @@ from iommu_inspect.sources.live import from_udev
 from iommu_inspect.sources.names import Names, from_pci_ids
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.text.machine import read_texts
-from iommu_inspect.sources.tree.bounded import reaped
+from iommu_inspect.sources.tree.bounded import _reaped
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
 
@@ -132,10 +132,10 @@ def test_only_a_child_that_is_left_is_not_reaped() -> None:
         os.read(here, 1)
         os._exit(0)
     os.close(here)
-    assert not reaped(pid)
+    assert not _reaped(pid)
     os.close(there)
     os.waitpid(pid, 0)
-    assert reaped(pid)  # somebody else has
+    assert _reaped(pid)  # somebody else has
 
 
 @each(

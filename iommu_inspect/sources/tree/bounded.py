@@ -1,113 +1,238 @@
-"""Reads files that may never answer, in a child that can be left behind."""
+"""Asks a child process what may never be answered, and can leave it behind.
+
+Whoever reads behind a stuck probe, or from a server that is gone, cannot be killed and
+does not end: not the thread, and so not its process. A child can be left behind. There
+is one for a whole run, for to fork is dear and to ask through a pipe is cheap; where
+it does not answer in time another one goes on with the next question.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import marshal
 import os
 import select
 import signal
 import struct
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Missing
 
-__all__ = ["read_in_child", "reaped"]
+__all__ = ["PATIENCE", "Answer", "Reader", "Request"]
 
-_PIECE = 64 << 10
+PATIENCE = 1.0
+"""Seconds until a question counts as never answered."""
+_LOST = 6.0
+"""Seconds that a run loses at most with such questions, however many there are."""
+_CHILDREN = 16
+"""Processes that a run leaves behind at most."""
+
 # Nobody opens more; the limit itself can be a thousand million.
 _MAX_DESCRIPTORS = 1 << 16
-# A result's frame: which path, which outcome, how many bytes of text follow.
-_FRAME = struct.Struct("=IBI")
-_OUTCOMES = (None, *Missing)
+_PIECE = 64 << 10
+_SIZE = struct.Struct("=I")
+
+Request = tuple[str, str, int]
+"""What is asked: of what kind it is, about which path, a limit in bytes."""
+Answer = Callable[[str, str, int], object]
+"""What answers in the child, of types that `marshal` has; or a `Missing`."""
 
 
-def read_in_child(
-    paths: Sequence[str], read: Callable[[str], Fact[str]], seconds: float
-) -> tuple[dict[str, Fact[str]], int | None]:
-    """Read in a child process that can be left behind.
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process that answers, and the two pipes to it."""
 
-    Returns:
-        What was read in time, and the child where it did not end by itself.
+    pid: int
+    questions: int
+    answers: int
+    poll: select.poll = field(repr=False)
+
+    def close(self) -> None:
+        os.close(self.questions)
+        os.close(self.answers)
+
+
+class Reader:
+    """Asks in a child process, for as long as that makes sense.
+
+    Args:
+        lost: How many seconds may be lost with questions that nobody answers.
+        children: How many processes may be left behind.
     """
-    ours, theirs = os.pipe()
-    try:
-        pid = os.fork()
-    except OSError:
-        os.close(ours)
-        os.close(theirs)
-        return {}, None
-    if not pid:  # pragma: no cover - the child ends with os._exit, unmeasured
-        _child(paths, read, theirs)
-    # Not before: to fork a large process on a busy host takes its time.
-    deadline = time.monotonic() + seconds
-    os.close(theirs)
-    try:
-        received, ended = _receive(ours, deadline)
-    finally:
-        os.close(ours)
-        os.kill(pid, signal.SIGKILL)
-    gone = reaped(pid)
-    while ended and not gone and time.monotonic() < deadline:
-        time.sleep(0.0005)
-        gone = reaped(pid)
-    return _unpacked(received, paths), None if gone else pid
+
+    def __init__(self, lost: float = _LOST, children: int = _CHILDREN) -> None:
+        self._lost = lost
+        self._children = children
+        self._child: _Child | None = None
+        self._left_behind: list[int] = []
+        self.failure = ""
+        """Why there is no child to ask, if none could be made."""
+
+    def ask(
+        self,
+        answer: Answer,
+        requests: Sequence[Request],
+        *,
+        patience: float = PATIENCE,
+        seconds: float | None = None,
+    ) -> list[object]:
+        """Return what each question's answer is, unreadable where none came.
+
+        Args:
+            answer: What answers in the child.
+            requests: The questions, asked in this order.
+            patience: How long to wait for each.
+            seconds: How long to wait for all of them, if that is bounded.
+        """
+        self._left_behind = [pid for pid in self._left_behind if not _reaped(pid)]
+        # Not before: to fork a large process on a busy host takes its time.
+        if self._child is None and requests:
+            self._child = self._start(answer)
+        deadline = None if seconds is None else time.monotonic() + seconds
+        found: list[object] = []
+        while len(found) < len(requests):
+            child = self._child = self._child or self._start(answer)
+            late = deadline is not None and time.monotonic() >= deadline
+            if child is None or late:
+                return found + [Missing.UNREADABLE] * (len(requests) - len(found))
+            found += self._ask(child, requests[len(found) :], patience, deadline)
+            if len(found) < len(requests):
+                found.append(Missing.UNREADABLE)
+                self._leave(child)
+        return found
+
+    def _ask(
+        self,
+        child: _Child,
+        requests: Sequence[Request],
+        patience: float,
+        deadline: float | None,
+    ) -> list[object]:
+        """Return the answers until the first that does not come in time."""
+        text = marshal.dumps(list(requests))
+        found: list[object] = []
+        try:
+            # This waits for nothing: whoever is asked reads all before it answers.
+            _write(child.questions, _SIZE.pack(len(text)) + text)
+            received = bytearray()
+            while len(found) < len(requests):
+                wait = min(patience, self._lost / 2)
+                if deadline is not None:
+                    wait = min(wait, max(deadline - time.monotonic(), 0))
+                if not child.poll.poll(wait * 1000):
+                    self._lost -= wait
+                    break
+                piece = os.read(child.answers, _PIECE)
+                if not piece:
+                    break
+                received += piece
+                found += _unpacked(received)
+        except OSError:
+            # The child is gone, or there is no memory to ask it with.
+            return found
+        return found
+
+    def _start(self, answer: Answer) -> _Child | None:
+        if self._children <= 0:
+            return None
+        self._children -= 1
+        made: list[int] = []
+        try:
+            made += os.pipe()
+            made += os.pipe()
+            asked, questions, answers, answering = made
+            poll = select.poll()
+            poll.register(answers, select.POLLIN)
+            pid = os.fork()
+        except (OSError, MemoryError) as error:
+            for descriptor in made:
+                os.close(descriptor)
+            self.failure = getattr(error, "strerror", None) or "no memory is left"
+            return None
+        if not pid:  # pragma: no cover - the child ends with os._exit, unmeasured
+            _serve(answer, asked, answering)
+        os.close(asked)
+        os.close(answering)
+        return _Child(pid, questions, answers, poll)
+
+    def _leave(self, child: _Child) -> None:
+        self._child = None
+        child.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+        if not _reaped(child.pid):
+            self._left_behind.append(child.pid)
+
+    def __del__(self) -> None:
+        """End a child that waits for a question: it can be killed."""
+        if self._child is not None:
+            pid = self._child.pid
+            self._leave(self._child)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
-def _child(  # pragma: no cover - the child ends with os._exit, unmeasured
-    paths: Sequence[str], read: Callable[[str], Fact[str]], out: int
+def _serve(  # pragma: no cover - the child ends with os._exit, unmeasured
+    answer: Answer, asked: int, answering: int
 ) -> None:
-    """Read the files and write the results down the pipe; never return."""
+    """Answer questions until nobody asks any more; never return."""
     try:
         # Nobody must wait for the end of an output that a stuck child holds open.
-        os.closerange(0, out)
-        os.closerange(out + 1, _MAX_DESCRIPTORS)
-        for index, path in enumerate(paths):
-            frame = _packed(index, read(path))
-            while frame:
-                frame = frame[os.write(out, frame) :]
+        low, high = sorted((asked, answering))
+        os.closerange(0, low)
+        os.closerange(low + 1, high)
+        os.closerange(high + 1, _MAX_DESCRIPTORS)
+        while head := _read(asked, _SIZE.size):
+            questions = _read(asked, *_SIZE.unpack(head))
+            # What comes is from this very program.
+            for question in marshal.loads(questions):  # noqa: S302
+                found = answer(*question)
+                if isinstance(found, Missing):
+                    body = marshal.dumps((True, found.value))
+                else:
+                    body = marshal.dumps((False, cast("bytes", found)))
+                _write(answering, _SIZE.pack(len(body)) + body)
     finally:
         os._exit(0)
 
 
-def _packed(  # pragma: no cover - the child ends with os._exit, unmeasured
-    index: int, fact: Fact[str]
+def _read(  # pragma: no cover - the child ends with os._exit, unmeasured
+    descriptor: int, size: int
 ) -> bytes:
-    if not known(fact):
-        return _FRAME.pack(index, _OUTCOMES.index(fact), 0)
-    text = fact.encode("utf-8", "surrogateescape")
-    return _FRAME.pack(index, 0, len(text)) + text
-
-
-def _receive(pipe: int, deadline: float) -> tuple[bytes, bool]:
-    """Return what came in time, and whether that was all."""
-    received = bytearray()
-    poll = select.poll()
-    poll.register(pipe, select.POLLIN)
-    while (left := deadline - time.monotonic()) > 0:
-        if not poll.poll(left * 1000):
-            continue
-        piece = os.read(pipe, _PIECE)
+    parts = b""
+    while len(parts) < size:
+        piece = os.read(descriptor, size - len(parts))
         if not piece:
-            return bytes(received), True
-        received += piece
-    return bytes(received), False
+            return b""
+        parts += piece
+    return parts
 
 
-def _unpacked(received: bytes, paths: Sequence[str]) -> dict[str, Fact[str]]:
-    results: dict[str, Fact[str]] = {}
+def _write(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _unpacked(received: bytearray) -> list[object]:
+    """Take the answers that are complete off what was received."""
+    found: list[object] = []
     at = 0
-    while at + _FRAME.size <= len(received):
-        index, outcome, size = _FRAME.unpack_from(received, at)
-        at += _FRAME.size + size
-        if at > len(received):
+    while at + _SIZE.size <= len(received):
+        end = at + _SIZE.size + _SIZE.unpack_from(received, at)[0]
+        if end > len(received):
             break
-        text = received[at - size : at].decode("utf-8", "surrogateescape")
-        why = _OUTCOMES[outcome]
-        results[paths[index]] = text if why is None else why
-    return results
+        body = bytes(received[at + _SIZE.size : end])
+        missing, value = marshal.loads(body)  # noqa: S302
+        found.append(Missing(value) if missing else value)
+        at = end
+    del received[:at]
+    return found
 
 
-def reaped(pid: int) -> bool:
+def _reaped(pid: int) -> bool:
     """Say whether a child has ended, and is no more."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid

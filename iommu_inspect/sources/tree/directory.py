@@ -1,4 +1,26 @@
-"""A directory as a tree: the live host, or a capture that was unpacked."""
+"""A directory as a tree: the live host, or a capture that was unpacked.
+
+What a running kernel serves may never answer, so a child reads it (`bounded.py`):
+
+- every file's content. That of sysfs and proc is made while it is read, by functions of
+  the kernel and of drivers. Among those that this tool reads some take the device's
+  lock (``driver_override``, before 6.13), call the bus and the driver (``uevent``:
+  ``dev_uevent()``), wait for a bridge to wake up and for a reset to end (``config``:
+  ``pci_config_pm_runtime_get()``, ``pci_wait_cfg()``), or take a mutex: of the group
+  (``type``: ``iommu_group_show_type()``), of device-mapper
+  (``dm_copy_name_and_uuid()``), of a module's parameters (``param_attr_show()``), of
+  consoles (``show_cons_active()``), of swap (``swap_start()``), of modules and of
+  mounts (``m_start()`` both). ``uuid`` below ``sys/hypervisor`` can ask xenstored,
+  and what drivers from elsewhere do (``proc/driver/nvidia``) nobody knows. Which
+  others wait differs by release, so none is taken for one that cannot;
+- whatever is outside of sys/, proc/ and dev/: on the way to a file of ``etc``, ``usr``,
+  ``boot`` or ``home`` a network's file system or an automounter may be, and then even
+  to ask whether it is there waits for a server.
+
+Names and links of sysfs and proc are looked at here: ``kernfs`` gives its semaphore up
+before it waits for a driver (``kernfs_drain()``), and what a process has open is listed
+without its locks (``proc_readfd_common()``). The functions are those of 6.12.
+"""
 
 # Raw descriptors are what gives O_NOFOLLOW and the second look at what was opened,
 # and pathlib would cost more than the system calls do.
@@ -9,10 +31,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, map_fact
 from iommu_inspect.model.group import NodeAccess
-from iommu_inspect.sources.tree.bounded import read_in_child, reaped
+from iommu_inspect.sources.tree.bounded import PATIENCE, Reader
 from iommu_inspect.sources.tree.failures import missing_of
 from iommu_inspect.sources.tree.tree import MAX_FILE, Kind, Tree, is_forbidden
 
@@ -21,6 +44,30 @@ __all__ = ["DirTree"]
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 # Nearly every file is shorter than this, and no larger buffer has to be prepared.
 _FIRST_READ = 8192
+# Where names and links do not wait for anybody.
+_PROMPT = frozenset(("", "sys", "proc", "dev"))
+# A server may take its time, and a disk that slept.
+_PATIENCE_WITH_DISKS = 3.0
+# What a device remembers of itself: shown without a look at the device, in whatever
+# state that is. It is read here where no child can be made.
+_REMEMBERED = (
+    "vendor",
+    "device",
+    "subsystem_vendor",
+    "subsystem_device",
+    "class",
+    "revision",
+    "power_state",
+    "boot_vga",
+    "numa_node",
+    "removable",
+    "reset_method",
+)
+_OF_A_GROUP = ("type", "reserved_regions")
+# What is asked for at once, by where it is.
+_TOGETHER = (("sys/devices/", _REMEMBERED), ("sys/kernel/iommu_groups/", _OF_A_GROUP))
+
+T = TypeVar("T")
 
 
 class DirTree(Tree):
@@ -33,22 +80,35 @@ class DirTree(Tree):
         self._root = root.rstrip("/") + "/"
         self._is_sys = is_sys
         self.hot = live or self._is_served()
-        self._left_behind: list[int] = []
+        self._reader = Reader()
+        # Whether this is the child, which does what it is asked for.
+        self._asked = False
+        self._ahead: dict[str, Fact[bytes]] = {}
+        self._begun: set[str] = set()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Tree.notes`; that nothing could be read in a child is one."""
+        if not self._reader.failure:
+            return super().notes
+        return (
+            *super().notes,
+            "no process could be started to read what may never answer "
+            f"({self._reader.failure}): much is unreadable",
+        )
 
     def text_bounded(
         self, paths: Sequence[str], seconds: float = 1.0
     ) -> dict[str, Fact[str]]:
-        """See `Tree.text_bounded`; a child process reads the live host's files."""
+        """See `Tree.text_bounded`; the live host's are asked for at once."""
         for path in paths:
             if is_forbidden(path):
                 raise ValueError(f"{path} must never be opened")
         if not self.hot:
             return super().text_bounded(paths, seconds)
-        self._left_behind = [pid for pid in self._left_behind if not reaped(pid)]
-        results, pid = read_in_child(paths, self.text, seconds)
-        if pid is not None:
-            self._left_behind.append(pid)
-        return {path: results.get(path, Missing.UNREADABLE) for path in paths}
+        requests = [("text", path, 0) for path in paths]
+        found = self._reader.ask(self._answer, requests, seconds=seconds)
+        return {path: _as(str, text) for path, text in zip(paths, found, strict=True)}
 
     def node(self, path: str) -> Fact[NodeAccess]:
         """See `Tree.node`; absent if it is anything else than a character device."""
@@ -80,6 +140,8 @@ class DirTree(Tree):
         return None
 
     def _kind(self, path: str) -> Fact[Kind]:
+        if self._may_wait(path):
+            return map_fact(self._ask("kind", path, str), Kind.__getitem__)
         real = self._real(path)
         if real is None:
             return Missing.ABSENT if path else Kind.FOLDER
@@ -94,12 +156,16 @@ class DirTree(Tree):
         return Kind.LINK if stat.S_ISLNK(mode) else Kind.OTHER
 
     def _link(self, path: str) -> Fact[str]:
+        if self._may_wait(path):
+            return self._ask("link", path, str)
         try:
             return os.readlink(self._real(path) or "")
         except (OSError, ValueError) as error:
             return _missing(error)
 
     def _names(self, path: str) -> Fact[Iterable[str]]:
+        if self._may_wait(path):
+            return self._ask("names", path, list)
         real = self._real(path)
         if real is None:
             return ("sys",)
@@ -109,6 +175,30 @@ class DirTree(Tree):
             return _missing(error)
 
     def _content(self, path: str, limit: int) -> Fact[bytes]:
+        if not self.hot or self._asked:
+            return self._read(path, limit)
+        ahead = self._ahead.pop(path, None)
+        if ahead is not None:
+            return ahead
+        paths = (path, *self._beside(path))
+        requests = [("content", path, limit) for path in paths]
+        found = self._reader.ask(self._answer, requests, patience=_patience(path))
+        if self._reader.failure and path.rpartition("/")[2] in _REMEMBERED:
+            return self._read(path, limit)
+        for other, content in zip(paths[1:], found[1:], strict=True):
+            self._ahead[other] = _as(bytes, content)
+        return _as(bytes, found[0])
+
+    def _beside(self, path: str) -> Iterable[str]:
+        """Return what else is read of a directory, the first time that it is read."""
+        folder, _, name = path.rpartition("/")
+        for place, names in _TOGETHER:
+            if name in names and path.startswith(place) and folder not in self._begun:
+                self._begun.add(folder)
+                return [f"{folder}/{other}" for other in names if other != name]
+        return ()
+
+    def _read(self, path: str, limit: int) -> Fact[bytes]:
         try:
             descriptor = os.open(self._real(path) or "", _OPEN_FLAGS)
         except (OSError, ValueError) as error:
@@ -122,6 +212,44 @@ class DirTree(Tree):
             return _missing(error)
         finally:
             os.close(descriptor)
+
+    def _may_wait(self, path: str) -> bool:
+        """Say whether even to look at a path can take for ever."""
+        if not self.hot or self._asked:
+            return False
+        return path.partition("/")[0] not in _PROMPT
+
+    def _ask(self, what: str, path: str, kind: type[T]) -> Fact[T]:
+        request = (what, path, 0)
+        found = self._reader.ask(self._answer, [request], patience=_patience(path))
+        return _as(kind, found[0])
+
+    def _answer(  # pragma: no cover - the child ends with os._exit, unmeasured
+        self, what: str, path: str, limit: int
+    ) -> object:
+        """Do what was asked for; this runs in the child."""
+        self._asked = True
+        match what:
+            case "kind":
+                return map_fact(self._kind(path), lambda kind: kind.name)
+            case "link":
+                return self._link(path)
+            case "names":
+                return map_fact(self._names(path), list)
+            case "text":
+                return self.text(path)
+        return self._content(path, limit)
+
+
+def _patience(path: str) -> float:
+    prompt = path.partition("/")[0] in _PROMPT
+    return PATIENCE if prompt else _PATIENCE_WITH_DISKS
+
+
+def _as(kind: type[T], answer: object) -> Fact[T]:
+    if isinstance(answer, kind | Missing):
+        return answer
+    return Missing.UNREADABLE
 
 
 def _missing(error: Exception) -> Missing:

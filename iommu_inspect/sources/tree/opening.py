@@ -1,4 +1,4 @@
-"""Opens what ``--from`` and the other options that name a file were given."""
+"""Opens what ``--from`` was given."""
 
 # Raw descriptors are what gives O_NOFOLLOW and the second look at what was opened,
 # and pathlib would cost more than the system calls do.
@@ -15,17 +15,14 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree.directory import DirTree
-from iommu_inspect.sources.tree.tree import Kind, Tree
+from iommu_inspect.sources.tree.tree import Kind, Tree, is_forbidden
 
-__all__ = ["Text", "open_live", "open_path", "open_source", "read_option"]
+__all__ = ["Text", "acts_when_read", "open_live", "open_path", "open_source"]
 
 MAX_TEXT = 16 << 20
 """Bytes of a text such as that of ``lspci``."""
-MAX_OPTION = 1 << 20
-"""The same for `read_option`, which refuses what is longer."""
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _EXPECTED = (
@@ -105,6 +102,8 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
         if not stat.S_ISREG(mode):
             hint = "; give a pipe as -" if stat.S_ISFIFO(mode) else ""
             raise SourceError(f"cannot read {label}: {_EXPECTED}{hint}")
+        if acts_when_read(source):
+            raise SourceError(f"cannot read {label}: reading it acts on a device")
         descriptor = os.open(source, _OPEN_FLAGS)
         with open(descriptor, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -112,6 +111,15 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
             return _open_stream(file, label)
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {label}: {_reason(error)}") from None
+
+
+def acts_when_read(path: str) -> bool:
+    """Say whether a file that somebody named is one that is never opened.
+
+    A host's sys/ can be mounted anywhere.
+    """
+    _, found, below = os.path.realpath(path).rpartition("/sys/")
+    return is_forbidden(f"sys/{below}") if found else False
 
 
 class _Rewound(io.RawIOBase):
@@ -205,27 +213,6 @@ def _inflated(file: BinaryIO, label: str) -> tuple[bytes, BinaryIO]:
 
     stream = cast("BinaryIO", _Pieces(pieces(file), label))
     return stream.read(_FIRST_BLOCK), stream
-
-
-def read_option(path: str, option: str) -> str:
-    """Return the text of a file that a person wrote and named with ``option``.
-
-    It may be a pipe, as shells make of ``<(command)``.
-
-    Raises:
-        BadRequestError: it cannot be read, is too long, or is no UTF-8.
-    """
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_OPTION + 1)
-        if len(content) > MAX_OPTION:
-            raise ValueError(f"it is longer than {MAX_OPTION >> 20} MiB")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        reason = "it is no UTF-8 text"
-    except (OSError, ValueError) as error:
-        reason = _reason(error)
-    raise BadRequestError(f"cannot read {_printable(path)} of {option}: {reason}")
 
 
 def _printable(text: str) -> str:

@@ -136,7 +136,7 @@ def asks_too_late(machine: Machine) -> bool:
     if known(tables) and tables:
         return False
     major = release.partition(".")[0]
-    old = major.isdigit() and int(major) < _FIRST_UNREAD_MAJOR
+    old = major.isdecimal() and int(major) < _FIRST_UNREAD_MAJOR
     return old and any(unit.name.startswith("smmu") for unit in units)
 
 
