@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from builders import device
 from examples import each
 from running import call
 from shared import SYSFS
+from watch import watching
 
 from iommu_inspect.cli import session
 from iommu_inspect.model.fact import Fact, Missing, known
@@ -28,6 +30,7 @@ from iommu_inspect.sources.names import Names
 from iommu_inspect.sources.snapshot.making import take
 from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.tree import directory
+from iommu_inspect.sources.tree.bounded import Reader
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import open_live
 from iommu_inspect.sources.tree.snapshot import Manifest
@@ -225,6 +228,18 @@ def test_children_that_cannot_be_killed_are_few(
     for pid in left:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def test_a_child_can_run_what_finds_a_library(watched: str) -> None:
+    """As ctypes does for pyudev, by what ldconfig prints."""
+
+    def printed(*_: object) -> str:
+        return subprocess.run(["echo", "x"], capture_output=True, text=True).stdout
+
+    found = Reader().ask(printed, [("", "", 0)], patience=20)
+    assert found == ["x\n"]
+    # The package's functions led there, which only pyudev's may.
+    assert watching.taken(watched) == ["subprocess.Popen 'echo'"]
 
 
 class Udev(ModuleType):

@@ -180,11 +180,7 @@ def _serve(  # pragma: no cover - the child ends with os._exit, unmeasured
 ) -> None:
     """Answer questions until nobody asks any more; never return."""
     try:
-        # Nobody must wait for the end of an output that a stuck child holds open.
-        low, high = sorted((asked, answering))
-        os.closerange(0, low)
-        os.closerange(low + 1, high)
-        os.closerange(high + 1, _MAX_DESCRIPTORS)
+        _let_go({asked, answering})
         while head := _read(asked, _SIZE.size):
             questions = _read(asked, *_SIZE.unpack(head))
             # What comes is from this very program.
@@ -197,6 +193,26 @@ def _serve(  # pragma: no cover - the child ends with os._exit, unmeasured
                 _write(answering, _SIZE.pack(len(body)) + body)
     finally:
         os._exit(0)
+
+
+def _let_go(  # pragma: no cover - the child ends with os._exit, unmeasured
+    kept: set[int],
+) -> None:
+    """Close all else: nobody must wait for an output that a stuck child holds open.
+
+    Standard input and outputs lead nowhere; what runs a program counts on them.
+    """
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in {0, 1, 2} - kept - {nowhere}:
+            os.dup2(nowhere, number)
+        kept = kept | {0, 1, 2}
+    at = 0
+    for number in sorted(kept):
+        if at < number:  # of an empty range at 0 it closes all there are
+            os.closerange(at, number)
+        at = number + 1
+    os.closerange(at, _MAX_DESCRIPTORS)
 
 
 def _read(  # pragma: no cover - the child ends with os._exit, unmeasured
