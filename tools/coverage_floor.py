@@ -1,7 +1,7 @@
 """Hold the branch coverage of each room against its floor.
 
-``pytest --cov`` and then ``python -m tools.coverage_floor``; ``make test`` does both.
-What is left out is named in ``pyproject.toml`` with its reason.
+``pytest -p tools.measuring`` and then ``python -m tools.coverage_floor``; ``make test``
+does both. What is left out is named in ``pyproject.toml`` with its reason.
 """
 
 from __future__ import annotations
