@@ -53,7 +53,7 @@ class Tests:
             if Path(name).is_relative_to(root)
         }
 
-    def of(self, path: str, lines: range, most: float = 90.0) -> list[str]:
+    def of(self, path: str, lines: range, most: float = 30.0) -> list[str]:
         """Return the tests to run, in order.
 
         What is only run when the module is imported concerns all who run anything in
