@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice soak corpus clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice \
+	soak corpus mutants clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -13,16 +14,21 @@ demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 
 install: $(DEV_STAMP)  ## make the environment that tests and checks run in
 
-test: $(DEV_STAMP)  ## install what the tests need and run them
-	$(BIN)/python -m pytest
+# Each test once, on all cores; what is covered is measured in the same run.
+WORKERS ?= auto
 
-check: $(DEV_STAMP)  ## lint, types, imports, the rules of the house, coverage
+test: $(DEV_STAMP)  ## every test, and the floor of coverage
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -p tools.measuring
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m tools.coverage_floor
+
+check: $(DEV_STAMP)  ## lint, types, imports, the rules of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/coverage run -m pytest -q
-	$(BIN)/python -m tools.coverage_floor
+	$(BIN)/python -m pytest -q tests/house --ignore=tests/house/test_readme.py
 
 docs/rules.md: $(DEV_STAMP) FORCE  ## the index of the rules, from the registry
 	$(BIN)/python -m tools.rule_index > $@.new && mv $@.new $@
@@ -57,6 +63,15 @@ lab-texts: $(DEV_STAMP)  ## what pasted text of guests says, against their captu
 lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
 	$(LAB) plans --skip
 
+# Which test runs which line is asked again when code or tests have changed (minutes).
+MUTANTS_STAMP := $(VENV)/.installed-mutants
+.mutants/coverage: $(MUTANTS_STAMP) $(shell find iommu_inspect tests -name '*.py')
+	$(BIN)/python -m tools.mutants map
+
+mutants: N = 100
+mutants: .mutants/coverage  ## sample changes of the code that a test should notice
+	$(BIN)/python -m tools.mutants run --count $(N) --seed $(SEED)
+
 advice: $(DEV_STAMP)  ## hold all advice against 300 machines, fixtures and captures
 	$(BIN)/python -m tools.advice --count 300 --shared
 
@@ -74,6 +89,10 @@ $(VENV)/pyvenv.cfg:
 
 $(STAMP): $(VENV)/pyvenv.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(MUTANTS_STAMP): $(DEV_STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'
 	@touch $@
 
 $(DEV_STAMP): $(VENV)/pyvenv.cfg pyproject.toml

@@ -1,6 +1,6 @@
 """Hold the branch coverage of each room against its floor.
 
-``coverage run -m pytest`` and then ``python -m tools.coverage_floor``; ``make check``
+``pytest -p tools.measuring`` and then ``python -m tools.coverage_floor``; ``make test``
 does both. What is left out is named in ``pyproject.toml`` with its reason.
 """
 

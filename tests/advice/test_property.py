@@ -38,6 +38,7 @@ def wrong(found: Machine, most: int) -> list[str]:
     return said
 
 
+@pytest.mark.no_cover
 @each("seed", SEEDS)
 def test_no_advice_about_a_made_up_machine_is_wrong(seed: int) -> None:
     assert wrong(machine(seed), 12) == []
@@ -47,6 +48,7 @@ def test_no_advice_about_a_made_up_machine_is_wrong(seed: int) -> None:
 TREES = sorted(p.name for p in SYSFS.iterdir() if p.is_dir() and "dpdk" not in p.name)
 
 
+@pytest.mark.no_cover
 @each("tree", TREES)
 def test_no_advice_about_a_fixture_is_wrong(tree: str) -> None:
     assert wrong(read_source(open_source(str(SYSFS / tree))), 6) == []

@@ -111,6 +111,7 @@ def trees() -> Iterator[str]:
     yield from sorted(p.name for p in SYSFS.iterdir() if p.is_dir())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("purpose", [p.value for p in Purpose])
 @pytest.mark.parametrize("strict", [(), ("--strict",)], ids=["", "strict"])
 @each("tree", list(trees()))

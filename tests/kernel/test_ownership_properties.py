@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+import pytest
 from builders import (
     ALL_ERAS,
     UNKNOWN_KERNEL,
@@ -213,6 +214,7 @@ def losses(value: Any) -> Iterator[Any]:
 
 
 # Each example is some seventy audits; a third member would be like the second.
+@pytest.mark.no_cover
 @settings(max_examples=50)
 @given(machines(most=2), semantics)
 def test_losing_a_fact_never_makes_a_target_ready(
