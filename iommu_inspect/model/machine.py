@@ -221,7 +221,11 @@ class Machine:
 
     def bars_of(self, device: Device) -> tuple[Bar, ...]:
         """Return the registers of a function, empty where they were not read."""
-        return next((bars for name, bars in self.bars if name == device.id), ())
+        return self._bars_by_id.get(device.id, ())
+
+    @cached_property
+    def _bars_by_id(self) -> dict[DeviceId, tuple[Bar, ...]]:
+        return dict(reversed(self.bars))
 
     @cached_property
     def _families(self) -> dict[DeviceId, Family]:

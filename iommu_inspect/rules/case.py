@@ -22,6 +22,7 @@ from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.cures import Cure
 from iommu_inspect.rules.finding import About, Certainty, Finding, Purpose, Severity
+from iommu_inspect.settings.ids import IdSetting, id_settings
 
 __all__ = ["Case"]
 
@@ -85,6 +86,11 @@ class Case:
     def whole_groups(self) -> frozenset[str]:
         """The ids of the groups asked for as ``group:N``."""
         return frozenset(t.group.id for t in self.targets if not t.device and t.group)
+
+    def ids(self, module: str) -> tuple[IdSetting, ...]:
+        """Return the ids that are configured for a module (named with "_")."""
+        settings = self.machine.settings
+        return self.inquiry.once(("ids", module), lambda: id_settings(settings, module))
 
     def targets_in(self, group: Group) -> tuple[Device, ...]:
         """Return the members of a group that were asked for one by one."""

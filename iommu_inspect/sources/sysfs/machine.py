@@ -172,7 +172,7 @@ def _listed_members(
     members is not there.
     """
     by_name = {path.rpartition("/")[2]: path for path in buses}
-    members: dict[str, tuple[str, ...]] = {}
+    members: dict[str, list[str]] = {}
     partial: set[str] = set()
     for group_id in group_ids if known(group_ids) else ():
         directory = f"{_GROUPS}/{group_id}/devices"
@@ -184,8 +184,8 @@ def _listed_members(
             path = tree.target(f"{directory}/{name}")
             if not known(path):
                 path = by_name.get(name, f"{directory}/{name}")
-            members[path] = (*members.get(path, ()), group_id)
-    return members, partial
+            members.setdefault(path, []).append(group_id)
+    return {path: tuple(found) for path, found in members.items()}, partial
 
 
 def _contested(
