@@ -20,7 +20,15 @@ from iommu_inspect.model.pci.regs import (
     PCI_CLASS_OTHERS,
 )
 
-__all__ = ["FATAL", "Loss", "host_losses", "is_fatal", "perhaps_lost", "perhaps_untold"]
+__all__ = [
+    "FATAL",
+    "Loss",
+    "host_losses",
+    "is_fatal",
+    "is_in",
+    "perhaps_lost",
+    "perhaps_untold",
+]
 
 _CARRIER_OF_KIND = {
     UseKind.FILE_SYSTEM: Carrier.DISK,
@@ -63,7 +71,7 @@ def host_losses(machine: Machine, devices: Iterable[Device]) -> tuple[Loss, ...]
     numbers = {number for path in taken for number in host.standing_on(path)}
     found = []
     for use in (host.uses[number] for number in sorted(numbers)):
-        gone = tuple(path for path in use.paths if _is_in(path, taken))
+        gone = tuple(path for path in use.paths if is_in(path, taken))
         needs = value_or(use.needs, ())
         whole = any(all(path in gone for path in one) for one in needs)
         found.append(Loss(use, gone, whole))
@@ -79,10 +87,13 @@ def is_fatal(machine: Machine, device: Device) -> bool:
 
 def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
     """Return the uses whose devices are not told and could be this one."""
+    unplaced = machine.host.unplaced
+    carriers = {use.carrier for use in unplaced}
+    could = {each for each in carriers if _could_carry(machine, device, each)}
+    if not could:
+        return ()
     return tuple(
-        use
-        for use in machine.host.unplaced
-        if use.kind in _CARRIER_OF_KIND and _could_carry(machine, device, use.carrier)
+        use for use in unplaced if use.kind in _CARRIER_OF_KIND and use.carrier in could
     )
 
 
@@ -105,7 +116,7 @@ def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
     return frozenset(d.path for d in given if known(d.path))
 
 
-def _is_in(path: str, taken: frozenset[str]) -> bool:
+def is_in(path: str, taken: frozenset[str]) -> bool:
     """Say whether a device is among those taken, or below one of them."""
     here = path
     while here:

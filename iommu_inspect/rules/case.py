@@ -26,6 +26,8 @@ from iommu_inspect.settings.ids import IdSetting, id_settings
 
 __all__ = ["Case"]
 
+_MOST_OTHERS = 64
+
 
 @dataclass(frozen=True)
 class Case:
@@ -150,9 +152,18 @@ class Case:
         What DPDK uses by other means asks nothing of its group.
         """
         if self.purpose is Purpose.DPDK and self.targets:
-            mine = [t for t in self.targets if t.group is group]
-            return any(not self.without_vfio(t) for t in mine)
+            return any(
+                not self.without_vfio(t) for t in self._targets_of.get(group.id, ())
+            )
         return bool(self.targets) or bool(self.having(group, Role.VFIO))
+
+    @cached_property
+    def _targets_of(self) -> dict[str, list[Target]]:
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            if target.group is not None:
+                found.setdefault(target.group.id, []).append(target)
+        return found
 
     @cached_property
     def together(self) -> tuple[tuple[Device, ...], ...]:
@@ -205,9 +216,14 @@ class Case:
         return group is not None and self.machine.group_of(other) is group
 
     def neighbours(self, device: Device) -> tuple[Device, ...]:
-        """Return the other members of the device's group."""
+        """Return the other members of the device's group, the first 64 of more.
+
+        Each member's findings name its neighbours: all of them would be the square of
+        the group.
+        """
         group = self.machine.group_of(device)
-        return tuple(d for d in (group.devices if group else ()) if d is not device)
+        some = group.devices[: _MOST_OTHERS + 1] if group else ()
+        return tuple(d for d in some if d is not device)[:_MOST_OTHERS]
 
     def finding(
         self,

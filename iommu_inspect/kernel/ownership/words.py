@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group, Held
@@ -17,6 +18,7 @@ __all__ = [
     "is_mediated",
 ]
 
+_MOST = 64
 HELD = {
     Held.BY_USER: "user space holds the group",
     Held.BY_KERNEL_DOMAIN: "a driver of the host attached a domain of its own",
@@ -31,12 +33,20 @@ def is_mediated(group: Group) -> bool:
     return bool(group.devices) and all(d.bus == "mdev" for d in group.devices)
 
 
+def _several(words: Iterable[str]) -> str:
+    """Join words; each member of a group would else name all the others."""
+    each = iter(words)
+    some = list(islice(each, _MOST))
+    more = sum(1 for _ in each)
+    return ", ".join([*some, *([f"{more} more"] if more else [])])
+
+
 def bound(devices: Iterable[Device]) -> str:
     """Say which drivers are bound to which devices."""
-    return ", ".join(f"{d.address} is bound to {d.driver}" for d in devices)
+    return _several(f"{d.address} is bound to {d.driver}" for d in devices)
 
 
 def cannot_tell(devices: Iterable[Device]) -> str:
     """Say that these devices' drivers could be of either kind."""
-    names = ", ".join(device.address for device in devices)
+    names = _several(device.address for device in devices)
     return f"the source does not tell what kind of driver is bound to {names}"
