@@ -189,13 +189,17 @@ class Machine:
         return None if rank is None else self.groups[rank]
 
     @cached_property
-    def _group_by_member(self) -> dict[DeviceId, str]:
-        return {d.id: group.id for group in self.groups for d in group.devices}
+    def _place_of_member(self) -> dict[DeviceId, tuple[str, int]]:
+        return {
+            device.id: (group.id, rank)
+            for group in self.groups
+            for rank, device in enumerate(group.devices)
+        }
 
     def group_of(self, device: Device) -> Group | None:
         """Return the group that holds the device, ``None`` if none does."""
-        group_id = self._group_by_member.get(device.id)
-        return None if group_id is None else self.group(group_id)
+        place = self._place_of_member.get(device.id)
+        return None if place is None else self.group(place[0])
 
     @cached_property
     def _device_by_id(self) -> dict[DeviceId, Device]:
@@ -245,16 +249,16 @@ class Machine:
             some = tuple(new if each is old else each for each in self.ungrouped)
             after = replace(self, ungrouped=some)
         else:
-            some = tuple(new if each is old else each for each in group.devices)
+            members, groups = list(group.devices), list(self.groups)
+            members[self._place_of_member[old.id][1]] = new
             rank = self._rank_of_group[group.id]
-            groups = list(self.groups)
-            groups[rank] = replace(group, devices=some)
+            groups[rank] = replace(group, devices=tuple(members))
             after = replace(self, groups=tuple(groups))
         is_mine = self._device_by_id.get(old.id) is old
         if is_mine and (old.id, old.path) == (new.id, new.path):
             for name in (
                 "_rank_of_group",
-                "_group_by_member",
+                "_place_of_member",
                 "_by_address",
                 "_by_path",
             ):

@@ -224,12 +224,16 @@ def _untold(case: Case, device: Device) -> Iterator[Finding]:
     hidden = perhaps_lost(case.machine, device)
     untold = perhaps_untold(case.machine, device)
     if hidden:
+        # The host has the same ones for all that may carry them.
+        words, looks = case.inquiry.once(
+            ("hidden uses", id(hidden)), lambda: (described(hidden), _looks(hidden))
+        )
         yield case.finding(
             device,
-            f"The host has {described(hidden)}, and which device that is on cannot be "
-            f"told: it may be {name}.",
+            f"The host has {words}, and which device that is on cannot be told: it may "
+            f"be {name}.",
             "Look on the host itself which device that is on.",
-            cures=_looks(hidden),
+            cures=looks,
             others=case.neighbours(device),
             certainty=Certainty.UNKNOWN,
             step=f"find out whether the host lives on {name}",
