@@ -23,9 +23,9 @@ _SPARED = {"raid4": 1, "raid5": 1, "raid6": 2, "raid10": 1}
 # Profiles of btrfs that outlive the loss of one device.
 _BTRFS_SPARED = frozenset(("raid1", "raid1c3", "raid1c4", "raid10", "raid5", "raid6"))
 _DEEPEST = 16
-MOST_NEEDED = 1 << 15
+MOST_NEEDED = 1 << 13
 """Disks that all block devices together may stand on, each counted for each: a hundred
-volumes on an array of a hundred disks are a third of it."""
+volumes on an array of fifty disks are the half of it."""
 
 
 class Blocks:

@@ -13,6 +13,7 @@ from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
 from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key
+from iommu_inspect.sources.bounds import check_devices, check_group, check_groups
 from iommu_inspect.sources.host.modprobe import read_settings
 from iommu_inspect.sources.host.platform import (
     cpu_address_bits,
@@ -69,8 +70,10 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         drivers_known=_drivers_known(tree, buses),
         groups_known=groups_known,
     )
+    check_groups(len(value_or(group_ids, ())), tree.label)
     listed, partial = _listed_members(tree, group_ids, buses)
     paths = set(buses) | set(listed)
+    check_devices(len(paths), tree.label)
     overrides = _driver_overrides(tree, paths)
     devices = [
         _with_group(device, listed.get(path, ()))
@@ -229,6 +232,8 @@ def _groups(
         group_id = _group_id(device)
         if group_id is not None:
             members.setdefault(group_id, []).append(device)
+    for group_id, some in members.items():
+        check_group(group_id, len(some), tree.label)
     return tuple(
         Group(
             id=group_id,
