@@ -31,9 +31,13 @@ class Input:
 
 
 def placed(n: int) -> str:
-    """Return the n-th address of a host that has as many functions as one likes."""
-    domain, rest = divmod(n, 248 * 256)
-    bus, function = divmod(rest, 256)
+    """Return the n-th address of a host that has as many functions as one likes.
+
+    Each bus has 32, so that a small host has full ones too: functions of a bus are
+    compared with each other, of which there are 256 at most.
+    """
+    domain, rest = divmod(n, 248 * 32)
+    bus, function = divmod(rest, 32)
     return f"{domain:04x}:{bus + 1:02x}:{function >> 3:02x}.{function & 7}"
 
 

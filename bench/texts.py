@@ -226,13 +226,13 @@ def xml(n: int) -> str:
         f"  <path>/sys/devices/pci0000:00/{placed(k)}</path>\n"
         "  <driver>\n    <name>e1000e</name>\n  </driver>\n"
         "  <capability type='pci'>\n    <class>0x020000</class>\n"
-        f"    <domain>0</domain>\n    <bus>{(k >> 8) + 1}</bus>\n"
-        f"    <slot>{k >> 3 & 31}</slot>\n    <function>{k & 7}</function>\n"
+        f"    <domain>0</domain>\n    <bus>{(k >> 5) + 1}</bus>\n"
+        f"    <slot>{k >> 3 & 3}</slot>\n    <function>{k & 7}</function>\n"
         "    <product id='0x10d3'>Card</product>\n"
         "    <vendor id='0x8086'>Intel Corporation</vendor>\n"
         f"    <iommuGroup number='{k}'>\n"
-        f"      <address domain='0x0000' bus='0x{(k >> 8) + 1:02x}' "
-        f"slot='0x{k >> 3 & 31:02x}' function='0x{k & 7}'/>\n"
+        f"      <address domain='0x0000' bus='0x{(k >> 5) + 1:02x}' "
+        f"slot='0x{k >> 3 & 3:02x}' function='0x{k & 7}'/>\n"
         "    </iommuGroup>\n  </capability>\n</device>\n"
         for k in range(n)
     )
@@ -249,8 +249,8 @@ def one_xml(n: int) -> str:
         "<device>\n  <name>pci_0000_01_00_0</name>\n  <capability type='pci'>\n"
         "    <iommuGroup number='1'>\n"
         + "".join(
-            f"      <address domain='0x{k >> 16:04x}' bus='0x{k >> 8 & 255:02x}' "
-            f"slot='0x{k >> 3 & 31:02x}' function='0x{k & 7}'/>\n"
+            f"      <address domain='0x{k >> 13:04x}' bus='0x{k >> 5 & 255:02x}' "
+            f"slot='0x{k >> 3 & 3:02x}' function='0x{k & 7}'/>\n"
             for k in range(n)
         )
         + "    </iommuGroup>\n  </capability>\n</device>\n"

@@ -23,8 +23,10 @@ from iommu_inspect.cli.main import main
 
 MOST = 2.3
 INPUTS = {given.name: given for given in (*CAPTURES, *TEXTS, *FILES)}
-# Of these each command is another matter.
-ALL_OF = {given.name for given in FILES} | {"one-group", "targets", "text-log"}
+# Of these each command is another matter; of others an audit of the whole, which asks
+# all rules, and half of what a plan asks.
+ALL_OF = {given.name for given in FILES} | {"text-log"}
+LAST_TOO = {"one-group": ("audit", "plan", "whatif", "diff"), "targets": ("plan",)}
 
 
 def calls(command: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -41,14 +43,13 @@ def calls(command: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def counted(given: Input, commands: list[list[str]]) -> list[int]:
-    """Return which of an input's commands are counted.
-
-    An audit of the whole asks all rules, and half of what a plan asks.
-    """
+    """Return which of an input's commands are counted."""
     if given.name in ALL_OF:
         return list(range(len(commands)))
-    audits = [n for n, each in enumerate(commands) if each[:2] == ["audit", "--from"]]
-    return audits[:1] or [0]
+    audits = [n for n, words in enumerate(commands) if words[:2] == ["audit", "--from"]]
+    last = {words[0]: n for n, words in enumerate(commands)}
+    more = [last[name] for name in LAST_TOO.get(given.name, ())]
+    return [*(audits[:1] or [0]), *more]
 
 
 @each("name", INPUTS)
