@@ -23,6 +23,8 @@ from iommu_inspect.verdict.outcome import Verdict
 __all__ = ["Advice", "Look", "Mending", "advise", "advise_host"]
 
 _MOST_MENDED = 3
+# Each is a plan that is made and tried.
+_MOST_TRIED = 12
 _MOST_ASKED = 4
 
 
@@ -133,7 +135,7 @@ def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:
     """Say how what is wrong on a host can be mended, the worst first."""
     errors = [f for f in findings if f.severity is Severity.ERROR]
     mending: dict[Mending, None] = {}
-    for finding in errors:
+    for finding in errors[:_MOST_TRIED]:
         for each in _mended(case, finding):
             mending.setdefault(each)
         if len(mending) >= _MOST_MENDED:
@@ -149,7 +151,8 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
     members = _on_vfio(case, group)
     if not members or finding.certainty is Certainty.UNKNOWN:
         prose, *lines = finding.remedy.split("\n")
-        lines += [line for cure in finding.cures for line in _cured(case, cure)]
+        some = finding.cures[:_MOST_TRIED]
+        lines += [line for cure in some for line in _cured(case, cure)]
         yield Mending(finding.rule, prose, tuple(dict.fromkeys(lines)))
         return
     targets = tuple(Target(d.address, d, group) for d in members)

@@ -35,19 +35,6 @@ class Ignore:
     reason: str
     devices: tuple[str, ...] = ()
 
-    def fits(self, finding: Finding, machine: Machine) -> bool:
-        """Say whether the decision is about this finding of a machine."""
-        if finding.rule != self.rule:
-            return False
-        if not self.devices:
-            return True
-        if not finding.devices:
-            return False
-        about = finding.devices[0]
-        device = machine.device(about)
-        pair = device.ids.pair if device else None
-        return str(about) in self.devices or pair in self.devices
-
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
@@ -57,6 +44,32 @@ class Ignored:
     by: Ignore
 
 
+class _Index:
+    """Decisions by their rules and devices; of several that fit, the first counts."""
+
+    def __init__(self, ignores: tuple[Ignore, ...], machine: Machine) -> None:
+        self._ignores = ignores
+        self._machine = machine
+        self._ranks: dict[tuple[str, str | None], int] = {}
+        for rank, ignore in enumerate(ignores):
+            for device in ignore.devices or (None,):
+                self._ranks.setdefault((ignore.rule, device), rank)
+
+    def fitting(self, finding: Finding) -> Ignore | None:
+        """Return the decision about a finding, ``None`` without one."""
+        names: list[str | None] = [None]
+        if finding.devices:
+            about = finding.devices[0]
+            device = self._machine.device(about)
+            names += [str(about), device.ids.pair if device else None]
+        ranks = [
+            self._ranks[finding.rule, name]
+            for name in names
+            if (finding.rule, name) in self._ranks
+        ]
+        return self._ignores[min(ranks)] if ranks else None
+
+
 def set_aside(
     findings: Iterable[Finding], ignores: tuple[Ignore, ...], machine: Machine
 ) -> tuple[list[Finding], list[Ignored]]:
@@ -64,8 +77,9 @@ def set_aside(
     if not ignores:
         return list(findings), []
     kept, ignored = [], []
+    index = _Index(ignores, machine)
     for finding in findings:
-        by = next((ignore for ignore in ignores if ignore.fits(finding, machine)), None)
+        by = index.fitting(finding)
         if by is None:
             kept.append(finding)
         else:

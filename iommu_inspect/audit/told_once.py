@@ -17,7 +17,8 @@ __all__ = ["Told", "nameless", "told_once"]
 
 _ADDRESS = re.compile(r"\b[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 _IDS = re.compile(r"\b[0-9a-f]{4}:[0-9a-f]{4}\b")
-_WORD = re.compile(r"[^\s,;()]*[^\s,;().:]")
+# Up to its last letter; a run of dots is looked at once, from where it begins.
+_WORD = re.compile(r"(?<![.:])(?:[.:]*+[^\s,;().:]++)++")
 # What stands for a name; no text of a finding holds one, as all of it is printable.
 _DEVICE, _DRIVER, _GROUP = "\x00", "\x01", "\x02"
 _ONE = rf"{_DEVICE}(?: \([^(){_DEVICE}]*\))?"

@@ -39,6 +39,10 @@ _BUILT = {
 _NAMES = {"vfio_pci": _VFIO_PCI, "xe_vfio_pci": "xe-vfio-pci"}
 
 
+# Up to vendor and device, which most patterns give: "vfio_pci:vNNNNNNNNdNNNNNNNN".
+_MODEL, _ANY_MODEL = len("vfio_pci:v00000000d00000000"), ""
+
+
 def vfio_driver_for(machine: Machine, device: Device) -> str:
     """Return the driver that fits best by the kernel's own list; else ``vfio-pci``.
 
@@ -46,10 +50,12 @@ def vfio_driver_for(machine: Machine, device: Device) -> str:
     """
     if not known(machine.settings.vfio_aliases):
         return _VFIO_PCI
+    name = _modalias(device)
     fitting = [
         (pattern.count("*"), driver)
-        for pattern, driver in machine.settings.vfio_aliases
-        if fnmatchcase(_modalias(device), pattern)
+        for start in {name[:_MODEL], _ANY_MODEL}
+        for pattern, driver in machine.settings.aliases_by_start(_MODEL).get(start, ())
+        if fnmatchcase(name, pattern)
     ]
     if not fitting:
         return _VFIO_PCI

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.text import shown
 
 __all__ = ["Carrier", "Host", "HostUse", "UseKind", "some"]
@@ -30,6 +30,9 @@ class UseKind(enum.Enum):
     PROCESS = "process"
     USB = "usb"
     THUNDERBOLT = "thunderbolt"
+
+
+_VITAL = (UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE)
 
 
 class Carrier(enum.Enum):
@@ -122,9 +125,49 @@ class Host:
         """The uses whose devices are not told."""
         return tuple(use for use in self.uses if not known(use.needs))
 
-    def standing_on(self, path: str) -> tuple[int, ...]:
-        """Return the places in ``uses`` of what is on a device or below it."""
-        return self._below.get(path, ())
+    def unplaced_on(self, carriers: frozenset[Carrier]) -> tuple[HostUse, ...]:
+        """Return those that a host does not go on without and that these carry."""
+        found = self._unplaced_on.get(carriers)
+        if found is None:
+            uses = self.unplaced
+            found = tuple(
+                use for use in uses if use.carrier in carriers and use.kind in _VITAL
+            )
+            self._unplaced_on[carriers] = found
+        return found
+
+    @cached_property
+    def _unplaced_on(self) -> dict[frozenset[Carrier], tuple[HostUse, ...]]:
+        return {}
+
+    def standing_on(self, path: str) -> Mapping[int, Sequence[str]]:
+        """Return the places in ``uses`` of what is on a device or below it.
+
+        With each is which of its paths are there.
+        """
+        return self._below.get(path, {})
+
+    def ends(self, number: int, gone: Collection[str]) -> bool:
+        """Say whether the use at this place ends when these paths of it are gone."""
+        sets = self._sets_of(number)
+        return any(
+            len(some) <= len(gone) and all(path in gone for path in some)
+            for path in gone
+            for some in sets.get(path, ())
+        )
+
+    def _sets_of(self, number: int) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        found = self._sets.get(number)
+        if found is None:
+            found = self._sets[number] = {}
+            for some in value_or(self.uses[number].needs, ()):
+                for path in some[:1]:  # one is enough to find it by
+                    found.setdefault(path, []).append(some)
+        return found
+
+    @cached_property
+    def _sets(self) -> dict[int, dict[str, list[tuple[str, ...]]]]:
+        return {}
 
     def carries(self, path: str, carrier: Carrier) -> Fact[bool]:
         """Say whether a device has a block device, or an interface, below it."""
@@ -135,13 +178,13 @@ class Host:
         return path in places if known(places) else places
 
     @cached_property
-    def _below(self) -> dict[str, tuple[int, ...]]:
-        found: dict[str, dict[int, None]] = {}
+    def _below(self) -> dict[str, dict[int, list[str]]]:
+        found: dict[str, dict[int, list[str]]] = {}
         for number, use in enumerate(self.uses):
             for path in use.paths:
                 for above in _and_above(path):
-                    found.setdefault(above, {})[number] = None
-        return {path: tuple(numbers) for path, numbers in found.items()}
+                    found.setdefault(above, {}).setdefault(number, []).append(path)
+        return found
 
     @cached_property
     def _disk_places(self) -> Fact[frozenset[str]]:

@@ -20,7 +20,15 @@ from iommu_inspect.model.pci.regs import (
     PCI_CLASS_OTHERS,
 )
 
-__all__ = ["FATAL", "Loss", "host_losses", "is_fatal", "perhaps_lost", "perhaps_untold"]
+__all__ = [
+    "FATAL",
+    "Loss",
+    "host_losses",
+    "is_fatal",
+    "is_in",
+    "perhaps_lost",
+    "perhaps_untold",
+]
 
 _CARRIER_OF_KIND = {
     UseKind.FILE_SYSTEM: Carrier.DISK,
@@ -60,14 +68,14 @@ def host_losses(machine: Machine, devices: Iterable[Device]) -> tuple[Loss, ...]
     A device is judged by what stands on it, so one on a vfio driver loses nothing.
     """
     host, taken = machine.host, _taken(machine, devices)
-    numbers = {number for path in taken for number in host.standing_on(path)}
-    found = []
-    for use in (host.uses[number] for number in sorted(numbers)):
-        gone = tuple(path for path in use.paths if _is_in(path, taken))
-        needs = value_or(use.needs, ())
-        whole = any(all(path in gone for path in one) for one in needs)
-        found.append(Loss(use, gone, whole))
-    return tuple(found)
+    lost: dict[int, set[str]] = {}
+    for path in taken:
+        for number, paths in host.standing_on(path).items():
+            lost.setdefault(number, set()).update(paths)
+    return tuple(
+        Loss(host.uses[number], tuple(sorted(gone)), host.ends(number, gone))
+        for number, gone in sorted(lost.items())
+    )
 
 
 def is_fatal(machine: Machine, device: Device) -> bool:
@@ -79,11 +87,10 @@ def is_fatal(machine: Machine, device: Device) -> bool:
 
 def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
     """Return the uses whose devices are not told and could be this one."""
-    return tuple(
-        use
-        for use in machine.host.unplaced
-        if use.kind in _CARRIER_OF_KIND and _could_carry(machine, device, use.carrier)
-    )
+    if not machine.host.unplaced:
+        return ()
+    could = frozenset(each for each in Carrier if _could_carry(machine, device, each))
+    return machine.host.unplaced_on(could) if could else ()
 
 
 def perhaps_untold(
@@ -105,7 +112,7 @@ def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
     return frozenset(d.path for d in given if known(d.path))
 
 
-def _is_in(path: str, taken: frozenset[str]) -> bool:
+def is_in(path: str, taken: frozenset[str]) -> bool:
     """Say whether a device is among those taken, or below one of them."""
     here = path
     while here:

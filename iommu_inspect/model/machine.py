@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from iommu_inspect.model.device import Device
@@ -182,20 +182,26 @@ class Machine:
         yield from self.ungrouped
 
     @cached_property
-    def _group_by_id(self) -> dict[str, Group]:
-        return {group.id: group for group in self.groups}
+    def _rank_of_group(self) -> dict[str, int]:
+        return {group.id: rank for rank, group in enumerate(self.groups)}
 
     def group(self, group_id: str) -> Group | None:
         """Return the group of this id, ``None`` if there is none."""
-        return self._group_by_id.get(group_id)
+        rank = self._rank_of_group.get(group_id)
+        return None if rank is None else self.groups[rank]
 
     @cached_property
-    def _group_by_member(self) -> dict[DeviceId, Group]:
-        return {d.id: group for group in self.groups for d in group.devices}
+    def _place_of_member(self) -> dict[DeviceId, tuple[str, int]]:
+        return {
+            device.id: (group.id, rank)
+            for group in self.groups
+            for rank, device in enumerate(group.devices)
+        }
 
     def group_of(self, device: Device) -> Group | None:
         """Return the group that holds the device, ``None`` if none does."""
-        return self._group_by_member.get(device.id)
+        place = self._place_of_member.get(device.id)
+        return None if place is None else self.group(place[0])
 
     @cached_property
     def _device_by_id(self) -> dict[DeviceId, Device]:
@@ -206,12 +212,24 @@ class Machine:
         return self._device_by_id.get(device_id)
 
     @cached_property
-    def _by_path(self) -> dict[str, list[Device]]:
-        found: dict[str, list[Device]] = {}
+    def _by_address(self) -> dict[str, tuple[DeviceId, ...]]:
+        found: dict[str, tuple[DeviceId, ...]] = {}
+        for device in self.devices:
+            found[device.address] = (*found.get(device.address, ()), device.id)
+        return found
+
+    def called(self, address: str) -> tuple[Device, ...]:
+        """Return the devices that have this address, one of each bus at most."""
+        names = self._by_address.get(address, ())
+        return tuple(self._device_by_id[name] for name in names)
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[DeviceId]]:
+        found: dict[str, list[DeviceId]] = {}
         for device in self.devices:
             above = value_or(device.path, "").rpartition("/")[0]
             while above:
-                found.setdefault(above, []).append(device)
+                found.setdefault(above, []).append(device.id)
                 above = above.rpartition("/")[0]
         return found
 
@@ -219,11 +237,45 @@ class Machine:
         """Return all devices below one in sysfs, at any depth, in their order."""
         if not known(device.path):
             return ()
-        return tuple(self._by_path.get(device.path, ()))
+        names = self._by_path.get(device.path, ())
+        return tuple(self._device_by_id[name] for name in names)
+
+    def with_device(self, old: Device, new: Device) -> Machine:
+        """Return the machine with one device replaced by another state of it.
+
+        Where devices are does not change by that: a step of many costs as much as the
+        group that it is in, not as the host.
+        """
+        group = self.group_of(old)
+        if group is None:
+            some = tuple(new if each is old else each for each in self.ungrouped)
+            after = replace(self, ungrouped=some)
+        else:
+            members, groups = list(group.devices), list(self.groups)
+            members[self._place_of_member[old.id][1]] = new
+            rank = self._rank_of_group[group.id]
+            groups[rank] = replace(group, devices=tuple(members))
+            after = replace(self, groups=tuple(groups))
+        is_mine = self._device_by_id.get(old.id) is old
+        if is_mine and (old.id, old.path) == (new.id, new.path):
+            for name in (
+                "_rank_of_group",
+                "_place_of_member",
+                "_by_address",
+                "_by_path",
+            ):
+                if name in self.__dict__:
+                    after.__dict__[name] = self.__dict__[name]
+            after.__dict__["_device_by_id"] = {**self._device_by_id, new.id: new}
+        return after
 
     def bars_of(self, device: Device) -> tuple[Bar, ...]:
         """Return the registers of a function, empty where they were not read."""
-        return next((bars for name, bars in self.bars if name == device.id), ())
+        return self._bars_by_id.get(device.id, ())
+
+    @cached_property
+    def _bars_by_id(self) -> dict[DeviceId, tuple[Bar, ...]]:
+        return dict(reversed(self.bars))
 
     @cached_property
     def _families(self) -> dict[DeviceId, Family]:

@@ -103,8 +103,7 @@ def interfaces_and_disks(machine: Machine) -> tuple[str, ...]:
 
 
 def _by_whole_name(machine: Machine, text: str) -> Named:
-    found = tuple(device for device in machine.devices if device.address == text)
-    return Named(found, all_meant=False)
+    return Named(machine.called(text), all_meant=False)
 
 
 def _by_address(machine: Machine, text: str) -> Named | None:

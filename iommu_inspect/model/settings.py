@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, value_or
 
 __all__ = [
     "ListedModule",
@@ -108,7 +109,7 @@ class ListedModule:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """What was configured, and which modules there are to obey it.
 
@@ -132,7 +133,11 @@ class Settings:
 
     def module(self, name: str) -> Fact[ModuleState]:
         """Return the state of a module (named with "_")."""
-        return dict(self.modules).get(name, Missing.ABSENT)
+        return self._states.get(name, Missing.ABSENT)
+
+    @cached_property
+    def _states(self) -> dict[str, ModuleState]:
+        return dict(self.modules)
 
     def has_module(self, name: str) -> Fact[bool]:
         """Say whether the kernel has a module of this name (with "_")."""
@@ -140,4 +145,28 @@ class Settings:
 
     def module_of(self, driver: str) -> Fact[str]:
         """Return the module of a bound driver, which may have another name."""
-        return dict(self.driver_modules).get(driver, Missing.ABSENT)
+        return self._modules.get(driver, Missing.ABSENT)
+
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        return dict(self.driver_modules)
+
+    def aliases_by_start(self, length: int) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return ``vfio_aliases`` by what they begin with.
+
+        Those with a wildcard there are under the empty text.
+        """
+        found = self._by_start.get(length)
+        if found is None:
+            lists: dict[str, list[tuple[str, str]]] = {}
+            for pattern, module in value_or(self.vfio_aliases, ()):
+                start = pattern[:length]
+                key = "" if any(sign in start for sign in "*?[") else start
+                lists.setdefault(key, []).append((pattern, module))
+            found = {start: tuple(some) for start, some in lists.items()}
+            self._by_start[length] = found
+        return found
+
+    @cached_property
+    def _by_start(self) -> dict[int, dict[str, tuple[tuple[str, str], ...]]]:
+        return {}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 __all__ = ["listed", "natural_key", "printable", "quoted", "shown"]
 
+_MOST_LISTED = 32
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -37,8 +38,13 @@ def _printable_character(character: str) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
+    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``.
+
+    Nobody reads a sentence of hundreds: of more than 32 the rest is counted.
+    """
     items = list(words)
+    if len(items) > _MOST_LISTED:
+        items[_MOST_LISTED:] = [f"{len(items) - _MOST_LISTED} more"]
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"

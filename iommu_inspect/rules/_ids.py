@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from iommu_inspect.model.device import Device
@@ -14,7 +15,8 @@ from iommu_inspect.model.host_losses import (
 )
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.settings.dynamic_ids import DynamicId, matches
+from iommu_inspect.settings.dynamic_ids import DynamicId
+from iommu_inspect.settings.id_index import IdIndex
 
 __all__ = ["not_to_be_taken", "warned"]
 
@@ -27,12 +29,13 @@ def not_to_be_taken(
     Of several that are alike, each may be the one that the host lives on where the
     source does not tell; one alone is what somebody meant.
     """
+    index = IdIndex(entries)
     named = [
         device
         for device in machine.devices
         if has_vfio_driver(device) is not True
         and device.is_bridge is not True
-        and any(matches(entry, device) is not False for entry in entries)
+        and any(True for _ in index.naming(device))
     ]
     lost = {
         path
@@ -51,10 +54,11 @@ def not_to_be_taken(
     )
     if sure:
         return sure, True
+    pairs = Counter(device.ids.pair for device in named)
     alike = [
         d
         for d in named
-        if any(o is not d and o.ids.pair == d.ids.pair for o in named)
+        if pairs[d.ids.pair] > 1
         and (perhaps_lost(machine, d) or perhaps_untold(machine, d))
     ]
     return tuple(alike), False

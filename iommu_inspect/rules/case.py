@@ -22,8 +22,11 @@ from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.target import Target
 from iommu_inspect.rules.cures import Cure
 from iommu_inspect.rules.finding import About, Certainty, Finding, Purpose, Severity
+from iommu_inspect.settings.ids import IdSetting, id_settings
 
 __all__ = ["Case"]
+
+_MOST_OTHERS = 64
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ class Case:
         """The ids of the groups asked for as ``group:N``."""
         return frozenset(t.group.id for t in self.targets if not t.device and t.group)
 
+    def ids(self, module: str) -> tuple[IdSetting, ...]:
+        """Return the ids that are configured for a module (named with "_")."""
+        settings = self.machine.settings
+        return self.inquiry.once(("ids", module), lambda: id_settings(settings, module))
+
     def targets_in(self, group: Group) -> tuple[Device, ...]:
         """Return the members of a group that were asked for one by one."""
         return tuple(d for d in group.devices if self.is_target(d))
@@ -144,9 +152,18 @@ class Case:
         What DPDK uses by other means asks nothing of its group.
         """
         if self.purpose is Purpose.DPDK and self.targets:
-            mine = [t for t in self.targets if t.group is group]
-            return any(not self.without_vfio(t) for t in mine)
+            return any(
+                not self.without_vfio(t) for t in self._targets_of.get(group.id, ())
+            )
         return bool(self.targets) or bool(self.having(group, Role.VFIO))
+
+    @cached_property
+    def _targets_of(self) -> dict[str, list[Target]]:
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            if target.group is not None:
+                found.setdefault(target.group.id, []).append(target)
+        return found
 
     @cached_property
     def together(self) -> tuple[tuple[Device, ...], ...]:
@@ -199,9 +216,14 @@ class Case:
         return group is not None and self.machine.group_of(other) is group
 
     def neighbours(self, device: Device) -> tuple[Device, ...]:
-        """Return the other members of the device's group."""
+        """Return the other members of the device's group, the first 64 of more.
+
+        Each member's findings name its neighbours: all of them would be the square of
+        the group.
+        """
         group = self.machine.group_of(device)
-        return tuple(d for d in (group.devices if group else ()) if d is not device)
+        some = group.devices[: _MOST_OTHERS + 1] if group else ()
+        return tuple(d for d in some if d is not device)[:_MOST_OTHERS]
 
     def finding(
         self,

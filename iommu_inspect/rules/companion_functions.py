@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, host_keeps
@@ -39,7 +39,7 @@ _LINKED = {
 def _check(case: Case, device: Device) -> Iterator[Finding]:
     companions = [
         other
-        for other in case.machine.devices
+        for other in _of_slot(case, device)
         if _is_linked(device, other)
         and not case.asked_for(other)
         and not case.share_group(device, other)  # mixed-ownership speaks of those
@@ -64,6 +64,22 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
             severity=Severity.INFO,
             certainty=Certainty.UNKNOWN,
         )
+
+
+def _of_slot(case: Case, device: Device) -> Sequence[Device]:
+    """Return the functions of a device's slot, itself among them."""
+
+    def by_slot() -> dict[str, list[Device]]:
+        found: dict[str, list[Device]] = {}
+        for each in case.machine.devices:
+            if each.pci_address is not None:
+                found.setdefault(each.pci_address.slot_name, []).append(each)
+        return found
+
+    place = device.pci_address
+    if place is None:
+        return ()
+    return case.inquiry.once("by slot", by_slot).get(place.slot_name, ())
 
 
 def _left_behind(case: Case, device: Device, kept: list[Device]) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing, value_or
+from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.host_losses import (
     FATAL,
@@ -62,32 +62,48 @@ def _is_said_elsewhere(device: Device, use: HostUse) -> bool:
 def _of_devices(
     case: Case, devices: tuple[Device, ...], losses: Iterable[Loss]
 ) -> Iterator[Finding]:
-    carried: dict[Device, list[Loss]] = {}
+    carried: dict[DeviceId, tuple[Device, list[Loss]]] = {}
+    below = _Below(devices)
     for loss in losses:
-        device = _first_below(devices, loss)
+        device = below.first(loss)
         if device is not None and not _is_said_elsewhere(device, loss.use):
-            carried.setdefault(device, []).append(loss)
-    for device, found in carried.items():
+            carried.setdefault(device.id, (device, []))[1].append(loss)
+    for device, found in carried.values():
         fatal = [loss for loss in found if loss.whole and loss.use.kind in FATAL]
-        minor = [loss for loss in found if loss not in fatal]
+        minor = [loss for loss in found if not (loss.whole and loss.use.kind in FATAL)]
         if fatal:
             yield _error(case, device, [loss.use for loss in fatal])
         if minor:
             yield _warning(case, device, minor)
 
 
-def _first_below(devices: tuple[Device, ...], loss: Loss) -> Device | None:
-    """Return the device that a use is on or, behind VMD, below."""
-    for device in devices:
-        if device.is_bridge is True:
-            continue
-        for path in loss.paths:
-            if path == device.path or path.startswith(f"{device.path}/"):
-                return device
-            lost = DeviceId(path.rpartition("/")[2], "pci")
-            if lost in value_or(device.pci.virtfns, ()):
-                return device
-    return None
+class _Below:
+    """Finds the device that a use is on or, behind VMD, below: the first of several."""
+
+    def __init__(self, devices: tuple[Device, ...]) -> None:
+        self._devices = devices
+        self._ranks: dict[str | DeviceId, int] = {}
+        for rank, device in enumerate(devices):
+            if device.is_bridge is True:
+                continue
+            if known(device.path):
+                self._ranks.setdefault(device.path, rank)
+            for virtual in value_or(device.pci.virtfns, ()):
+                self._ranks.setdefault(virtual, rank)
+
+    def first(self, loss: Loss) -> Device | None:
+        """Return the device that a loss is on, ``None`` if it is on none of them."""
+        ranks = [rank for path in loss.paths for rank in self._above(path)]
+        return self._devices[min(ranks)] if ranks else None
+
+    def _above(self, path: str) -> Iterator[int]:
+        lost = DeviceId(path.rpartition("/")[2], "pci")
+        if lost in self._ranks:
+            yield self._ranks[lost]
+        while path:
+            if path in self._ranks:
+                yield self._ranks[path]
+            path = path.rpartition("/")[0]
 
 
 def _error(case: Case, device: Device, uses: list[HostUse]) -> Finding:
@@ -208,12 +224,16 @@ def _untold(case: Case, device: Device) -> Iterator[Finding]:
     hidden = perhaps_lost(case.machine, device)
     untold = perhaps_untold(case.machine, device)
     if hidden:
+        # The host has the same ones for all that may carry them.
+        words, looks = case.inquiry.once(
+            ("hidden uses", id(hidden)), lambda: (described(hidden), _looks(hidden))
+        )
         yield case.finding(
             device,
-            f"The host has {described(hidden)}, and which device that is on cannot be "
-            f"told: it may be {name}.",
+            f"The host has {words}, and which device that is on cannot be told: it may "
+            f"be {name}.",
             "Look on the host itself which device that is on.",
-            cures=_looks(hidden),
+            cures=looks,
             others=case.neighbours(device),
             certainty=Certainty.UNKNOWN,
             step=f"find out whether the host lives on {name}",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import shown
@@ -22,7 +23,8 @@ from iommu_inspect.rules.cures import (
     ProbeAgain,
     WriteLine,
 )
-from iommu_inspect.settings.ids import IdSetting, id_settings, named_by
+from iommu_inspect.settings.dynamic_ids import DynamicId
+from iommu_inspect.settings.ids import IdSetting, named_by
 from iommu_inspect.settings.oddity import is_plain
 
 ABOUT = About(
@@ -41,48 +43,56 @@ _Remedy = tuple[str, tuple[Cure, ...]]
 
 
 def _check(case: Case) -> Iterator[Finding]:
-    settings = id_settings(case.machine.settings, _MODULE)
-    candidates = case.asked if case.targets else case.machine.devices
-    for device in candidates if settings else ():
-        setting = next((s for s in settings if _counts(settings, s, device)), None)
-        if setting is None or has_vfio_driver(device) is not False:
+    setting = _counting(case.ids(_MODULE))
+    if setting is None:
+        return
+    twins = _Twins(case, setting)
+    for device in case.asked if case.targets else case.machine.devices:
+        if not any(named for _, named in named_by(setting, device)):
+            continue
+        if has_vfio_driver(device) is not False:
             continue  # it is where it should be, or mixed-ownership says "cannot tell"
         if isinstance(device.driver_override, str):
             continue  # the override decides, not the ids: driver-override, or nothing
-        if _has_twin_on_vfio(case, setting, device):
+        if twins.of(device):
             continue  # ids-take-others speaks of those
         yield _judge(case, setting, device)
 
 
-def _counts(
-    settings: tuple[IdSetting, ...], setting: IdSetting, device: Device
-) -> bool:
-    """Say whether this is the setting to speak of: in force, or never reaching.
+def _counting(settings: tuple[IdSetting, ...]) -> IdSetting | None:
+    """Return the setting to speak of: in force, or never reaching.
 
     One that a later one replaces is settings-typo's.
     """
-    reaches_nobody = not any(s.in_force for s in settings) and setting is settings[-1]
-    if not setting.in_force and not reaches_nobody:
-        return False
-    return any(named for _, named in named_by(setting, device))
+    in_force = next((s for s in settings if s.in_force), None)
+    return in_force or (settings[-1] if settings else None)
 
 
-def _has_twin_on_vfio(case: Case, setting: IdSetting, device: Device) -> bool:
-    """Say whether the ids took another one like it, which nobody asked for now."""
-    entries = [entry for entry, named in named_by(setting, device) if named]
-    return any(
-        other is not device
-        and not case.is_target(other)
-        and has_vfio_driver(other)
-        and any(entry in entries for entry, _ in named_by(setting, other))
-        for other in case.machine.devices
-    )
+class _Twins:
+    """What the ids took and nobody asked for now, by the entries that name it."""
+
+    def __init__(self, case: Case, setting: IdSetting) -> None:
+        self._setting = setting
+        self._taken: dict[DynamicId, set[DeviceId]] = {}
+        for device in case.machine.devices:
+            if has_vfio_driver(device) is True and not case.is_target(device):
+                for entry, _ in named_by(setting, device):
+                    self._taken.setdefault(entry, set()).add(device.id)
+
+    def of(self, device: Device) -> bool:
+        """Say whether there is one like a device."""
+        mine = (entry for entry, named in named_by(self._setting, device) if named)
+        taken = (self._taken.get(entry, set()) for entry in mine)
+        return any(len(some) > (device.id in some) for some in taken)
 
 
 def _judge(case: Case, setting: IdSetting, device: Device) -> Finding:
     entry = next(entry for entry, named in named_by(setting, device) if named)
     why, (remedy, cures) = _cause(case.machine, setting, device)
-    lost, sure = not_to_be_taken(case.machine, setting.entries)
+    lost, sure = case.inquiry.once(
+        ("not to be taken", setting.where, setting.text),
+        lambda: not_to_be_taken(case.machine, setting.entries),
+    )
     if lost:
         remedy, cures = " ".join(warned(lost, sure=sure)), ()
     quiet = device.driver is None and not case.targets

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.kernel_release import version_of
-from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_VENDOR_ID_AMD,
@@ -49,7 +49,7 @@ class _Bus:
 def _check(case: Case, device: Device) -> Iterator[Finding]:
     if not device.is_pci or device.is_bridge is True or not known(device.path):
         return
-    methods = _methods(case.machine, device)
+    methods = _methods(case.inquiry, device)
     name = shown(device.address)
     if not known(methods):
         yield case.finding(
@@ -71,7 +71,7 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
         yield _alone(case, device, methods)
 
 
-def _methods(machine: Machine, device: Device) -> Fact[tuple[str, ...]]:
+def _methods(inquiry: Inquiry, device: Device) -> Fact[tuple[str, ...]]:
     """Return the methods; the file of a device that has none does not exist.
 
     That it does not says so only where other devices have theirs.
@@ -79,7 +79,10 @@ def _methods(machine: Machine, device: Device) -> Fact[tuple[str, ...]]:
     methods = device.reset_methods
     if methods is not Missing.ABSENT:
         return methods
-    shows = any(known(d.reset_methods) for d in machine.devices)
+    shows = inquiry.once(
+        "shows reset methods",
+        lambda: any(known(d.reset_methods) for d in inquiry.machine.devices),
+    )
     return () if shows else Missing.ABSENT
 
 
@@ -127,7 +130,8 @@ def _with_others(
 ) -> Iterator[Finding]:
     """Judge a reset of the bus: VFIO's hot reset, since the function has none."""
     stopping = [d for d in others if _stops(case, device, d)]
-    apart = [d for d in others if d not in stopping and _held_apart(case, device, d)]
+    counted = {d.id for d in stopping}
+    apart = [d for d in others if d.id not in counted and _held_apart(case, device, d)]
     if not stopping and not apart:
         return
     by_pm = "pm" in methods

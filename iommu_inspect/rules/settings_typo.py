@@ -14,8 +14,8 @@ from iommu_inspect.rules._ids import not_to_be_taken, warned
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import ByAddress, Cure, Look, Looking, WriteLine
-from iommu_inspect.settings.dynamic_ids import DynamicId, matches
-from iommu_inspect.settings.ids import id_settings
+from iommu_inspect.settings.dynamic_ids import DynamicId
+from iommu_inspect.settings.id_index import IdIndex
 from iommu_inspect.settings.lint import Oddity, lint
 from iommu_inspect.settings.maker import iommu_maker, knows_relax_rmrr
 
@@ -76,28 +76,31 @@ def _helped(case: Case, oddity: Oddity) -> Iterator[DynamicId]:
     """Yield the ids that have their effect once this is mended."""
     yield from oddity.lost
     if oddity.fix.line.startswith("softdep "):
-        for setting in id_settings(case.machine.settings, "vfio_pci"):
+        for setting in case.ids("vfio_pci"):
             yield from setting.entries
 
 
 def _cures(oddity: Oddity, missed: list[Device]) -> Iterator[Cure]:
     if oddity.fix.line:
         yield WriteLine(oddity.fix.file, oddity.fix.line)
+    places = frozenset(oddity.lost_addresses)
     for device in missed:
-        if device.address in oddity.lost_addresses:
+        if device.address in places:
             yield ByAddress(device.id, oddity.driver)
 
 
 def _missed(case: Case, oddity: Oddity) -> list[Device]:
     """Return the devices that the setting is about and that no vfio driver has."""
+    index, places = IdIndex(oddity.lost), frozenset(oddity.lost_addresses)
+    if not oddity.lost and not places:
+        return []
     return [
         device
         for device in case.machine.devices
         if has_vfio_driver(device) is False
         and device.is_bridge is not True
         and (
-            device.address in oddity.lost_addresses
-            or any(matches(entry, device) for entry in oddity.lost)
+            device.address in places or any(named for _, named in index.naming(device))
         )
     ]
 

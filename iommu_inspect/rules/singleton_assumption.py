@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,11 +51,7 @@ class _View:
 def _view(case: Case, group: Group, subject: Device) -> _View:
     others = [d for d in group.devices if d is not subject]
     ends = [d for d in others if d.is_bridge is not True]
-    seen = [
-        d
-        for d in ends
-        if (d.driver is not None or case.is_target(d)) and not d.is_chipset
-    ]
+    seen = [d for d in ends if _is_seen(case, d)]
     own = subject.ids.pair
 
     def alike(other: Device) -> bool:
@@ -109,13 +106,40 @@ def _of_most_concern(case: Case, group: Group) -> _View:
     if not asked:
         ends = [d for d in group.devices if d.is_bridge is not True]
         asked = tuple(ends) if group.id in case.whole_groups else tuple(ends[:1])
-    views = [_view(case, group, d) for d in asked or group.devices[:1]]
+    subjects = asked or group.devices[:1]
     if case.purpose is Purpose.ONE_PER_GROUP:
-        return next(
-            (v for v in views if v.twins),
-            next((v for v in views if v.perhaps), views[0]),
-        )
-    return views[0]
+        return _view(case, group, _of_most_alike(case, group, subjects))
+    return _view(case, group, subjects[0])
+
+
+def _of_most_alike(case: Case, group: Group, subjects: Sequence[Device]) -> Device:
+    """Return the first that has a twin, or the first that may have one."""
+    seen = [d for d in group.devices if _is_seen(case, d)]
+    ids = {d.id for d in seen}
+    pairs = Counter(d.ids.pair for d in seen)
+
+    def others(device: Device, pair: str | None) -> int:
+        mine = device.id in ids and device.ids.pair == pair
+        return pairs[pair] - mine
+
+    def has_twin(device: Device) -> bool:
+        own = device.ids.pair
+        return own is not None and others(device, own) > 0
+
+    def may_have_one(device: Device) -> bool:
+        if device.ids.pair is None:
+            return len(seen) > (device.id in ids)
+        return others(device, None) > 0
+
+    perhaps = next(filter(may_have_one, subjects), subjects[0])
+    return next(filter(has_twin, subjects), perhaps)
+
+
+def _is_seen(case: Case, device: Device) -> bool:
+    """Say whether a manager sees a member: an endpoint with a driver, or asked for."""
+    if device.is_bridge is True or device.is_chipset:
+        return False
+    return device.driver is not None or case.is_target(device)
 
 
 def _severity(case: Case, group: Group, view: _View) -> tuple[Severity, Certainty]:

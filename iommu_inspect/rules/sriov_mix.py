@@ -105,7 +105,9 @@ def _is_vfio_pci(pf: Device) -> bool:
 def _one_group(case: Case, family: Family, wanted: list[Device]) -> Iterator[Finding]:
     pf = family.physical
     group = case.machine.group_of(pf)
-    inside = [d for d in case.neighbours(pf) if case.machine.family(d) is family]
+    group = case.machine.group_of(pf)
+    members = group.devices if group else ()
+    inside = [d for d in members if d is not pf and case.machine.family(d) is family]
     if group is None or not inside:
         return
     matters = wanted or case.asked_for(pf) or case.handed_over(group)

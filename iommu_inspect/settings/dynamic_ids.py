@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known
 
-__all__ = ["DynamicId", "matches", "parse_id", "split_ids"]
+__all__ = ["ANY", "DynamicId", "matches", "parse_id", "split_ids"]
 
-_ANY = 0xFFFFFFFF
+ANY = 0xFFFFFFFF
+"""What is not compared: `PCI_ANY_ID`, as the kernel compares unsigned numbers."""
 # "0x" alone is 0 (_parse_integer_fixup_radix() in lib/kstrtox.c).
 _NUMBER = re.compile(r"\s*(?:0[xX]([0-9a-fA-F]*)|([0-9a-fA-F]+))", re.ASCII)
 
@@ -26,8 +27,8 @@ class DynamicId:
     text: str
     vendor: int
     device: int
-    subvendor: int = _ANY
-    subdevice: int = _ANY
+    subvendor: int = ANY
+    subdevice: int = ANY
     class_code: int = 0
     class_mask: int = 0
     rest: str = ""
@@ -64,12 +65,12 @@ def parse_id(entry: str) -> DynamicId | None:
         number = _NUMBER.match(entry, start)
         if number is None:
             break
-        numbers.append(int(number[1] or number[2] or "0", 16) & _ANY)
+        numbers.append(int(number[1] or number[2] or "0", 16) & ANY)
         at = number.end()
     if len(numbers) < 2:
         return None
     # What is not given matches every device.
-    whole = numbers + [_ANY, _ANY, 0, 0][len(numbers) - 2 :]
+    whole = numbers + [ANY, ANY, 0, 0][len(numbers) - 2 :]
     vendor, device, subvendor, subdevice, class_code, mask = whole
     return DynamicId(
         entry, vendor, device, subvendor, subdevice, class_code, mask, entry[at:]
@@ -103,7 +104,7 @@ def matches(entry: DynamicId, device: Device) -> bool | None:
 
 
 def _equal(wanted: int, has: Fact[int]) -> bool | None:
-    if wanted == _ANY:
+    if wanted == ANY:
         return True
     return wanted == has if known(has) else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
@@ -14,7 +15,8 @@ from iommu_inspect.model.settings import (
     Settings,
 )
 from iommu_inspect.model.text import shown
-from iommu_inspect.settings.dynamic_ids import DynamicId, matches, parse_id, split_ids
+from iommu_inspect.settings.dynamic_ids import DynamicId, parse_id, split_ids
+from iommu_inspect.settings.id_index import IdIndex
 
 __all__ = [
     "COMMAND_LINE",
@@ -30,7 +32,7 @@ ID_DRIVERS = {"vfio_pci": "vfio-pci", "pci_stub": "pci-stub"}
 COMMAND_LINE = "on the kernel command line"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdSetting:
     """One ``ids=`` for one of the drivers.
 
@@ -49,11 +51,24 @@ class IdSetting:
     in_force: bool = True
     file: str = ""
 
-    @property
+    @cached_property
     def entries(self) -> tuple[DynamicId, ...]:
-        """The entries that the kernel understands."""
+        """The entries that the kernel understands, each once."""
         parsed = (parse_id(entry) for entry in split_ids(self.value))
-        return tuple(entry for entry in parsed if entry is not None)
+        return tuple(dict.fromkeys(entry for entry in parsed if entry is not None))
+
+    @cached_property
+    def _ranks(self) -> dict[DynamicId, int]:
+        return {entry: rank for rank, entry in enumerate(self.entries)}
+
+    def rank(self, entry: DynamicId) -> int:
+        """Return where among the entries one stands."""
+        return self._ranks[entry]
+
+    @cached_property
+    def index(self) -> IdIndex:
+        """The entries, to be found by what they name."""
+        return IdIndex(self.entries)
 
 
 def place_of(line: ModprobeLine) -> str:
@@ -100,6 +115,4 @@ def named_by(
     setting: IdSetting, device: Device
 ) -> Iterator[tuple[DynamicId, bool | None]]:
     """Yield the entries that name a device, or may name it (``None``)."""
-    for entry in setting.entries:
-        if (named := matches(entry, device)) is not False:
-            yield entry, named
+    yield from setting.index.naming(device)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from iommu_inspect.model.fact import Fact, Missing, value_or
 from iommu_inspect.model.settings import ModprobeConfig, Settings
@@ -19,6 +21,9 @@ from iommu_inspect.settings.maker import Maker
 from iommu_inspect.settings.oddity import Oddity
 
 __all__ = ["Oddity", "lint"]
+
+# Oddities of one kind that are told one by one.
+_MOST = 16
 
 
 def lint(
@@ -40,16 +45,16 @@ def lint(
     words = value_or(settings.command_line, ())
     configured = {module: id_settings(settings, module) for module in ID_DRIVERS}
     odd = [
-        *misspelt_words(words),
-        *misspelt_lines(modprobe),
-        *misnamed_files(modprobe),
-        *(o for found in configured.values() for s in found for o in bad_entries(s)),
-        *(o for found in configured.values() for o in replaced(found)),
-        *split_by_space(words, modprobe),
-        *iommu_words(words, maker, relax_rmrr),
+        *_few(misspelt_words(words)),
+        *_few(misspelt_lines(modprobe)),
+        *_few(misnamed_files(modprobe)),
+        *_few(o for some in configured.values() for s in some for o in bad_entries(s)),
+        *_few(o for some in configured.values() for o in replaced(some)),
+        *_few(split_by_space(words, modprobe)),
+        *_few(iommu_words(words, maker, relax_rmrr)),
     ]
     told = {(o.where, o.text) for o in odd}
-    odd += [o for o in misnamed_modules(settings) if (o.where, o.text) not in told]
+    odd += _few(o for o in misnamed_modules(settings) if (o.where, o.text) not in told)
     # What is written right elsewhere is not lost.
     kept = {
         entry.numbers
@@ -60,4 +65,32 @@ def lint(
     }
     return tuple(
         replace(o, lost=tuple(e for e in o.lost if e.numbers not in kept)) for o in odd
+    )
+
+
+def _few(odd: Iterable[Oddity]) -> Iterator[Oddity]:
+    """Yield the first of a kind one by one, and all others as one for each driver.
+
+    A file that somebody filled with nothing but mistakes has thousands: who mends a
+    few of them sees the next.
+    """
+    each = iter(odd)
+    yield from islice(each, _MOST)
+    rest: dict[str, list[Oddity]] = {}
+    for oddity in each:
+        rest.setdefault(oddity.driver, []).append(oddity)
+    for some in rest.values():
+        yield _together(some)
+
+
+def _together(odd: Sequence[Oddity]) -> Oddity:
+    first, more = odd[0], len(odd) - 1
+    lost = {e.numbers: e for o in reversed(odd) for e in reversed(o.lost)}
+    return replace(
+        first,
+        why=f"{first.why}, and {more} more like it" if more else first.why,
+        lost=tuple(reversed(lost.values())),
+        lost_addresses=tuple(dict.fromkeys(a for o in odd for a in o.lost_addresses)),
+        about_iommu=all(o.about_iommu for o in odd),
+        sure=all(o.sure for o in odd),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from iommu_inspect.model.settings import ModprobeConfig, Word
 from iommu_inspect.model.text import listed, shown
@@ -14,6 +15,9 @@ from iommu_inspect.settings.oddity import Fix, Oddity, entries_of, ids_in, write
 __all__ = ["bad_entries", "replaced", "split_by_space"]
 
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
+# ids[1024] in drivers/vfio/pci/vfio_pci.c and drivers/pci/pci-stub.c, of which
+# param_set_copystring() wants one for the end.
+_MOST_CHARACTERS = 1023
 _LOOKS_LIKE_ID = re.compile(
     r",?[0-9a-fA-F]{4}:[0-9a-fA-F]{4}(?::[0-9a-fA-F:]*)?(?:,.*)?"
 )
@@ -89,6 +93,7 @@ def replaced(configured: tuple[IdSetting, ...]) -> Iterator[Oddity]:
     if last is None:
         return
     kept = {entry.numbers for entry in last.entries}
+    fix = _in_one(configured, last)
     for setting in configured[: configured.index(last)]:
         if {entry.numbers for entry in setting.entries} <= kept:
             continue  # to say the same twice does no harm
@@ -102,7 +107,7 @@ def replaced(configured: tuple[IdSetting, ...]) -> Iterator[Oddity]:
                 if setting.reaches
                 else f"{driver} is built in, and modprobe.d is for modules"
             ),
-            fix=_in_one(configured, last),
+            fix=fix,
             lost=setting.entries,
         )
 
@@ -111,6 +116,11 @@ def _in_one(configured: tuple[IdSetting, ...], last: IdSetting) -> Fix:
     """Have everything where it counts."""
     driver = ID_DRIVERS[last.module]
     ids = ",".join(_unique(configured))
+    if len(ids) > _MOST_CHARACTERS:
+        return Fix(
+            f"All of them do not fit into the {_MOST_CHARACTERS} characters that "
+            f"{driver} takes: choose by address (driverctl keeps that over boots)."
+        )
     if last.from_modprobe:
         line = f"options {driver} ids={ids}"
         return write("Put all into one line", line, last.file)
@@ -141,11 +151,8 @@ def _tails(
     for at, word in enumerate(words):
         if word.key != key:
             continue
-        tail = []
-        for behind in words[at + 1 :]:
-            if not _LOOKS_LIKE_ID.fullmatch(behind.text):
-                break
-            tail.append(behind.text)
+        behind = (words[place].text for place in range(at + 1, len(words)))
+        tail = list(takewhile(_LOOKS_LIKE_ID.fullmatch, behind))
         if not tail:
             continue
         whole = ",".join(split_ids(",".join([word.value or "", *tail])))

@@ -48,7 +48,7 @@ def misspelt_lines(modprobe: ModprobeConfig) -> Iterator[Oddity]:
     if bare:
         yield _bare_ids(bare)
     for line in modprobe.lines:
-        if line in bare:
+        if _BARE_ID.fullmatch(line.command):
             continue
         text = " ".join((line.command, *line.arguments))
         if line.command not in _COMMANDS:

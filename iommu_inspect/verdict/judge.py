@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.rules.case import Case
@@ -81,7 +82,7 @@ def verdicts(case: Case, findings: Iterable[Finding]) -> tuple[TargetVerdict, ..
     has an error: the two must agree, and where one of them cannot tell, the verdict
     is unknown.
     """
-    counted = tuple(findings)
+    counted = _Counted(findings)
     return tuple(_judge(case, target, counted) for target in case.targets)
 
 
@@ -95,11 +96,37 @@ def overall(
     return worst((of_findings(findings), of_host(case), by_sight))
 
 
-def _judge(case: Case, target: Target, findings: Iterable[Finding]) -> TargetVerdict:
+class _Counted:
+    """Findings by what they may concern, so that each target finds its own at once."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._of_group: dict[str, list[Finding]] = {}
+        self._of_device: dict[DeviceId, list[Finding]] = {}
+        every = tuple(findings)
+        # What speaks of the whole host concerns every target alike.
+        of_host = (f for f in every if f.group is None and not f.devices)
+        self.of_host = of_findings(of_host)
+        for finding in every:
+            if finding.group is not None:
+                self._of_group.setdefault(finding.group, []).append(finding)
+            if finding.devices:
+                self._of_device.setdefault(finding.devices[0], []).append(finding)
+
+    def of(self, target: Target) -> Iterable[Finding]:
+        """Return what may concern a target and not the whole host, some of it twice."""
+        group, device = target.group, target.device
+        return (
+            *(self._of_group.get(group.id, ()) if group is not None else ()),
+            *(self._of_device.get(device.id, ()) if device is not None else ()),
+        )
+
+
+def _judge(case: Case, target: Target, findings: _Counted) -> TargetVerdict:
     found = answers(case, target)
     by_kernel = of_target(case, target, found)
-    by_rules = of_findings(f for f in findings if _concerns(f, target))
-    return TargetVerdict(target, worst((by_kernel, by_rules)), found)
+    by_rules = of_findings(f for f in findings.of(target) if _concerns(f, target))
+    verdict = worst((by_kernel, findings.of_host, by_rules))
+    return TargetVerdict(target, verdict, found)
 
 
 def _concerns(finding: Finding, target: Target) -> bool:

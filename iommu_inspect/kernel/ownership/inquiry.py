@@ -6,9 +6,10 @@ by the plan. They depend on nothing but the machine and the rules, which do not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 from iommu_inspect.kernel.answers import UNKNOWN, Answer, across_eras
 from iommu_inspect.kernel.eras import Era, Semantics
@@ -29,6 +30,8 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.topology import Topology
 
 __all__ = ["Inquiry", "Owned", "Prediction"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,21 @@ class Inquiry:
         self._owners: dict[tuple[str, Era], GroupOwnership] = {}
         self._roles: dict[DeviceId, Role] = {}
         self._answers: dict[tuple[str, DeviceId | str], Answer] = {}
+        self._kept: dict[Hashable, object] = {}
 
     @cached_property
     def topology(self) -> Topology:
         """What is above and below the machine's devices."""
         return Topology(self.machine)
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """Return what ``make`` makes of the machine, which is made once under a name.
+
+        For those who ask many times what depends on nothing else.
+        """
+        if name not in self._kept:
+            self._kept[name] = make()
+        return cast("T", self._kept[name])
 
     def owners(self, group: Group, era: Era) -> GroupOwnership:
         """Return a group's members by what they are under one era's rules."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.kernel.drivers import (
     COUNTING_BUSES,
@@ -93,7 +94,7 @@ def _role_since_5_19(device: Device, era: Era) -> Role:
     return Role.UNENFORCED if bus in SILENT_BUSES else Role.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupOwnership:
     """The members of a group by what they are to its DMA ownership."""
 
@@ -107,7 +108,14 @@ class GroupOwnership:
 
     def having(self, wanted: Role) -> tuple[Device, ...]:
         """Return the members of one role, in the group's order."""
-        return tuple(device for device, is_role in self.members if is_role is wanted)
+        return self._by_role.get(wanted, ())
+
+    @cached_property
+    def _by_role(self) -> dict[Role, tuple[Device, ...]]:
+        found: dict[Role, list[Device]] = {}
+        for device, is_role in self.members:
+            found.setdefault(is_role, []).append(device)
+        return {is_role: tuple(devices) for is_role, devices in found.items()}
 
     @property
     def state(self) -> Ownership:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group, Held
@@ -17,6 +17,7 @@ __all__ = [
     "is_mediated",
 ]
 
+_MOST = 64
 HELD = {
     Held.BY_USER: "user space holds the group",
     Held.BY_KERNEL_DOMAIN: "a driver of the host attached a domain of its own",
@@ -31,12 +32,22 @@ def is_mediated(group: Group) -> bool:
     return bool(group.devices) and all(d.bus == "mdev" for d in group.devices)
 
 
-def bound(devices: Iterable[Device]) -> str:
-    """Say which drivers are bound to which devices."""
-    return ", ".join(f"{d.address} is bound to {d.driver}" for d in devices)
+def _more(devices: Sequence[Device]) -> list[str]:
+    more = len(devices) - _MOST
+    return [f"{more} more"] if more > 0 else []
 
 
-def cannot_tell(devices: Iterable[Device]) -> str:
+def bound(devices: Sequence[Device]) -> str:
+    """Say which drivers are bound to which devices.
+
+    Of thousands the first are named: each member would else name all the others.
+    """
+    words = [f"{d.address} is bound to {d.driver}" for d in devices[:_MOST]]
+    return ", ".join([*words, *_more(devices)])
+
+
+def cannot_tell(devices: Sequence[Device]) -> str:
     """Say that these devices' drivers could be of either kind."""
-    names = ", ".join(device.address for device in devices)
+    words = [device.address for device in devices[:_MOST]]
+    names = ", ".join([*words, *_more(devices)])
     return f"the source does not tell what kind of driver is bound to {names}"

@@ -86,15 +86,7 @@ def done(machine: Machine, step: Step, answer: Answer, group: Group | None) -> T
 
 def with_device(machine: Machine, old: Device, new: Device) -> Machine:
     """Return the machine with one device replaced."""
-
-    def swap(devices: tuple[Device, ...]) -> tuple[Device, ...]:
-        return tuple(new if device is old else device for device in devices)
-
-    groups = tuple(
-        replace(g, devices=swap(g.devices)) if any(d is old for d in g.devices) else g
-        for g in machine.groups
-    )
-    return replace(machine, groups=groups, ungrouped=swap(machine.ungrouped))
+    return machine.with_device(old, new)
 
 
 def with_group(machine: Machine, old: Group, new: Group) -> Machine:

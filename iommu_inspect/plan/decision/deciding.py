@@ -15,6 +15,7 @@ from iommu_inspect.model.host_losses import (
     FATAL,
     Loss,
     host_losses,
+    is_in,
     perhaps_lost,
     perhaps_untold,
 )
@@ -96,7 +97,18 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     bound = [d for d in fit if case.role(d) in (Role.KERNEL, Role.VFIO)]
     if not bound and not by_name and not case.having(group, Role.VFIO):
         bound = fit[:1]
-    return (*by_name, *(d for d in bound if not any(d is other for other in by_name)))
+    named = {device.id for device in by_name}
+    return (*by_name, *(d for d in bound if d.id not in named))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked for of a group, and by what each device would be taken along."""
+
+    devices: tuple[Device, ...]
+    ids: frozenset[DeviceId]
+    takers: dict[DeviceId, list[Device]]
+    ask_nothing: bool
 
 
 class _Deciding:
@@ -107,12 +119,14 @@ class _Deciding:
         self._accept = accept
         self._relations = Relations(case.machine)
         self._wanted = {device.id for device in case.asked if case.is_target(device)}
+        self._asked: dict[int, _Asked] = {}
 
     def move(self, group: Group, device: Device, asked: tuple[Device, ...]) -> Move:
         """Decide about one member; ``asked`` are those that were asked for."""
         case = self._case
         role = case.role(device)
-        is_asked = any(device is other for other in asked)
+        together = self._together(asked)
+        is_asked = device.id in together.ids
 
         def stays(why: str, refusal: Refusal | None = None) -> Move:
             return Move(
@@ -123,11 +137,11 @@ class _Deciding:
             return stays(why)
         if is_asked and asks_nothing_of_group(case, device):
             return self._asked_for(group, device)
-        if asked and all(asks_nothing_of_group(case, d) for d in asked):
+        if together.ask_nothing:
             return stays("DPDK asks nothing of the others in the group")
         if role is Role.VFIO:
             return stays(f"on a vfio driver already ({_driver(device)})")
-        if parent := self._gone_with(device, asked):
+        if parent := together.takers.get(device.id):
             why = f"goes with {addresses(parent)}, which has it below it"
             # By whatever name it was asked for: it is there for nobody any more.
             return replace(stays(why), asked=False)
@@ -171,11 +185,12 @@ class _Deciding:
     def _if_lived_on(self, move: Move, losses: Iterable[Loss]) -> Move:
         if not move.changes:
             return move
+        if not losses or not host_losses(self._case.machine, [move.device]):
+            return move
+        taken = (move.device, *self._relations.below(move.device))
+        places = frozenset(d.path for d in taken if known(d.path))
         mine = [
-            loss
-            for loss in losses
-            if host_losses(self._case.machine, [move.device])
-            and any(self._carries(move.device, path) for path in loss.paths)
+            loss for loss in losses if any(is_in(path, places) for path in loss.paths)
         ]
         if not mine:
             return move
@@ -189,20 +204,23 @@ class _Deciding:
             refusal=neighbours.lived_on(self._case, move, uses),
         )
 
-    def _carries(self, device: Device, path: str) -> bool:
-        taken = (device, *self._relations.below(device))
-        return any(
-            path == d.path or (known(d.path) and path.startswith(f"{d.path}/"))
-            for d in taken
-        )
-
-    def _gone_with(self, device: Device, asked: Iterable[Device]) -> list[Device]:
-        """Return what was asked for that takes this device along when it goes."""
-        return [
-            d
-            for d in asked
-            if d is not device and device.id in _ids(self._relations.below(d))
-        ]
+    def _together(self, asked: tuple[Device, ...]) -> _Asked:
+        """Return what is known of those that were asked for: looked at once."""
+        found = self._asked.get(id(asked))
+        if found is None:
+            takers: dict[DeviceId, list[Device]] = {}
+            for device in asked:
+                for below in self._relations.below(device):
+                    if below.id != device.id:
+                        takers.setdefault(below.id, []).append(device)
+            found = self._asked[id(asked)] = _Asked(
+                asked,
+                frozenset(device.id for device in asked),
+                takers,
+                bool(asked)
+                and all(asks_nothing_of_group(self._case, d) for d in asked),
+            )
+        return found
 
     def _asked_for(self, group: Group, device: Device) -> Move:
         becomes = neighbours.driver_for(self._case, device)
@@ -279,10 +297,6 @@ def _of_itself(device: Device, message: str) -> str:
         if message.startswith(start):
             return message.removeprefix(start).rstrip(".")
     return message.rstrip(".")
-
-
-def _ids(devices: Iterable[Device]) -> frozenset[DeviceId]:
-    return frozenset(device.id for device in devices)
 
 
 def _managed(case: Case, device: Device) -> str:

@@ -11,7 +11,7 @@ from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.needs import Locate, Needs, any_of, spared
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["Blocks"]
+__all__ = ["MOST_NEEDED", "Blocks"]
 
 # Block devices that are memory, or a file in a file system that is mounted itself.
 _OF_NO_DEVICE = re.compile(r"(?:loop|ram|zram|fd)\d")
@@ -23,6 +23,9 @@ _SPARED = {"raid4": 1, "raid5": 1, "raid6": 2, "raid10": 1}
 # Profiles of btrfs that outlive the loss of one device.
 _BTRFS_SPARED = frozenset(("raid1", "raid1c3", "raid1c4", "raid10", "raid5", "raid6"))
 _DEEPEST = 16
+MOST_NEEDED = 1 << 13
+"""Disks that all block devices together may stand on, each counted for each: a hundred
+volumes on an array of fifty disks are the half of it."""
 
 
 class Blocks:
@@ -32,6 +35,7 @@ class Blocks:
         self._tree = tree
         self._locate = locate
         self._needs: dict[str, Fact[Needs]] = {}
+        self._left = MOST_NEEDED
 
     @cached_property
     def names(self) -> Fact[tuple[str, ...]]:
@@ -42,6 +46,10 @@ class Blocks:
             return every
         both = dict.fromkeys((*_names(every), *_names(disks)))
         return tuple(sorted(both, key=natural_key))
+
+    @cached_property
+    def _listed(self) -> frozenset[str]:
+        return frozenset(_names(self.names))
 
     @cached_property
     def carriers(self) -> Fact[tuple[str, ...]]:
@@ -77,7 +85,7 @@ class Blocks:
             return self._mapped.get(file.removeprefix("mapper/"))
         # "/" in the kernel's own names is "!" in sysfs: cciss!c0d0.
         name = file.replace("/", "!")
-        if name in _names(self.names):
+        if name in self._listed:
             return name
         return name if known(self._path(name)) else None
 
@@ -87,24 +95,51 @@ class Blocks:
             return Missing.UNREADABLE
         needs = self._needs.get(name)
         if needs is None:
-            needs = self._needs[name] = self._read_needs(name, depth)
+            needs = self._needs[name] = self._within(self._read_needs(name, depth))
         return needs
+
+    def _within(self, needs: Fact[Needs]) -> Fact[Needs]:
+        """Keep what all devices stand on within a bound; the rest is not told.
+
+        Volumes on an array of many disks would else name each disk once for each.
+        """
+        if not known(needs) or not needs:
+            return needs
+        self._left -= sum(map(len, needs))
+        return needs if self._left >= 0 else Missing.TRUNCATED
 
     def btrfs(self, name: str) -> Fact[Needs]:
         """Return what a btrfs stands on, of which ``name`` is one device."""
-        directory = "sys/fs/btrfs"
-        every = self._tree.names(directory)
+        pools, unread = self._pools
+        uuid = pools.get(name)
+        if uuid is None:
+            return self.needs(name) if unread is None else unread
+        if uuid not in self._pool_needs:
+            directory = f"sys/fs/btrfs/{uuid}"
+            members = _names(self._tree.names(f"{directory}/devices"))
+            parts = [self.needs(member) for member in members]
+            needs = spared(parts, self._btrfs_spare(directory))
+            self._pool_needs[uuid] = self._within(needs)
+        return self._pool_needs[uuid]
+
+    @cached_property
+    def _pool_needs(self) -> dict[str, Fact[Needs]]:
+        return {}
+
+    @cached_property
+    def _pools(self) -> tuple[dict[str, str], Missing | None]:
+        """The file systems of btrfs by their devices, as far as they can be listed."""
+        found: dict[str, str] = {}
+        every = self._tree.names("sys/fs/btrfs")
         if not known(every) and every is not Missing.ABSENT:
-            return every
+            return found, every
         for uuid in _names(every):
-            listed = self._tree.names(f"{directory}/{uuid}/devices")
+            listed = self._tree.names(f"sys/fs/btrfs/{uuid}/devices")
             if not known(listed) and listed is not Missing.ABSENT:
-                return listed
-            members = _names(listed)
-            if name in members:
-                parts = [self.needs(member) for member in members]
-                return spared(parts, self._btrfs_spare(f"{directory}/{uuid}"))
-        return self.needs(name)
+                return found, listed
+            for member in _names(listed):
+                found.setdefault(member, uuid)
+        return found, None
 
     def mounted(self) -> tuple[tuple[str, str], ...]:
         """Return (type, name) of file systems that show themselves in ``sys/fs``.
@@ -114,7 +149,7 @@ class Blocks:
         found = []
         for kind in ("ext4", "xfs", "f2fs"):
             for name in _names(self._tree.names(f"sys/fs/{kind}")):
-                if name in _names(self.names):
+                if name in self._listed:
                     found.append((kind, name))
         for uuid in _names(self._tree.names("sys/fs/btrfs")):
             members = _names(self._tree.names(f"sys/fs/btrfs/{uuid}/devices"))
@@ -160,12 +195,17 @@ class Blocks:
             path = self._tree.target(f"{directory}/{name}")
             if known(path):
                 return path
-        for disk in _names(self._tree.names("sys/block")):
+        for end in range(1, len(name)):
             # A partition, where only whole disks are listed.
-            if name.startswith(disk) and self._tree.exists(f"sys/block/{disk}/{name}"):
+            disk = name[:end]
+            if disk in self._disks and self._tree.exists(f"sys/block/{disk}/{name}"):
                 above = self._tree.target(f"sys/block/{disk}")
                 return map_fact(above, lambda path: f"{path}/{name}")
         return Missing.ABSENT
+
+    @cached_property
+    def _disks(self) -> frozenset[str]:
+        return frozenset(_names(self._tree.names("sys/block")))
 
     def _read_needs(self, name: str, depth: int) -> Fact[Needs]:
         path = self._path(name)

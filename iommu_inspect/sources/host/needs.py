@@ -80,9 +80,11 @@ def spared(parts: Sequence[Fact[Needs]], spare: int) -> Fact[Needs]:
 
 def _least(found: set[tuple[str, ...]]) -> Needs:
     """Leave out a set that another one, which is part of it, implies."""
-    sets = {some: frozenset(some) for some in found}
-    if len(sets) > _MOST_SETS:
+    sizes = {len(some) for some in found}
+    # Of one size none is a part of another.
+    if len(found) > _MOST_SETS or len(sizes) == 1:
         return tuple(sorted(found))
+    sets = {some: frozenset(some) for some in found}
     return tuple(
         sorted(
             some

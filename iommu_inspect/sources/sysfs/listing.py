@@ -130,7 +130,7 @@ class _InGroups:
     def __init__(
         self, tree: Tree, group_ids: Fact[tuple[str, ...]], on_buses: _OnBuses
     ) -> None:
-        self.members: dict[str, tuple[str, ...]] = {}
+        members: dict[str, list[str]] = {}
         self.partial: set[str] = set()
         self._on_buses = on_buses
         for group_id in group_ids if known(group_ids) else ():
@@ -144,7 +144,8 @@ class _InGroups:
             for name, end in followed.items():
                 path = end if known(end) else self._named(name, taken)
                 path = path or f"{directory}/{name}"
-                self.members[path] = (*self.members.get(path, ()), group_id)
+                members.setdefault(path, []).append(group_id)
+        self.members = {path: tuple(found) for path, found in members.items()}
 
     def _named(self, name: str, taken: set[str]) -> str | None:
         """Return the one device of a name, if no other member is that."""

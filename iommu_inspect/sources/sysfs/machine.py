@@ -14,6 +14,7 @@ from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, Vfio
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key
+from iommu_inspect.sources.bounds import check_devices, check_group, check_groups
 from iommu_inspect.sources.host.modprobe import read_settings
 from iommu_inspect.sources.host.platform import (
     cpu_address_bits,
@@ -74,6 +75,8 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         drivers_known=_drivers_known(tree, listing.buses),
         groups_known=absence_counts,
     )
+    check_groups(len(value_or(group_ids, ())), tree.label)
+    check_devices(len(listing.paths), tree.label)
     overrides = _driver_overrides(tree, listing.paths)
     devices = [
         _with_group(device, listing.members.get(path, ()))
@@ -199,6 +202,8 @@ def _groups(
             members.setdefault(group_id, []).append(device)
     contested = _contested(devices, listing.members)
     told_by_devices = _told_by_devices(listing, devices)
+    for group_id, some in members.items():
+        check_group(group_id, len(some), tree.label)
     return tuple(
         Group(
             id=group_id,

@@ -90,6 +90,7 @@ def cut(text: str) -> Paste:
     readers = [make() for make in _READERS]
     strange: list[Strange] = []
     took: dict[int, None] = {}
+    places = {id(reader): place for place, reader in enumerate(readers)}
     current: Reader | None = None
     open_end = False
     for line in _logical(_parted(clean(text)), readers):
@@ -97,10 +98,15 @@ def cut(text: str) -> Paste:
             for reader in readers:
                 reader.close()
             continue
-        order = readers
-        if current is not None and not line.prompt:
-            order = [current, *(r for r in readers if r is not current)]
-        taker = next((reader for reader in order if reader.take(line)), None)
+        taker: Reader | None = None
+        first = None if line.prompt else current
+        if first is not None and first.take(line):
+            taker = first
+        else:
+            for reader in readers:
+                if reader is not first and reader.take(line):
+                    taker = reader
+                    break
         if taker is not None or not line.bare.endswith(CUT):
             open_end = isinstance(taker, DeviceReader | FieldReader | TopologyReader)
         if taker is None:
@@ -110,7 +116,7 @@ def cut(text: str) -> Paste:
         if current is not None and taker is not current:
             current.close()
         current = taker
-        took[readers.index(taker)] = None
+        took[places[id(taker)]] = None
     devices = next(r for r in readers if isinstance(r, DeviceReader))
     kinds: dict[str, None] = {}
     for place in took:
@@ -162,27 +168,35 @@ def _logical(lines: list[Line], readers: Sequence[Reader]) -> list[Line]:
             found[-1] = replace(found[-1], text=_glued(pieces), wrapped=True)
         pieces.clear()
 
+    begins = [reader.begins for reader in readers]
+
+    def is_first(bare: str) -> bool:
+        # A loop, as it is the most of what reading a text takes.
+        for begins_one in begins:  # noqa: SIM110
+            if begins_one(bare):
+                return True
+        return False
+
     for line in lines:
-        own = not _continues(pieces, line) and (
-            line.prompt or any(reader.begins(line.bare) for reader in readers)
-        )
+        bare = line.bare
+        own = not _continues(pieces, line) and (line.prompt or is_first(bare))
         fits = joinable and not line.after_gap and not line.depth and not own
-        fits = fits and _was_wrapped(pieces[-1], line.bare)
+        fits = fits and _was_wrapped(pieces[-1], bare)
         if fits and size + len(line.text) < _MAX_LINE:
-            pieces.append(line.bare)
+            pieces.append(bare)
             size += len(line.text)
             continue
         flush()
         broken = found and not line.after_gap and _may_be_broken(found[-1], line)
         # The end of the line before, or a heading: nobody can tell.
-        found.append(replace(line, text=f"{CUT} {line.bare}") if broken else line)
+        found.append(replace(line, text=f"{CUT} {bare}") if broken else line)
         pieces.append(line.text)
         size = len(line.text)
         joinable = (
             own
             and not line.prompt
-            and not line.bare.endswith(CUT)
-            and not TopologyReader.begins(line.bare)  # wrapped, it is lost anyway
+            and not bare.endswith(CUT)
+            and not TopologyReader.begins(bare)  # wrapped, it is lost anyway
         )
     flush()
     return found

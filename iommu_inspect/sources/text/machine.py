@@ -25,6 +25,7 @@ from iommu_inspect.model.pci.regs import (
 from iommu_inspect.model.platform import Architecture, Processor
 from iommu_inspect.model.settings import ModprobeConfig, Settings
 from iommu_inspect.model.text import natural_key
+from iommu_inspect.sources.bounds import check_devices, check_group, check_lines
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
@@ -61,6 +62,8 @@ def read_texts(texts: Sequence[tuple[str, str]]) -> Machine:
     Raises:
         SourceError: Nothing in them is known, or they show two machines.
     """
+    for text, label in texts:
+        check_lines(text.count("\n"), label)
     pastes = [cut(text) for text, _ in texts]
     labels = " and ".join(label for _, label in texts)
     for (text, label), paste in zip(texts, pastes, strict=True):
@@ -93,7 +96,10 @@ def _machine(
         for device, facts in joined.devices.items()
     ]
     listed = [d for d in devices if d.is_pci or d.group is not None]
+    check_devices(len(listed), labels)
     groups = _groups(listed, joined, told)
+    for group in groups:
+        check_group(group.id, len(group.devices), labels)
     notes = list(told_of(joined, pastes, listed))
     if told.groups and not all(group.whole for group in groups):
         notes.append(_PARTIAL)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
 __all__ = [
+    "MAX_RATIO",
     "MAX_STREAMS",
     "MAX_TOTAL",
     "MAX_XZ_MEMORY",
+    "RATIO_FREE",
     "UnreadableTarError",
     "past",
     "pieces",
@@ -17,6 +19,9 @@ __all__ = [
 
 MAX_TOTAL = 256 << 20
 """Bytes that are read from the source, and bytes that they may inflate to."""
+MAX_RATIO, RATIO_FREE = 64, 16 << 20
+"""Bytes that each byte of a compressed file may inflate to, and how many may come of it
+whatever its size. Captures of /sys, all zeros and likeness, inflate to 56 times."""
 MAX_STREAMS = 10_000
 """Compressed streams one after the other, as parallel compressors write them."""
 MAX_XZ_MEMORY = 72 << 20
@@ -56,6 +61,11 @@ class _Input:
         self._head = b""
         while len(self._head) < _HEAD and (more := source.read(_CHUNK)):
             self._head += more
+
+    @property
+    def may_inflate_to(self) -> int:
+        """Say how many bytes may come of what was read so far."""
+        return RATIO_FREE + MAX_RATIO * (MAX_TOTAL - self._left)
 
     @property
     def head(self) -> bytes:
@@ -121,7 +131,7 @@ def _inflate(
     error: type[Exception],
 ) -> Iterator[bytes]:
     """Yield what the source's streams inflate to, a small piece at a time."""
-    data = source.read()
+    data, inflated = source.read(), 0
     for _ in range(MAX_STREAMS):
         stream = start()
         while not stream.eof:
@@ -129,6 +139,12 @@ def _inflate(
                 piece = stream.decompress(data, _CHUNK)
             except error:
                 raise UnreadableTarError("the compressed data is damaged") from None
+            inflated += len(piece)
+            if inflated > source.may_inflate_to:
+                raise UnreadableTarError(
+                    f"it inflates to more than {MAX_RATIO} times its size, as no "
+                    "capture does; decompress it first"
+                )
             if piece:
                 yield piece
             # zlib hands back what it did not take; the others keep it to themselves.

@@ -23,6 +23,8 @@ __all__ = ["Text", "acts_when_read", "open_live", "open_path", "open_source"]
 
 MAX_TEXT = 16 << 20
 """Bytes of a text such as that of ``lspci``."""
+MAX_INFLATED_TEXT = 2 << 20
+"""The same of one that is compressed: a small file takes as long as what it holds."""
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _EXPECTED = (
@@ -143,14 +145,16 @@ class _Rewound(io.RawIOBase):
 
 def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
     """Tell a text from a tar by its first bytes."""
+    most = MAX_TEXT
     try:
         first = b""
         while len(first) < _FIRST_BLOCK and (more := file.read(_FIRST_BLOCK)):
             first += more
         if first.startswith(_GZIP) and _IN_TEXTS.issuperset(_peeked(first) or b"\0"):
             first, file = _inflated(cast("BinaryIO", _Rewound(first, file)), label)
+            most = MAX_INFLATED_TEXT
         if first.startswith(_WIDE) or (first and _IN_TEXTS.issuperset(first)):
-            return _open_text(first, file, label)
+            return _open_text(first, file, label, most)
         for magic, kind in _NO_SOURCES.items():
             if first.startswith(magic):
                 raise SourceError(f"cannot read {label}: it is {kind}; send its text")
@@ -159,14 +163,17 @@ def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
         raise SourceError(f"cannot read {label}: {_reason(error)}") from None
 
 
-def _open_text(first: bytes, rest: BinaryIO, label: str) -> Text:
-    parts, left = [first], MAX_TEXT - len(first)
+def _open_text(first: bytes, rest: BinaryIO, label: str, most: int) -> Text:
+    parts, left = [first], most - len(first)
     while left >= 0 and (more := rest.read(min(left + 1, 1 << 20))):
         parts.append(more)
         left -= len(more)
     if left < 0:
-        limit = MAX_TEXT >> 20
-        raise SourceError(f"cannot read {label}: a text of more than {limit} MiB")
+        was = "a text" if most == MAX_TEXT else "a compressed text"
+        raise SourceError(
+            f"cannot read {label}: {was} of more than {most >> 20} MiB; give the part "
+            "about devices and groups"
+        )
     content = b"".join(parts)
     encoding = "utf-16" if content.startswith(_WIDE) else "utf-8"
     return Text(content.decode(encoding, "replace"), label)

@@ -24,6 +24,7 @@ from iommu_inspect.sources.tree.tree import MAX_FILE, Kind, Tree
 
 __all__ = [
     "MAX_DEPTH",
+    "MAX_IMPLIED",
     "MAX_KEPT",
     "MAX_NAME",
     "Archive",
@@ -39,6 +40,8 @@ MAX_KEPT = 64 << 20
 """Bytes of names, link targets and contents that stay in memory."""
 MAX_NAME = 4096
 MAX_DEPTH = 64
+MAX_IMPLIED = 100_000
+"""Directories that no member is, and that only names of others imply."""
 
 
 class Link(NamedTuple):
@@ -109,7 +112,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.top: Folder = {}
-        self._nodes = 0
+        self._nodes = self._implied = 0
         self._kept = 0
         self._ignored: dict[str, int] = {}
 
@@ -174,6 +177,12 @@ class _Builder:
             below = folder.get(part)
             if below is None:
                 self._count()
+                self._implied += 1
+                if self._implied > MAX_IMPLIED:
+                    raise UnreadableTarError(
+                        f"its names imply more than {MAX_IMPLIED:,} directories; "
+                        "capture less of /sys"
+                    )
                 self._keep(part)
                 below = folder[part] = {}
             if not isinstance(below, dict):

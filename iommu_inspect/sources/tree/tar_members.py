@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias, cast
 
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.sources.tree.inflating import (
@@ -22,6 +22,8 @@ from iommu_inspect.sources.tree.inflating import (
 from iommu_inspect.sources.tree.tree import MAX_LARGE
 
 __all__ = [
+    "BYTES_EACH",
+    "FREE_MEMBERS",
     "MAX_HEADER",
     "MAX_HEADERS",
     "MAX_MEMBERS",
@@ -34,6 +36,9 @@ __all__ = [
 
 MAX_MEMBERS = 400_000
 """Headers; members, and directories that are only implied by their names."""
+FREE_MEMBERS, BYTES_EACH = 30_000, 24
+"""Members that a file may have whatever its size, and the bytes that each of more takes
+at least, compressed: of captures of /sys it is about that."""
 MAX_HEADER = 1 << 20
 """Bytes of one extended header."""
 MAX_HEADERS = 32 << 20
@@ -85,6 +90,24 @@ def too_many() -> UnreadableTarError:
     return UnreadableTarError(
         f"the tar holds more than {MAX_MEMBERS} members; capture less of /sys"
     )
+
+
+class _Counted:
+    """A file, and how many bytes were read of it."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._taken = 0
+
+    def read(self, size: int) -> bytes:
+        found = self._source.read(size)
+        self._taken += len(found)
+        return found
+
+    @property
+    def most_members(self) -> int:
+        """Say how many members there may be so far."""
+        return min(FREE_MEMBERS + self._taken // BYTES_EACH, MAX_MEMBERS)
 
 
 class _Stream:
@@ -201,8 +224,9 @@ def members(source: BinaryIO) -> Iterator[Member]:
         UnreadableTarError: It is none, or not a whole one, or past a limit.
     """
     try:
-        stream = _Stream(pieces(source))
-        yield from _sequence(stream)
+        counted = _Counted(source)
+        stream = _Stream(pieces(cast("BinaryIO", counted)))
+        yield from _sequence(stream, counted)
         stream.drain()
     except ImportError as error:
         raise UnreadableTarError(
@@ -231,7 +255,7 @@ def _first(block: bytes) -> str:
     )
 
 
-def _sequence(stream: _Stream) -> Iterator[Member]:
+def _sequence(stream: _Stream, counted: _Counted) -> Iterator[Member]:
     extended, described, count = _Extended(), 0, 0
     while (block := stream.read(_BLOCK)) != _ZEROS or not count:
         if count and len(block) < _BLOCK:
@@ -241,8 +265,13 @@ def _sequence(stream: _Stream) -> Iterator[Member]:
         except (tarfile.TarError, ValueError, OverflowError):
             raise UnreadableTarError(_DAMAGED if count else _first(block)) from None
         count += 1
-        if count > MAX_MEMBERS:
-            raise too_many()
+        if count > counted.most_members:
+            if count > MAX_MEMBERS:
+                raise too_many()
+            raise UnreadableTarError(
+                "the tar holds far more members than its size lets expect; capture "
+                "less of /sys"
+            )
         if info.type in _PAX_TYPES or info.type in _LONG_TYPES:
             described += info.size
             if described > MAX_HEADERS:

@@ -43,6 +43,11 @@ class Doubt:
     what: Unseen
     because: str
 
+    def __hash__(self) -> int:
+        # A device is told by its identity; all of its facts would take long, and a bus
+        # of 256 functions has doubts of each about each.
+        return hash((self.device.id, self.because))
+
 
 def root_would_see(machine: Machine, device: Device) -> bool:
     """Say whether the source shows that whoever made it was not root.

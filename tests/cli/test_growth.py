@@ -1,0 +1,71 @@
+"""Twice as much of anything costs twice as much, whoever made it.
+
+Calls are counted, which no load of the machine changes: ``bench/growth.py`` measures
+the same inputs, large, in seconds and bytes.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import pstats
+import sys
+from pathlib import Path
+
+import pytest
+from examples import each
+
+from bench.captures import CAPTURES
+from bench.files import FILES
+from bench.inputs import Input
+from bench.texts import TEXTS
+from iommu_inspect.cli.main import main
+
+MOST = 2.3
+INPUTS = {given.name: given for given in (*CAPTURES, *TEXTS, *FILES)}
+# Of these each command is another matter; of others an audit of the whole, which asks
+# all rules, and half of what a plan asks.
+ALL_OF = {given.name for given in FILES} | {"text-log"}
+LAST_TOO = {"one-group": ("audit", "plan", "whatif", "diff"), "targets": ("plan",)}
+
+
+def calls(command: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Count the calls that a command takes."""
+    monkeypatch.setattr(sys, "argv", ["iommu-inspect", *command])
+    if command[-1].startswith("<"):
+        given = io.BytesIO(Path(sys.argv.pop()[1:]).read_bytes())
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
+    profile = cProfile.Profile()
+    with pytest.raises(SystemExit) as ended:
+        profile.runcall(main)
+    assert ended.value.code not in (70, 99), command
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+def counted(given: Input, commands: list[list[str]]) -> list[int]:
+    """Return which of an input's commands are counted."""
+    if given.name in ALL_OF:
+        return list(range(len(commands)))
+    audits = [n for n, words in enumerate(commands) if words[:2] == ["audit", "--from"]]
+    last = {words[0]: n for n, words in enumerate(commands)}
+    more = [last[name] for name in LAST_TOO.get(given.name, ())]
+    return [*(audits[:1] or [0]), *more]
+
+
+@each("name", INPUTS)
+def test_twice_as_much_takes_twice_the_calls(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = INPUTS[name]
+    made = []
+    for size in (2, given.few, 2 * given.few):
+        folder = tmp_path / f"{name}-{size}"
+        folder.mkdir()
+        made.append(given.make(size, folder))
+    for which in counted(given, made[0]):
+        none, once, twice = (commands[which] for commands in made)
+        calls(none, monkeypatch)  # what is imported and remembered once
+        floor = calls(none, monkeypatch)
+        before = calls(once, monkeypatch) - floor
+        after = calls(twice, monkeypatch) - floor
+        assert after <= MOST * max(before, 500), (" ".join(twice), before, after)
