@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import typer
-
 from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.baseline import Baseline, targets_then
 from iommu_inspect.audit.baseline_document import is_document, parse_baseline
+from iommu_inspect.cli.output import complain
 from iommu_inspect.cli.session import rules_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.target import Target
@@ -41,7 +40,7 @@ def baseline_of(
         return found
     before = read_source(opened, processes=True)
     for note in before.notes:
-        typer.echo(f"iommu-inspect: note: {note}", err=True)
+        complain(f"note: {note}")
     then = targets_then(before, machine, targets)
     if targets and not then:  # nothing of it was there
         return Baseline(before.source.name, before, (), {})

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from iommu_inspect.cli.exits import Exit
+from iommu_inspect.model.text import printable, printable_lines
 from iommu_inspect.render.layout import Style
 
 __all__ = ["complain", "emit", "silence", "style"]
@@ -34,7 +35,7 @@ def emit(text: str) -> None:
     if not sys.stdout:  # the program was started without any
         return
     try:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{_fit(text, sys.stdout.encoding)}\n")
         sys.stdout.flush()
     except OSError as error:
         silence()
@@ -49,5 +50,14 @@ def silence() -> None:
 
 
 def complain(message: str) -> None:
-    """Print one line for a person to standard error."""
-    typer.echo(f"iommu-inspect: {message}", err=True)
+    """Print one line for a person to standard error, whatever the message holds."""
+    typer.echo(f"iommu-inspect: {printable(message)}", err=True)
+
+
+def _fit(text: str, encoding: str | None) -> str:
+    """Escape what a terminal would obey, and what the output's encoding has not."""
+    text = printable_lines(text)
+    if text.isascii():
+        return text
+    encoding = encoding or "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from shlex import quote
 
 import typer
 
@@ -46,12 +45,12 @@ def load(
     opened = next((o for o in all_opened if isinstance(o, Tree)), all_opened[0])
     machine = read_sources(all_opened, processes=processes)
     for note in machine.notes:
-        typer.echo(f"iommu-inspect: note: {note}", err=True)
+        complain(f"note: {note}")
     if machine.source.parts:
         from iommu_inspect.plan.host.asking import what_to_ask_for
 
         if asked := what_to_ask_for(machine):
-            typer.echo(f"iommu-inspect: note: {asked}", err=True)
+            complain(f"note: {asked}")
     if demo and not machine.groups:
         opened, machine = _sample()
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
@@ -65,9 +64,9 @@ def load(
 
 def _with_option(machine: Machine, given: list[str], *, demo: bool) -> Machine:
     """Keep how the source was asked for, so that output can name further commands."""
-    option = "--demo" if demo else ""
+    option: tuple[str, ...] = ("--demo",) if demo else ()
     if given and "-" not in given:
-        option = " ".join(f"--from {quote(name)}" for name in given)
+        option = tuple(word for name in given for word in ("--from", name))
     return replace(machine, source=replace(machine.source, option=option))
 
 
