@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice \
-	soak corpus mutants clean FORCE
+	soak corpus mutants hostile clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -80,6 +80,9 @@ soak: $(DEV_STAMP)  ## fail every read of every capture, one by one (hours)
 
 corpus: $(DEV_STAMP)  ## read every capture of ../shared/data, and hold groups against it
 	$(BIN)/python -m tools.corpus
+
+hostile: $(DEV_STAMP)  ## 10,000 names that a shell would obey, in all that is printed
+	$(BIN)/python -m tools.hostile --names 10000
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from shlex import quote
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.target import Target
 from iommu_inspect.plan.decision.moves import Decision, Refusal, of_finding
+from iommu_inspect.plan.host.again import plan_command
 from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules import cures
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
-from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
+from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict
 
 __all__ = ["Advice", "Look", "Mending", "advise", "advise_host"]
@@ -57,7 +57,8 @@ class Advice:
     ``decision`` is the plan's about what was asked for, ``None`` for a whole host.
     ``steps`` are its commands in the order in which they were tried; where ``looks``
     are named, they hold if all is as supposed. Without steps ``because`` says why
-    there are none, and ``then`` is the command that goes on where the looks allow it.
+    there are none, and ``then`` is the command that goes on where the looks allow it;
+    ``whole`` is the one that has all of the plan.
     ``words`` is all that the plan has written.
     """
 
@@ -67,6 +68,7 @@ class Advice:
     looks: tuple[Look, ...] = ()
     mending: tuple[Mending, ...] = ()
     then: str = ""
+    whole: str = ""
     plan: Plan | None = None
     words: Written | None = None
 
@@ -87,6 +89,7 @@ def advise(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
                     plan.conditions, words.checks, strict=True
                 )
             ),
+            whole=_plan_command(case, dict.fromkeys(t.text for t in case.targets)),
             plan=plan,
             words=words,
         )
@@ -189,10 +192,7 @@ def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
 
 def _plan_command(case: Case, names: Iterable[str]) -> str:
     """Return the command that has all of a plan, for what the case is about."""
-    purpose = case.purpose.value
-    options = [] if case.purpose is Purpose.VFIO else ["--for", purpose]
-    words = " ".join(map(quote, [*names, *options]))
-    return f"iommu-inspect plan {words} {case.machine.source.option}".strip()
+    return plan_command(case.machine, case.purpose, names)
 
 
 def _on_vfio(case: Case, group: Group | None) -> list[Device]:

@@ -85,7 +85,6 @@ def main() -> None:
     """Run the program; every expected failure is one line and an exit code."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, settle
-    from iommu_inspect.model.text import printable
     from iommu_inspect.model.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
 
@@ -93,10 +92,10 @@ def main() -> None:
     try:
         build(_asked_for(sys.argv))()
     except SourceError as error:
-        complain(printable(str(error)))
+        complain(str(error))
         sys.exit(Exit.SOURCE)
     except BadRequestError as error:
-        complain(printable(str(error)))
+        complain(str(error))
         sys.exit(Exit.USAGE)
     except MemoryError:
         complain("there is not enough memory for this")
@@ -113,7 +112,7 @@ def main() -> None:
         if os.environ.get("IOMMU_INSPECT_DEBUG"):
             raise
         complain(
-            f"internal error ({type(error).__name__}: {printable(str(error))}); please "
+            f"internal error ({type(error).__name__}: {error}); please "
             "report it with the output of IOMMU_INSPECT_DEBUG=1"
         )
         sys.exit(Exit.INTERNAL)

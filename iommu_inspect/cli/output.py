@@ -14,6 +14,7 @@ from typing import TextIO
 import typer
 
 from iommu_inspect.cli.exits import Exit
+from iommu_inspect.model.text import printable, printable_lines
 from iommu_inspect.render.layout import Style
 
 __all__ = ["complain", "emit", "ending_in_order", "settle", "silence", "style"]
@@ -62,7 +63,7 @@ def emit(text: str) -> None:
     if not sys.stdout:  # the program was started without any
         return
     try:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{printable_lines(text)}\n")
         sys.stdout.flush()
     except OSError as error:
         silence(sys.stdout)
@@ -84,7 +85,7 @@ def complain(message: str) -> None:
     if not sys.stderr:
         return
     try:
-        sys.stderr.write(f"iommu-inspect: {message}\n")
+        sys.stderr.write(f"iommu-inspect: {printable(message)}\n")
         sys.stderr.flush()
     except OSError:
         silence(sys.stderr)

@@ -115,7 +115,6 @@ def plan_devices(
 def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> bool:
     """Print it; ``False`` if that tool has no words for a plan that there is."""
     from iommu_inspect.cli.output import complain, emit, style
-    from iommu_inspect.model.text import printable
     from iommu_inspect.plan.host.script import refusing_script
     from iommu_inspect.render.plan import plan_text, qemu_text
 
@@ -129,20 +128,20 @@ def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> 
         emit(to_json(plan_document(plan, words, rules)))
         return True
     for refusal in plan.refusals:
-        complain(printable(f"{refusal.rule}: {refusal.message}"))
+        complain(f"{refusal.rule}: {refusal.message}")
     if plan.refusals:
         if output is PlanFormat.SHELL:
             emit(refusing_script(refusal.message for refusal in plan.refusals))
         return True
     for finding in plan.warnings:
-        complain(printable(f"mind {finding.rule}: {finding.message}"))
+        complain(f"mind {finding.rule}: {finding.message}")
     if output is PlanFormat.SHELL:
         emit(str(words.script))
         return True
     for condition, commands in zip(plan.conditions, words.checks, strict=True):
         for command in commands:
-            complain(printable(f"look first: {command}"))
-        complain(printable(f"only if: {condition.supposed}"))
+            complain(f"look first: {command}")
+        complain(f"only if: {condition.supposed}")
     sheet = {
         PlanFormat.PROXMOX: words.proxmox,
         PlanFormat.DRIVERCTL: words.saved_driverctl,
@@ -151,9 +150,9 @@ def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> 
     }.get(output)
     if sheet is not None:
         for note in sheet.notes:
-            complain(printable(note))
+            complain(note)
         if sheet.lines:
-            emit("\n".join(map(printable, sheet.lines)))
+            emit("\n".join(sheet.lines))
         return bool(sheet.lines)
     if output is PlanFormat.QEMU:
         emit(qemu_text(words))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from shlex import quote
 
 import typer
 
@@ -65,9 +64,9 @@ def load(
 
 def _with_option(machine: Machine, given: list[str], *, demo: bool) -> Machine:
     """Keep how the source was asked for, so that output can name further commands."""
-    option = "--demo" if demo else ""
+    option: tuple[str, ...] = ("--demo",) if demo else ()
     if given and "-" not in given:
-        option = " ".join(f"--from {quote(name)}" for name in given)
+        option = tuple(word for name in given for word in ("--from", name))
     return replace(machine, source=replace(machine.source, option=option))
 
 

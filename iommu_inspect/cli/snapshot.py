@@ -56,7 +56,6 @@ def take_snapshot(
     """
     from iommu_inspect import __version__
     from iommu_inspect.cli.output import complain
-    from iommu_inspect.model.text import printable
     from iommu_inspect.model.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
     from iommu_inspect.sources.snapshot.making import take
@@ -96,7 +95,7 @@ def take_snapshot(
             snapshot.manifest.redaction, "scrubbed strictly"
         )
         groups_text = "1 group" if groups == 1 else f"{groups} groups"
-        complain(f"wrote {printable(file)}: {groups_text}, {scrubbed}")
+        complain(f"wrote {file}: {groups_text}, {scrubbed}")
     if snapshot.manifest.privileged is False:
         complain(
             "made without root: what only root may read is unknown in it; as root it "
@@ -107,7 +106,6 @@ def take_snapshot(
 def _write(file: str, snapshot: Snapshot) -> None:
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, ending_in_order
-    from iommu_inspect.model.text import printable
     from iommu_inspect.sources.snapshot.packing import zipped
     from iommu_inspect.sources.tree.saving import save
 
@@ -127,7 +125,7 @@ def _write(file: str, snapshot: Snapshot) -> None:
             from iommu_inspect.cli.output import silence
 
             silence(sys.stdout)
-        where = "standard output" if file == "-" else printable(file)
+        where = "standard output" if file == "-" else file
         complain(f"cannot write {where}: {error.strerror}")
         raise typer.Exit(Exit.INTERNAL) from None
 

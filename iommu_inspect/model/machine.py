@@ -40,14 +40,15 @@ class InterruptRemapping(enum.Enum):
 class Source:
     """Where the facts come from: ``live``, ``tree``, ... and the path as given.
 
-    ``option`` is how a command line names it, empty for the live host. ``parts`` are
-    the kinds of what was found in texts (``lspci``, ``listing``, ``dmesg``, ...).
+    ``option`` are the words by which a command line names it, none for the live host.
+    ``parts`` are the kinds of what was found in texts (``lspci``, ``listing``,
+    ``dmesg``, ...).
     """
 
     kind: str
     name: str
     parts: tuple[str, ...] = ()
-    option: str = field(default="", compare=False)
+    option: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

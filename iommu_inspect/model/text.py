@@ -1,16 +1,17 @@
-"""What may reach a terminal or a shell: names come from sources that anybody made."""
+"""What may reach a terminal: names come from sources that anybody made."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["listed", "natural_key", "printable", "quoted", "shown"]
+__all__ = ["listed", "natural_key", "printable", "printable_lines", "shown"]
 
 _MOST_LISTED = 32
 _DIGITS = re.compile(r"(\d+)")
+# Colours, as the program itself writes them; or a character that is to be looked at.
+_OBEYED = re.compile(r"(\x1b\[[0-9;]{0,8}m)|[^\n -~]")
 
 
 def printable(text: str) -> str:
@@ -21,6 +22,15 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_printable_character(character) for character in text)
+
+
+def printable_lines(text: str) -> str:
+    """Escape the same in lines that are laid out: newlines stay, and so do colours.
+
+    This is what all output goes through last. Names have been escaped before, where
+    they were put into a line, for here a newline in one could not be told any more.
+    """
+    return _OBEYED.sub(lambda found: found[1] or printable(found[0]), text)
 
 
 def _printable_character(character: str) -> str:
@@ -53,17 +63,6 @@ def listed(words: Iterable[str]) -> str:
 def shown(name: str) -> str:
     """Return a name for use in prose, where a newline in it would begin a command."""
     return printable(name)
-
-
-def quoted(text: str) -> str:
-    """Quote a word for the shell; one with control characters as ``$'...'``.
-
-    Names come from the source, which may be anybody's.
-    """
-    if text == printable(text):
-        return shlex.quote(text)
-    characters = (f"\\{c}" if c in "'\\" else printable(c) for c in text)
-    return f"$'{''.join(characters)}'"
 
 
 def natural_key(text: str) -> tuple[tuple[int, str], ...]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from shlex import quote as quoted
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Decision, Move
 from iommu_inspect.plan.guest.tokens import TOKEN, needs_token, token_note
 from iommu_inspect.plan.host.commands import (
@@ -76,7 +76,7 @@ def dpdk(plan: Plan) -> Sheet:
     locked = [d for d in used if needs_token(machine, d)]
     lines, notes = list(_binding(plan)), []
     lines.append("# EAL arguments (before DPDK 20.11 -w in place of -a):")
-    words = [f"-a {quoted(d.address)}" for d in used]
+    words = [f"-a {shell.device(d)}" for d in used]
     if locked:
         words.append(f"--vfio-vf-token={TOKEN}")
         notes.append(token_note(machine, locked, used))
@@ -101,10 +101,8 @@ def _binding(plan: Plan) -> Iterator[str]:
     yield from commands(
         s for s in plan.there if isinstance(s, (acts.Load, acts.AllowUnsafe))
     )
-    taken = [
-        quoted(s.device.address) for s in plan.there if isinstance(s, acts.TakeOff)
-    ]
-    bound = [quoted(s.device.address) for s in plan.there if isinstance(s, acts.Probe)]
+    taken = [shell.device(s.device) for s in plan.there if isinstance(s, acts.TakeOff)]
+    bound = [shell.device(s.device) for s in plan.there if isinstance(s, acts.Probe)]
     # It refuses interfaces with a route; --force would not.
     if taken:
         yield f"dpdk-devbind.py --unbind {' '.join(taken)}"
@@ -113,10 +111,10 @@ def _binding(plan: Plan) -> Iterator[str]:
 
 
 def _devbind_back(plan: Plan) -> list[str]:
-    bound = [quoted(s.device.address) for s in plan.back if isinstance(s, acts.TakeOff)]
+    bound = [shell.device(s.device) for s in plan.back if isinstance(s, acts.TakeOff)]
     lines = [f"dpdk-devbind.py --unbind {' '.join(bound)}"] if bound else []
     lines += [
-        f"dpdk-devbind.py --bind={quoted(s.driver)} {quoted(s.device.address)}"
+        f"dpdk-devbind.py --bind={shell.driver(s.driver)} {shell.device(s.device)}"
         for s in plan.back
         if isinstance(s, acts.Rebind)
     ]
@@ -161,8 +159,8 @@ def spdk(plan: Plan) -> Sheet:
     if not alone:
         lines += ["# It moves NVMe drives only; the group needs more, so first:"]
         lines += commands(plan.there)
-    names = " ".join(m.device.address for m in drives)
-    allowed = f"PCI_ALLOWED={quoted(names)}"
+    names = " ".join(shell.device(m.device) for m in drives)
+    allowed = f"PCI_ALLOWED={shell.word(names)}"
     lines += [
         "# As root, in SPDK's tree. Without PCI_ALLOWED it would take every NVMe drive",
         "# that has no file system mounted and no data; one that has, it leaves out.",

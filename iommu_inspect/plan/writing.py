@@ -19,6 +19,7 @@ from iommu_inspect.plan.host.script import script
 from iommu_inspect.plan.host.systems import Place, loader_places
 from iommu_inspect.plan.sheets import Sheet, dpdk, saved_driverctl, spdk
 from iommu_inspect.plan.steps.making import Plan
+from iommu_inspect.rules.cures import LoadModule
 from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]
@@ -77,7 +78,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
 
     ``all_systems`` asks for the settings of every kind of system, not this host's.
     """
-    supposed = tuple(f"modprobe {module}" for module in plan.load)
+    supposed = tuple(x for m in plan.load for x in cure_lines(LoadModule(m)))
     cautions = tuple(" ".join(move.costs) for move in plan.moves)
     if not plan.has_steps:
         no_iommu = any(refusal.rule == "no-iommu" for refusal in plan.refusals)

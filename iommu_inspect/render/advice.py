@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from shlex import quote
 
 from iommu_inspect.audit.advice import Advice, Look, Mending
 from iommu_inspect.audit.auditing import Audit
@@ -99,18 +98,13 @@ def _steps(result: Audit, style: Style) -> Iterator[str]:
         yield "\n".join(fold(cost, style.width) for cost in costs)
     more = len(advice.steps) - len(shown)
     rest = f"{more} steps more, the undo" if more else "The undo"
-    texts = dict.fromkeys(verdict.target.text for verdict in result.targets)
-    names = " ".join(map(quote, texts))
     purpose = result.purpose.value
-    option = "" if purpose == "vfio" else f" --for {purpose}"
-    if plan is not None and plan.machine.source.option:
-        option += f" {plan.machine.source.option}"
     side = "" if purpose in ("dpdk", "attach") else " and the guest's side"
     boots = "what holds at every boot" if not side else "every boot"
     yield "\n".join(
         [
             fold(f"{rest}{',' if side else ' and'} {boots}{side}:", style.width),
-            f"    iommu-inspect plan {printable(names + option)}",
+            f"    {printable(advice.whole)}",
         ]
     )
 

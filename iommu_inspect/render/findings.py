@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from iommu_inspect.audit.told_once import Told
 from iommu_inspect.model.text import listed, printable
+from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.render.layout import Style
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.cures import WriteLine
@@ -60,7 +61,8 @@ def _block(told: Told, style: Style, *, looked_for: bool) -> str:
     if looked_for:
         return "\n".join(lines)
     lines.append(fold(first, style.width, "  "))
-    lines_to_copy += [c.line for c in finding.cures if isinstance(c, WriteLine)]
+    for cure in finding.cures:
+        lines_to_copy += cure_lines(cure) if isinstance(cure, WriteLine) else ()
     # What goes into a file is not folded: it is there to be copied.
     lines += [f"      {printable(line)}" for line in lines_to_copy]
     return "\n".join(filter(None, lines))

@@ -221,7 +221,7 @@ def _how_to_see(
             "host:"
         )
         if seen is None or not answers[0][0].from_text:
-            line = again_as_root("why", [found.device.address for found, _ in answers])
+            line = again_as_root("why", [found.device for found, _ in answers])
             return f"{fold(text, style.width)}\n    {line}"
         text = text.replace(" on that host:", " on that host, as root:")
         return f"{fold(text, style.width)}\n    {seen.line}"

@@ -9,7 +9,7 @@ from iommu_inspect.model.drivers import has_vfio_driver, host_keeps, normalised
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Family
-from iommu_inspect.model.text import quoted, shown
+from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 from iommu_inspect.rules.cures import RemoveVirtualFunctions
@@ -117,7 +117,7 @@ def _one_group(case: Case, family: Family, wanted: list[Device]) -> Iterator[Fin
         f"{addresses([pf])} and {_counted(inside)} of it are in one group "
         f"({group.id}): they can only go together, to one owner.",
         "Use a slot below a port with ACS, or a card whose functions have it; "
-        f"iommu-inspect why {quoted(first.address)} says what is missing.",
+        "iommu-inspect why says what is missing.",
         others=(pf, *inside),
         severity=None if matters else Severity.INFO,
     )

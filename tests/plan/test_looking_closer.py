@@ -42,5 +42,8 @@ def test_what_no_command_shows_has_none(what: Unseen | None) -> None:
     assert look([Doubt(device(ONE), what, "")] if what else []) is None
 
 
-def test_names_are_quoted() -> None:
-    assert again_as_root("why", ["a b"]) == "sudo iommu-inspect why 'a b'"
+def test_names_that_are_none_are_in_no_command() -> None:
+    told, untold = device(ONE), device("0000:00:1c.0;reboot")
+    assert again_as_root("why", [told]) == f"sudo iommu-inspect why {ONE}"
+    assert again_as_root("why", [told, untold]) == "sudo iommu-inspect why DEVICE"
+    assert look([Doubt(untold, Unseen.ACS, "")]) == Look("lspci -vvvnn", True)

@@ -121,7 +121,7 @@ def of_script(text: str, function: str) -> list[Printed]:
     for line in body[1].splitlines() if body else ():
         words = shlex.split(line, comments=True)
         match words:
-            case [] | [":"] | ["echo", _, ">&2"]:
+            case [] | [":"] | ["printf", _, _, ">&2"]:
                 continue
             case ["load", _, module]:
                 found.append(Printed("load", driver=module))

@@ -61,7 +61,7 @@ def decide(case: Case, accept: frozenset[str] = frozenset()) -> Decided:
     moves = deciding.not_lived_on(moves)
     refusals = [refusal for group in case.groups for refusal in of_group(group)]
     refusals += _of_moves(moves)
-    refusals += [refusal for move in moves for refusal in strange_names(move.device)]
+    refusals += [refusal for move in moves for refusal in strange_names(move)]
     return Decided(moves, tuple(dict.fromkeys(refusals)))
 
 

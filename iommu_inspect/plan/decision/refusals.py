@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
@@ -15,9 +16,10 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.target import Target
-from iommu_inspect.model.text import listed, printable, shown
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.dpdk import refusals_of_dpdk
-from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Refusal
+from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Move, Refusal
 from iommu_inspect.plan.decision.neighbours import driver_for, fits
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
@@ -217,10 +219,18 @@ def of_group(group: Group) -> Iterator[Refusal]:
     )
 
 
-def strange_names(device: Device) -> Iterator[Refusal]:
-    """Refuse to write commands with names that no kernel gives."""
-    names = [device.address, device.bus, device.driver, device.driver_override]
-    strange = [n for n in names if isinstance(n, str) and not _is_plain(n)]
+def strange_names(move: Move) -> Iterator[Refusal]:
+    """Refuse to write commands with names that no kernel gives.
+
+    Every member is named by some command, the drivers of those that change.
+    """
+    device = move.device
+    strange = _strange(device.address, lambda: shell.device(device))
+    if move.changes:
+        drivers = (device.driver, device.driver_override, move.becomes)
+        for text in drivers:
+            if isinstance(text, str) and text not in ("", NOT_TOLD):
+                strange += _strange(text, partial(shell.driver, text))
     if strange:
         yield Refusal(
             "not-on-vfio",
@@ -230,10 +240,9 @@ def strange_names(device: Device) -> Iterator[Refusal]:
         )
 
 
-def _is_plain(name: str) -> bool:
-    return (
-        name.isascii()
-        and name == printable(name)
-        and "/" not in name
-        and name not in ("", ".", "..")
-    )
+def _strange(text: str, check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except shell.UnwritableError:
+        return [text]
+    return []

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import Decision, Move
 from iommu_inspect.plan.guest.cards import same_card
 from iommu_inspect.plan.guest.tokens import TOKEN, needs_token, owner_of, token_note
@@ -195,7 +197,7 @@ def _tokens(machine: Machine, moves: Sequence[Move]) -> dict[PciAddress, str]:
 def _host(address: PciAddress) -> str:
     """Name the device; ``host=`` takes domains of 16 bits only."""
     if address.domain > _LARGEST_DOMAIN:
-        return f"sysfsdev=/sys/bus/pci/devices/{address}"
+        return f"sysfsdev={shell.sysfs(DeviceId.of_pci(address))}"
     return f"host={address}"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from shlex import quote as quoted
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.text import listed
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision
 from iommu_inspect.plan.guest.guests import slots, too_long
 from iommu_inspect.plan.guest.tokens import needs_token
@@ -64,7 +64,7 @@ def proxmox(plan: Plan) -> Sheet:
     needs = " (pcie=1 needs 'machine: q35')" if any("pcie" in v for v in values) else ""
     lines = [f"# In /etc/pve/qemu-server/VMID.conf{needs}:"]
     lines += [f"hostpci{n}: {value}" for n, value in enumerate(values)]
-    words = " ".join(f"--hostpci{n} {quoted(v)}" for n, v in enumerate(values))
+    words = " ".join(f"--hostpci{n} {shell.word(v)}" for n, v in enumerate(values))
     lines += ["# The same as a command; VMID is the guest's number:"]
     lines += [f"qm set VMID {words}"]
     shows = [d for d in given if _is_display(d) and d not in locked]

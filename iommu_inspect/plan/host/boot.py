@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.denylist import is_listed
@@ -13,6 +14,7 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.system import Initramfs
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision, Move
 from iommu_inspect.plan.host.boot_notes import (
     boot_notes,
@@ -207,9 +209,9 @@ def _by_address(moves: Sequence[Move]) -> list[str]:
 
 
 def _override(move: Move) -> str:
-    path = f"/sys/bus/pci/devices/{move.device.address}"
+    path = shell.sysfs(move.device)
     pair = move.device.ids.pair
-    write = f"echo {_kept(move)} > $d/driver_override; "
+    write = f"echo {shell.driver(_kept(move))} > $d/driver_override; "
     if pair is None:
         return f"d={path}; {write}"
     vendor, _, model = pair.partition(":")
@@ -227,14 +229,13 @@ def _kept(move: Move) -> str:
 
 
 def _softdeps(machine: Machine, moves: Sequence[Move]) -> list[str]:
-    """Have the drivers of the host wait; names are plain, or no line is written."""
-    modules = dict.fromkeys(
-        name
-        for move in moves
-        for name in modules_of(machine, move.device)
-        if name.replace("_", "").replace("-", "").isalnum()
-    )
-    return [f"softdep {module} pre: vfio-pci" for module in modules]
+    """Have the drivers of the host wait, where these have the names of modules."""
+    lines: dict[str, None] = {}
+    for move in moves:
+        for name in modules_of(machine, move.device):
+            with suppress(shell.UnwritableError):
+                lines[f"softdep {shell.module(name)} pre: vfio-pci"] = None
+    return list(lines)
 
 
 def _driverctl(move: Move) -> str:

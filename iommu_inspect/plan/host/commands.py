@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from shlex import quote as quoted
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import NOT_TOLD
 from iommu_inspect.plan.steps import acts
 
@@ -22,31 +22,28 @@ def commands(steps: Iterable[acts.PlanStep]) -> tuple[str, ...]:
 def _command(step: acts.PlanStep) -> str:
     match step:
         case acts.Load(module):
-            return f"modprobe {quoted(module)}"
+            return f"modprobe {shell.module(module)}"
         case acts.AllowUnsafe(allowed):
-            return f"echo {'Y' if allowed else 'N'} > {UNSAFE}"
+            return shell.echo("Y" if allowed else "N", UNSAFE)
         case acts.SetOverride(device, driver):
-            file = f"devices/{device.address}/driver_override"
-            return _echo(driver, device, file)
+            return shell.echo(driver, shell.sysfs(device, "driver_override"))
         case acts.TakeOff(device, driver) if driver == NOT_TOLD:
             # Works for whichever driver it has, and for none.
-            driver = quoted(f"/sys/bus/{device.bus}/devices/{device.address}/driver")
-            line = _echo(
-                device.address, device, f"devices/{device.address}/driver/unbind"
-            )
-            return f"[ ! -e {driver} ] || {line}"
+            line = shell.echo(device.address, shell.sysfs(device, "driver", "unbind"))
+            return f"[ ! -e {shell.sysfs(device, 'driver')} ] || {line}"
         case acts.TakeOff(device, driver):
-            return _echo(device.address, device, f"drivers/{driver}/unbind")
+            return _of_bus(device, "drivers", shell.driver(driver), "unbind")
         case acts.Probe(device, _):
-            return _echo(device.address, device, "drivers_probe")
+            return _of_bus(device, "drivers_probe")
         case acts.Rebind(device, driver):
-            return _echo(device.address, device, f"drivers/{driver}/bind")
+            return _of_bus(device, "drivers", shell.driver(driver), "bind")
 
 
-def _echo(word: str, device: Device, file: str) -> str:
-    """Write to a file of the device's bus, on the bus's own side of sysfs."""
-    what = f" {quoted(word)}" if word else ""
-    return f"echo{what} > {quoted(f'/sys/bus/{device.bus}/{file}')}"
+def _of_bus(device: Device, *file: str) -> str:
+    """Write the device's name to a file of its bus."""
+    return shell.echo(
+        shell.device(device), "/".join(("/sys/bus", str(device.bus), *file))
+    )
 
 
 def driverctl(there: Iterable[acts.PlanStep]) -> tuple[str, ...]:
@@ -76,7 +73,7 @@ def driverctl_back(
         return ()
     return tuple(
         f"{_driverctl(step.device, save=save)} unset-override "
-        f"{quoted(step.device.address)}"
+        f"{shell.device(step.device)}"
         for step in overrides
     )
 
@@ -84,9 +81,9 @@ def driverctl_back(
 def driverctl_set(device: Device, driver: str, *, save: bool) -> str:
     """Return one override by ``driverctl``; a saved one comes back at every boot."""
     words = _driverctl(device, save=save)
-    return f"{words} set-override {quoted(device.address)} {quoted(driver)}"
+    return f"{words} set-override {shell.device(device)} {shell.driver(driver)}"
 
 
 def _driverctl(device: Device, *, save: bool) -> str:
-    bus = "" if device.bus == "pci" else f" -b {quoted(str(device.bus))}"
+    bus = "" if device.bus == "pci" else f" -b {shell.name(device.bus)}"
     return f"driverctl{bus}{'' if save else ' --nosave'}"

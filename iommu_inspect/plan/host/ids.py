@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.device import Device
@@ -13,6 +14,8 @@ from iommu_inspect.plan.host.boot_notes import words_of
 from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
 
 __all__ = ["ids_of", "ids_word", "left_out"]
+
+_ID = re.compile(r"[0-9a-fA-FxX:]{1,64}")
 
 
 def ids_of(moves: Iterable[Move]) -> str:
@@ -34,30 +37,33 @@ def ids_word(machine: Machine, moves: Sequence[Move]) -> str:
 def left_out(machine: Machine, moves: Sequence[Move]) -> Iterable[str]:
     """Name the ids of the command line that are not written again."""
     for entry, device in _there(machine, moves)[1]:
-        yield (
-            f"{shown(entry)}, which is on the command line now, is left out: it names "
-            f"{shown(device.address)}, which nobody asked for."
-        )
+        why = "it is no id"
+        if device is not None:
+            why = f"it names {shown(device.address)}, which nobody asked for"
+        yield f"{shown(entry)}, which is on the command line now, is left out: {why}."
 
 
 def _there(
     machine: Machine, moves: Sequence[Move]
-) -> tuple[list[str], list[tuple[str, Device]]]:
+) -> tuple[list[str], list[tuple[str, Device | None]]]:
     """Return the ids of the command line that may stay, and those that may not.
 
-    One may not that names what has a driver of the host and is not to be taken.
+    One may not that names what has a driver of the host and is not to be taken. What
+    is no id is of no use, and may be anything: it is not written again.
     """
     words = words_of(machine, "vfio_pci.ids")
     mine = {move.device.id for move in moves}
     kept: list[str] = []
-    others: list[tuple[str, Device]] = []
+    others: list[tuple[str, Device | None]] = []
     for entry in split_ids(words[-1].value or "") if words else ():
         parsed = parse_id(entry)
+        if parsed is None or _ID.fullmatch(entry) is None:
+            others.append((entry, None))
+            continue
         named = [
             device
             for device in machine.devices
-            if parsed is not None
-            and matches(parsed, device) is not False
+            if matches(parsed, device) is not False
             and has_vfio_driver(device) is not True
             and device.id not in mine
         ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from shlex import quote as quoted
 
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
-from iommu_inspect.model.text import printable
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.plan import shell
 
 __all__ = ["Look", "again_as_root", "look"]
 
@@ -32,7 +34,7 @@ def look(doubts: Iterable[Doubt]) -> Look | None:
     whats = {doubt.what for doubt in asked}
     if whats & set(_BY_LSPCI):
         here = [doubt for doubt in asked if doubt.what in _BY_LSPCI]
-        return _lspci({d.what for d in here}, {d.device.address for d in here})
+        return _lspci({d.what for d in here}, {d.device.id for d in here})
     if Unseen.LOG in whats:
         return Look("dmesg | grep 'ACS workaround'", as_root=True)
     if Unseen.OPTIONS in whats:
@@ -40,7 +42,7 @@ def look(doubts: Iterable[Doubt]) -> Look | None:
     return None
 
 
-def _lspci(whats: set[Unseen], addresses: set[str]) -> Look:
+def _lspci(whats: set[Unseen], devices: set[DeviceId]) -> Look:
     by_root = bool(whats & set(_BY_ROOT))
     options = "-vvvnn" if by_root else "-nn" if Unseen.IDS in whats else "-"
     if Unseen.BYTES in whats:
@@ -48,12 +50,18 @@ def _lspci(whats: set[Unseen], addresses: set[str]) -> Look:
     elif Unseen.FUNCTIONS in whats:
         options += "x"
     line = f"lspci {options}"
-    if len(addresses) == 1 and Unseen.PLACE not in whats:
-        line += f" -s {quoted(printable(*addresses))}"
+    if len(devices) == 1 and Unseen.PLACE not in whats:
+        # Without a name that lspci could be given it shows the whole host.
+        with suppress(shell.UnwritableError):
+            line += f" -s {shell.device(*devices)}"
     return Look(line, by_root)
 
 
-def again_as_root(command: str, addresses: Iterable[str] = ()) -> str:
-    """Return the line that asks this program again as root, on the host itself."""
-    names = [quoted(printable(address)) for address in addresses]
-    return " ".join(["sudo iommu-inspect", command, *names])
+def again_as_root(command: str, devices: Iterable[Device] = ()) -> str:
+    """Return the line that asks this program again as root, on the host itself.
+
+    One of a device with a name that no command is written with asks for none.
+    """
+    with suppress(shell.UnwritableError):
+        return f"sudo {shell.asking(command, map(shell.device, devices))}"
+    return f"sudo iommu-inspect {command} DEVICE"

@@ -5,12 +5,12 @@ It is written for any POSIX shell, busybox's too, and does nothing twice.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.text import listed, printable
+from iommu_inspect.model.text import listed
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import NO_GROUP, NOT_TOLD
 from iommu_inspect.plan.host.commands import UNSAFE
 from iommu_inspect.plan.host.script_checks import CHECKS, check_lines
@@ -25,13 +25,13 @@ _HEAD = """\
 set -eu
 export LC_ALL=C
 
-fail() { echo "plan: $*" >&2; exit 1; }
+fail() { printf 'plan: %s\\n' "$*" >&2; exit 1; }
 
 # driver_of BUS DEVICE: its driver, or nothing
 driver_of() {
     if [ -e "/sys/bus/$1/devices/$2/driver" ]; then
         link=$(readlink "/sys/bus/$1/devices/$2/driver")
-        echo "${link##*/}"
+        printf '%s\\n' "${link##*/}"
     fi
 }
 
@@ -41,7 +41,8 @@ is() {
     if [ -n "$3$4" ]; then
         found=$(cat "/sys/bus/$1/devices/$2/vendor" "/sys/bus/$1/devices/$2/device")
         # shellcheck disable=SC2086  # two lines become two words
-        [ "$(echo $found)" = "$3 $4" ] || fail "$2 is another device than planned for"
+        [ "$(printf '%s ' $found)" = "$3 $4 " ] ||
+            fail "$2 is another device than planned for"
     fi
 }
 
@@ -49,9 +50,9 @@ is() {
 group() {
     bus=$1 device=$2
     shift 2
-    members=$(cd "/sys/bus/$bus/devices/$device/iommu_group/devices" && echo *) ||
-        fail "$device has no group"
-    [ "$members" = "$*" ] ||
+    members=$(cd "/sys/bus/$bus/devices/$device/iommu_group/devices" &&
+        printf '%s ' *) || fail "$device has no group"
+    [ "$members" = "$* " ] ||
         fail "the group of $device has other members now: $members"
 }
 
@@ -111,8 +112,8 @@ _WHAT = {
 def script(plan: Plan, label: str) -> str:
     """Return the script; ``label`` names the kernel that the plan was checked for."""
     names = listed(
-        printable(move.device.address) for move in plan.moves if move.asked
-    ) or listed(printable(target.text) for target in plan.targets)
+        shell.comment(move.device.address) for move in plan.moves if move.asked
+    ) or listed(shell.comment(target.text) for target in plan.targets)
     checks = check_lines(plan)
     first = "same_devices; conditions;" if checks else "same_devices; same_groups;"
     return "\n".join(
@@ -120,7 +121,7 @@ def script(plan: Plan, label: str) -> str:
             "#!/bin/sh",
             f"# {_WHAT[plan.purpose].format(names)}, until the next boot.",
             "# Written by iommu-inspect plan from the state that it found; checked",
-            f"# with the rules of {printable(label)}.",
+            f"# with the rules of {shell.comment(label)}.",
             "# As root:  sh FILE       do it",
             "#           sh FILE undo  go back to the state that was found",
             _HEAD,
@@ -145,8 +146,8 @@ def refusing_script(reasons: Iterable[str]) -> str:
 
     An empty one would end well when it is piped to a shell.
     """
-    lines = [f"echo {shlex.quote(printable(reason))} >&2" for reason in reasons]
-    return "\n".join(["#!/bin/sh", "# There is no plan.", *lines, "exit 1"])
+    lines = ["#!/bin/sh", "# There is no plan.", *map(shell.saying, reasons), "exit 1"]
+    return "\n".join(lines)
 
 
 def _function(name: str, lines: Iterable[str]) -> str:
@@ -168,10 +169,9 @@ def _same_groups(plan: Plan) -> list[str]:
     for group in dict.fromkeys(m.group.id for m in grouped if m.changes):
         moves = [move for move in plan.moves if move.group.id == group]
         # As a shell sorts "*" with LC_ALL=C.
-        members = sorted(move.device.address for move in moves)
+        members = sorted(shell.device(move.device) for move in moves)
         changed = next(move.device for move in moves if move.changes)
-        words = [shlex.quote(member) for member in members]
-        lines.append(f"group {_name(changed)} {' '.join(words)}")
+        lines.append(f"group {_name(changed)} {' '.join(members)}")
     return lines
 
 
@@ -182,8 +182,7 @@ def _there(plan: Plan) -> list[str]:
         if isinstance(step, acts.Probe):
             given.setdefault(step.driver, []).append(step.device)
     for driver, devices in given.items():
-        text = f"plan: {driver} has {addresses(devices)}"
-        lines.append(f"echo {shlex.quote(text)} >&2")
+        lines.append(shell.saying(f"plan: {driver} has {addresses(devices)}"))
     return lines
 
 
@@ -197,30 +196,30 @@ def _line(step: acts.PlanStep) -> str:
     """Return a step as a call of one of the functions above."""
     match step:
         case acts.Load(module):
-            return f"load {_loaded(module)} {shlex.quote(module)}"
+            return f"load {_loaded(module)} {shell.module(module)}"
         case acts.AllowUnsafe(allowed=True):
-            return f"echo Y > {UNSAFE}"
+            return shell.echo("Y", UNSAFE)
         case acts.AllowUnsafe():
             # Without the module there is nothing to take back.
-            return f"[ ! -e {UNSAFE} ] || echo N > {UNSAFE}"
+            return f"[ ! -e {UNSAFE} ] || {shell.echo('N', UNSAFE)}"
         case acts.Probe(device, driver) if driver == NOT_TOLD:
             return f"find {_name(device)}"
         case acts.TakeOff(device, driver) if driver == NOT_TOLD:
             return f"release {_name(device)}"
         case _:
-            function = _FUNCTIONS[type(step)]
-            return f"{function} {_name(step.device)} {shlex.quote(step.driver)}"
+            driver = "''" if step.driver == "" else shell.driver(step.driver)
+            return f"{_FUNCTIONS[type(step)]} {_name(step.device)} {driver}"
 
 
 def _loaded(module: str) -> str:
     """Return what is there when a module is: a driver shows itself even built in."""
     if module == "vfio_iommu_type1":
-        return f"/sys/module/{module}"
-    return shlex.quote(f"/sys/bus/pci/drivers/{module}")
+        return "/sys/module/vfio_iommu_type1"
+    return f"/sys/bus/pci/drivers/{shell.driver(module)}"
 
 
 def _name(device: Device) -> str:
-    return f"{shlex.quote(str(device.bus))} {shlex.quote(device.address)}"
+    return f"{shell.name(device.bus)} {shell.device(device)}"
 
 
 def _ids(device: Device) -> str:

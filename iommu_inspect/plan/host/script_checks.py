@@ -6,10 +6,10 @@ that somebody has looked.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules.cures import Look, Looking
@@ -68,7 +68,7 @@ def _line(plan: Plan, look: Look) -> Iterator[str]:
     match look.what:
         case Looking.NEIGHBOURS if isinstance(about, DeviceId):
             members = [
-                shlex.quote(move.device.address)
+                shell.device(move.device)
                 for move in plan.moves
                 if move.group.id in _groups(plan, about)
             ]
@@ -78,8 +78,9 @@ def _line(plan: Plan, look: Look) -> Iterator[str]:
         case Looking.INTERRUPTS:
             yield "remapped"
         case Looking.MOUNTS | Looking.SWAPS | Looking.ROUTES | Looking.POOL:
+            # Also where no command is written: it is the look that counts.
             for command in cure_lines(look):
-                yield f"looked {shlex.quote(command)}"
+                yield f"looked {shell.word(command)}"
         case _:
             return
 
@@ -89,4 +90,4 @@ def _groups(plan: Plan, device: DeviceId) -> set[str]:
 
 
 def _name(device: DeviceId) -> str:
-    return f"{shlex.quote(str(device.bus))} {shlex.quote(device.name)}"
+    return f"{shell.name(device.bus)} {shell.device(device)}"

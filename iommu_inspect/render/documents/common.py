@@ -7,6 +7,7 @@ inside the program cannot change the contract by accident.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known, map_fact, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.text import printable
 
 if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
     from iommu_inspect.audit.changes import Effects
@@ -36,6 +38,7 @@ __all__ = [
 
 
 T = TypeVar("T")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(document: dict[str, Any]) -> str:
@@ -49,10 +52,7 @@ def to_json(document: dict[str, Any]) -> str:
 
 def _without_surrogates(value: object) -> object:
     if isinstance(value, str):
-        if value.isascii():
-            return value
-        raw = value.encode("utf-8", "surrogateescape")
-        return raw.decode("utf-8", "backslashreplace")
+        return _SURROGATE.sub(lambda found: printable(found[0]), value)
     if isinstance(value, dict):
         return {key: _without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list):
