@@ -99,6 +99,10 @@ class _Recorder(Tree):
             self.data(path)
         return found
 
+    def has(self, path: str) -> Fact[bool]:
+        self.exists(path)
+        return self._inner.has(path)
+
     def _place(self, path: str) -> Path | None:
         real = self._inner.resolve(path)
         return self._out / real if known(real) else None
