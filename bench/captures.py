@@ -438,7 +438,7 @@ CAPTURES = (
     Input("half-groups", _pairs, 2000, 60),
     Input("one-slot", _one_slot, 2000, 64),
     Input("targets", _all_targets, 800, 40),
-    Input("deep", _deep, 1200, 120),
+    Input("deep", _deep, 1200, 60),
     Input("sriov", _sriov, 2000, 60),
     Input("claims", _many_targets_one_path, 5000, 60),
     Input("links", _links, 3000, 120),

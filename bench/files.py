@@ -265,7 +265,7 @@ FILES = (
     Input("config", _config, 2000, 60),
     Input("toml", _integer, 40000, 200),
     Input("expect", _expect, 3000, 60),
-    Input("baseline", _baseline, 2000, 60),
+    Input("baseline", _baseline, 2000, 30),
     Input("steps", _steps, 400, 40),
     Input("plugs", _plugs, 200, 40),
     Input("bomb", _bomb, 60000, 100),
