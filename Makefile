@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice corpus clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn advice corpus clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -56,6 +56,9 @@ lab-texts: $(DEV_STAMP)  ## what pasted text of guests says, against their captu
 
 lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
 	$(LAB) plans --skip
+
+lab-churn: $(DEV_STAMP)  ## move devices for ten minutes while the tool runs in guests
+	$(LAB) churn --skip
 
 advice: $(DEV_STAMP)  ## hold all advice against 300 machines, fixtures and captures
 	$(BIN)/python -m tools.advice --count 300 --shared

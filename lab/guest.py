@@ -244,6 +244,10 @@ class Guest:
         path = self._run / "console"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def alive(self) -> None:
+        """Raise a ``GuestCrash`` if QEMU has ended."""
+        self._check_alive()
+
     def stop(self) -> None:
         """End the guest at once."""
         self._selector.close()
