@@ -39,10 +39,9 @@ _STEP_SECONDS = 90.0
 _PAUSES = (0.0, 0.0, 0.2, 1.0)
 # The kernel lets a device sleep a while after it was last used.
 _TO_SLEEP = 6.0
-# Two processors, so that what reads and what changes run at once; D3 for the ports,
-# which the kernel does not trust QEMU's with.
-_MORE_QEMU = ("-smp", "2")
+# The kernel does not trust QEMU's ports to sleep.
 _ARGUMENTS = "pcie_port_pm=force"
+_BOOTS = 4
 
 
 def questions(targets: Mapping[str, str]) -> list[list[str]]:
@@ -74,9 +73,9 @@ def run_churn(
         machine = replace(
             churn.machine,
             kernel_arguments=f"{churn.machine.kernel_arguments} {_ARGUMENTS}".strip(),
-            qemu_arguments=(*churn.machine.qemu_arguments, *_MORE_QEMU),
         )
-        with boot(with_share(with_host(machine), folder), image, say) as guest:
+        whole = with_share(with_host(machine), folder)
+        with boot(whole, image, say, times=_BOOTS) as guest:
             mount_host(guest)
             mount_share(guest)
             return _Going(churn, image, guest, folder, say, seed).go(minutes)
@@ -108,6 +107,7 @@ class _Going:
             seed=seed,
             minutes=0,
             bound=_LEAST_BOUND,
+            quiet=self._numbers[churn.asleep],
             states=[
                 " ".join(
                     f"{thing.device}={position}"
@@ -129,11 +129,8 @@ class _Going:
         asked = questions(self._targets)
         self._say(f"{len(churned.states)} states, {len(asked)} questions")
         # Of all targets one is enough where nothing moves.
-        few = questions({"": self._targets[self._churn.sleeper]})
         self._go_to(self._churn.asleep)
-        churned.power = self._power(few)
-        self._go_to(self._churn.home)
-        churned.idle = self._ask_all("idle", few)
+        self._see_nothing_wake(questions({"": self._targets[self._churn.sleeper]}))
         slowest = max(run.seconds for run in churned.idle)
         churned.bound = max(_LEAST_BOUND, _TIMES * slowest)
         self._say(
@@ -297,15 +294,15 @@ class _Going:
     def _said(self) -> str:
         return " ".join(self._guest.command("show /tmp/asking").lines)[-500:]
 
-    def _power(self, asked: list[list[str]]) -> Power:
+    def _see_nothing_wake(self, asked: list[list[str]]) -> None:
         """Let all devices sleep that the kernel lets, and ask the tool about them."""
         self._let_sleep("auto")
         time.sleep(_TO_SLEEP)
         before = self._guest.command("power").lines
-        runs = self._ask_all("power", asked)
+        self._churned.idle = self._ask_all("idle", asked)
         after = self._guest.command("power").lines
+        self._churned.power = Power(before, after)
         self._let_sleep("on")
-        return Power(before, after, len(runs))
 
     def _let_sleep(self, word: str) -> None:
         files = "$pci/devices/*/power/control"

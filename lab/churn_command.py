@@ -89,13 +89,12 @@ def _tell(churned: Churned, say: Callable[[str], None]) -> int:
     say(
         f"{churned.name}: {churned.minutes:g} minutes, {churned.passed} states passed "
         f"({churned.different} of {len(churned.states)}); {len(churned.runs)} runs, "
-        f"{found.moved} while something moved, the slowest {slowest:.1f} s; "
-        f"{len(churned.idle)} runs in the quiet guest"
+        f"{found.moved} while something moved, the slowest {slowest:.1f} s"
     )
     if churned.power is not None:
         asleep = sum("suspended" in line for line in churned.power.before)
         say(
-            f"{churned.name}: {churned.power.runs} runs beside "
+            f"{churned.name}: {len(churned.idle)} runs in the quiet guest beside "
             f"{len(churned.power.before)} devices, {asleep} of them asleep"
         )
     say(

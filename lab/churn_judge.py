@@ -53,16 +53,15 @@ class Judged:
 def judge_churned(churned: Churned, rest: AtRest) -> Judged:
     """Hold every run against the states that were there while it ran."""
     found = Judged()
-    # In the quiet guest it was the first state, all the time.
-    quiet = ["at 0"]
+    quiet = frozenset([churned.quiet])
     for number, run in enumerate(churned.idle):
-        _judge_run(found, churned, number, run, window(quiet, 1, 1), rest)
+        _judge_run(found, churned, number, run, quiet, rest)
     for number, run in enumerate(churned.runs, len(churned.idle)):
         states = window(churned.journal, run.first, run.last)
         found.moved += len(states) > 1
         _judge_run(found, churned, number, run, states, rest)
     if churned.power is not None:
-        asked = (f"{churned.power.runs} runs",)
+        asked = (f"{len(churned.idle)} runs",)
         found.wrong += [
             Wrong(0, asked, f"power: {what}") for what in woken(churned.power)
         ]

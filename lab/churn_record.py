@@ -59,7 +59,6 @@ class Power:
 
     before: tuple[str, ...]
     after: tuple[str, ...]
-    runs: int
 
 
 @dataclass
@@ -67,7 +66,8 @@ class Churned:
     """One boot of one machine: its states, its journal and the runs of the tool.
 
     ``journal`` has ``at N`` for state N, and ``to N A,B`` where the guest leaves a
-    state for N, perhaps by way of A and B. ``idle`` are runs in the quiet guest.
+    state for N, perhaps by way of A and B. ``idle`` are runs in the quiet guest, in
+    state ``quiet``; ``power`` is what was around them.
     """
 
     machine: str
@@ -76,6 +76,7 @@ class Churned:
     seed: int
     minutes: float
     bound: float
+    quiet: int = 0
     states: list[str] = field(default_factory=list)
     snapshots: list[bytes] = field(default_factory=list)
     journal: list[str] = field(default_factory=list)
@@ -127,10 +128,10 @@ def save_churned(churned: Churned, root: Path) -> Path:
         "seed": churned.seed,
         "minutes": churned.minutes,
         "bound": churned.bound,
+        "quiet": churned.quiet,
         "states": churned.states,
         "journal": churned.journal,
-        "power": churned.power
-        and [churned.power.before, churned.power.after, churned.power.runs],
+        "power": churned.power and [churned.power.before, churned.power.after],
     }
     with new_directory(folder) as draft:
         (draft / _FILE).write_text(json.dumps(document, indent=1))
@@ -153,7 +154,7 @@ def load_churned(folder: Path) -> Churned:
     document = json.loads((folder / _FILE).read_text())
     power = document.pop("power")
     churned = Churned(**document)
-    churned.power = Power(tuple(power[0]), tuple(power[1]), power[2]) if power else None
+    churned.power = Power(tuple(power[0]), tuple(power[1])) if power else None
     for number in range(len(churned.states)):
         packed = (folder / f"{number}.tar.xz").read_bytes()
         churned.snapshots.append(lzma.decompress(packed))

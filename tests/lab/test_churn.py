@@ -43,7 +43,7 @@ def a_run(out: str = BLOCKED, code: int = 1, **more: Any) -> Run:
 
 def churned(*runs: Run, power: Power | None = None) -> Churned:
     states = ["nic=kernel", "nic=user", "nic=gone", "nic=set"]
-    made = Churned("churn", "6.12", "6.12.1", 1, 10, 240.0, states)
+    made = Churned("churn", "6.12", "6.12.1", 1, 10, 240.0, states=states)
     made.journal = list(JOURNAL)
     made.runs += runs
     made.power = power
@@ -147,7 +147,7 @@ def test_a_device_that_is_not_there_may_be_refused() -> None:
 )
 def test_a_device_that_was_woken_is_wrong(after: str, wrong: bool) -> None:
     before = ("0000:01:00.0 D3hot suspended 70", "0000:00:01.0 D0 active 100")
-    power = Power(before, (after, "0000:00:01.0 D0 active 200"), 3)
+    power = Power(before, (after, "0000:00:01.0 D0 active 200"))
     assert bool(judge(power=power).wrong) is wrong
 
 
@@ -196,7 +196,7 @@ def test_a_run_that_does_not_end_is_killed() -> None:
 
 
 def test_what_is_kept_is_judged_again(tmp_path: Path) -> None:
-    power = Power(("a D0 active 1",), ("a D0 active 2",), 3)
+    power = Power(("a D0 active 1",), ("a D0 active 2",))
     made = churned(a_run(READY, 0, asked=("list", "--format", "json")), power=power)
     made.snapshots = [CAPTURE.read_bytes()] * len(made.states)
     loaded = load_churned(save_churned(made, tmp_path))

@@ -28,11 +28,17 @@ from iommu_inspect.sources.sysfs.interrupts import interrupt_remapping
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["HYPERVISOR_VENDORS", "TELLING_NAMES", "read_machine"]
+__all__ = [
+    "GROUPED_BUSES",
+    "GROUPS",
+    "HYPERVISOR_VENDORS",
+    "TELLING_NAMES",
+    "read_machine",
+]
 
-_GROUPS = "sys/kernel/iommu_groups"
-# Buses that put their devices into groups (iommu_buses[] in drivers/iommu/iommu.c).
-_GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
+GROUPS = "sys/kernel/iommu_groups"
+GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
+"""Buses that put devices into groups (iommu_buses[] in drivers/iommu/iommu.c)."""
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
 TELLING_NAMES = (
     "driver_managed_dma",
@@ -55,7 +61,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     Devices that vanish while they are read are left out. The result is sorted and
     does not depend on the order in which the file system lists names.
     """
-    group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
+    group_ids = map_fact(tree.names(GROUPS), _only_numbers)
     buses = _bus_devices(tree)
     xen = xen_role(tree)
     groups_known = (
@@ -130,7 +136,7 @@ def _has(tree: Tree, path: str, link: str) -> bool:
 def _bus_devices(tree: Tree) -> dict[str, str]:
     """Return the bus by path, of PCI functions and of grouped devices elsewhere."""
     paths: dict[str, str] = {}
-    for bus in _GROUPED_BUSES:
+    for bus in GROUPED_BUSES:
         directory = f"sys/bus/{bus}/devices"
         names = tree.names(directory)
         for name in names if known(names) else ():
@@ -145,7 +151,7 @@ def _bus_devices(tree: Tree) -> dict[str, str]:
 
 def _unlisted(tree: Tree) -> Iterator[str]:
     """Yield a note for each bus whose devices are there and were not seen."""
-    for bus in _GROUPED_BUSES:
+    for bus in GROUPED_BUSES:
         names = tree.names(f"sys/bus/{bus}/devices")
         if not known(names) and names is not Missing.ABSENT:
             yield (
@@ -155,7 +161,7 @@ def _unlisted(tree: Tree) -> Iterator[str]:
 
 
 def _drivers_known(tree: Tree, buses: Iterable[str]) -> bool:
-    if tree.whole or any(tree.exists(f"sys/bus/{b}/drivers") for b in _GROUPED_BUSES):
+    if tree.whole or any(tree.exists(f"sys/bus/{b}/drivers") for b in GROUPED_BUSES):
         return True
     return any(_has(tree, path, "driver") for path in buses)
 
@@ -175,7 +181,7 @@ def _listed_members(
     members: dict[str, tuple[str, ...]] = {}
     partial: set[str] = set()
     for group_id in group_ids if known(group_ids) else ():
-        directory = f"{_GROUPS}/{group_id}/devices"
+        directory = f"{GROUPS}/{group_id}/devices"
         names = tree.names(directory)
         if not known(names):
             partial.add(group_id)
@@ -233,10 +239,10 @@ def _groups(
         Group(
             id=group_id,
             devices=tuple(members[group_id]),
-            type=tree.text(f"{_GROUPS}/{group_id}/type"),
-            name=tree.text(f"{_GROUPS}/{group_id}/name"),
+            type=tree.text(f"{GROUPS}/{group_id}/type"),
+            name=tree.text(f"{GROUPS}/{group_id}/name"),
             reserved_regions=map_fact(
-                tree.text(f"{_GROUPS}/{group_id}/reserved_regions"), _regions
+                tree.text(f"{GROUPS}/{group_id}/reserved_regions"), _regions
             ),
             whole=all_listed and group_id not in partial,
             node=tree.node(f"dev/vfio/{group_id}"),
@@ -267,9 +273,9 @@ def _kernel(tree: Tree, devices: Iterable[Device]) -> Kernel:
         features.add("vfio-dev")
     if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
         features.add("iommufd")
-    group_ids = map_fact(tree.names(_GROUPS), _only_numbers)
+    group_ids = map_fact(tree.names(GROUPS), _only_numbers)
     for group_id in group_ids[:1] if known(group_ids) else ():
-        if tree.exists(f"{_GROUPS}/{group_id}/reserved_regions"):
+        if tree.exists(f"{GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
     release = tree.text("proc/sys/kernel/osrelease")
     if not known(release) or carries_code_back(release):
