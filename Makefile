@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice \
-	soak corpus mutants hostile clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn \
+	advice soak corpus mutants hostile clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -62,6 +62,9 @@ lab-texts: $(DEV_STAMP)  ## what pasted text of guests says, against their captu
 
 lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
 	$(LAB) plans --skip
+
+lab-churn: $(DEV_STAMP)  ## move devices for ten minutes while the tool runs in guests
+	$(LAB) churn --skip
 
 # Which test runs which line is asked again when code or tests have changed (minutes).
 MUTANTS_STAMP := $(VENV)/.installed-mutants

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab import shrink
+from lab import churn_command, shrink
 from lab.campaign import (
     QUICK_KERNELS,
     QUICK_MACHINES,
@@ -127,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--out", type=Path, default=Path("docs/plans-lab.md"))
     _run_options(part, ",".join(PLAN_KERNELS))
     part.set_defaults(run=_plans)
+
+    part = commands.add_parser("churn", help="run the tool while devices come and go")
+    churn_command.add_arguments(part, say)
 
     part = commands.add_parser("judge", help="compare again, without booting")
     part.add_argument("evidence", nargs="*", type=Path)

@@ -91,9 +91,9 @@ class Guest:
         self._pending = b""
         self.release = ""
 
-    def connect(self) -> None:
-        """Wait for the guest's greeting."""
-        deadline = time.monotonic() + BOOT_SECONDS
+    def connect(self, times: float = 1) -> None:
+        """Wait for the guest's greeting, so many times as long as others need."""
+        deadline = time.monotonic() + times * BOOT_SECONDS
         while True:
             try:
                 self._socket.connect(str(self._run / "port"))
@@ -105,7 +105,7 @@ class Guest:
                 time.sleep(0.05)
         self._socket.setblocking(False)
         self._selector.register(self._socket, selectors.EVENT_READ)
-        for line in self._lines(deadline):
+        for line in self._lines(deadline, patience=times * BOOT_SECONDS):
             if line.startswith("READY "):
                 self.release = line.split()[1]
                 return
@@ -244,6 +244,10 @@ class Guest:
         path = self._run / "console"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def alive(self) -> None:
+        """Raise a ``GuestCrash`` if QEMU has ended."""
+        self._check_alive()
+
     def stop(self) -> None:
         """End the guest at once."""
         self._selector.close()
@@ -305,10 +309,12 @@ def boot(
     image: Image,
     say: Callable[[str], None] = lambda _: None,
     more: bytes = b"",
+    times: float = 1,
 ) -> Iterator[Guest]:
     """Boot ``machine`` with the kernel ``image``; the guest ends with the block.
 
-    ``more`` are further archives for the guest's file system.
+    ``more`` are further archives for the guest's file system. It may take so many
+    ``times`` as long to boot as others.
     """
     check(machine, image)
     initramfs = prepare(image, say)
@@ -341,7 +347,7 @@ def boot(
                 raise Unavailable(f"{arguments[0]} is not installed") from error
         guest = Guest(machine, process, run)
         try:
-            guest.connect()
+            guest.connect(times)
             yield guest
         finally:
             guest.stop()

@@ -14,7 +14,14 @@ from lab.errors import LabError
 from lab.guest import Guest
 from lab.machines import Machine
 
-__all__ = ["SECONDS", "mount_host", "shell", "with_host"]
+__all__ = [
+    "SECONDS",
+    "mount_host",
+    "mount_share",
+    "shell",
+    "with_host",
+    "with_share",
+]
 
 # How long what runs in the guest may take.
 SECONDS = 180.0
@@ -33,6 +40,26 @@ def with_host(machine: Machine) -> Machine:
             "virtio-9p-pci,fsdev=host,mount_tag=host,addr=1d.0",
         ),
     )
+
+
+def with_share(machine: Machine, folder: Path) -> Machine:
+    """Return the machine with ``folder``, to write to: another function."""
+    return replace(
+        machine,
+        qemu_arguments=(
+            *machine.qemu_arguments,
+            "-fsdev",
+            f"local,id=share,path={folder},security_model=none",
+            "-device",
+            "virtio-9p-pci,fsdev=share,mount_tag=share,addr=1c.0",
+        ),
+    )
+
+
+def mount_share(guest: Guest) -> None:
+    """Make the folder of ``with_share`` /host/mnt, which is /mnt in the chroot."""
+    options = "trans=virtio,version=9p2000.L,msize=262144"
+    shell(guest, f"mount -t 9p -o {options} share /host/mnt")
 
 
 def mount_host(guest: Guest) -> None:

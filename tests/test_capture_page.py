@@ -110,3 +110,9 @@ def test_no_sleeping_device_is_woken(tmp_path: Path) -> None:
     )
     (root / card / "power_state").write_text("D3cold\n")
     assert not captured(tmp_path / "2", root, "sh").exists(f"{card}/config")
+    (root / card / "power_state").write_text("D3hot\n")
+    assert captured(tmp_path / "3", root, "sh").exists(f"{card}/config")
+    above = root / "sys/devices/pci0000:00/power"
+    above.mkdir()
+    (above / "runtime_status").write_text("suspended\n")
+    assert not captured(tmp_path / "4", root, "sh").exists(f"{card}/config")

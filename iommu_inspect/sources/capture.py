@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.errors import SourceError
-from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.sysfs.settled import read_settled
 from iommu_inspect.sources.tree.opening import Text
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -39,7 +39,7 @@ def read_sources(opened: Sequence[Tree | Text], *, processes: bool = False) -> M
         from iommu_inspect.sources.text.machine import read_texts
 
         return read_texts(texts)
-    machine = read_machine(trees[0], processes=processes)
+    machine = read_settled(trees[0], processes=processes)
     if not texts:
         return machine
     from iommu_inspect.sources.text.completing import completed

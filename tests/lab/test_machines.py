@@ -8,6 +8,7 @@ import re
 import pytest
 from examples import each
 
+from lab.churn_states import CHURNS
 from lab.errors import LabError
 from lab.machines import MACHINES, Device, Iommu, Machine, find_machine, parse_device
 from lab.machines.model import DISK_BUS, ENDPOINTS, NOT_PCI, ROOT_BUS
@@ -18,7 +19,9 @@ ARM64 = [machine for machine in MACHINES.values() if machine.architecture == "ar
 # Slots that the board, the lab's file share and the virtio-iommu take.
 TAKEN = {"0", "1d", "1e", "1f"}
 
-each_machine = each("machine", MACHINES.values())
+CHURNED = [churn.machine for churn in CHURNS.values()]
+
+each_machine = each("machine", [*MACHINES.values(), *CHURNED])
 
 
 def check_well_formed(machine: Machine) -> None:

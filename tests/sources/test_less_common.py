@@ -265,6 +265,41 @@ def test_no_device_is_woken_to_read_its_configuration_space(
 
 
 @each(
+    "state, status, is_read",
+    [
+        ("D3hot", "suspended", False),
+        ("D3hot", "suspending", False),
+        # A port without a state of its own sleeps all the same.
+        ("D0", "suspended", False),
+        ("D0", "active", True),
+        ("D0", "resuming", True),
+        ("D0", "unsupported", True),
+    ],
+)
+def test_no_bridge_is_woken_to_read_what_is_below_it(
+    tmp_path: Path, state: str, status: str, is_read: bool
+) -> None:
+    card = f"{DEVICE}/0000:01:00.0"
+    spec = {
+        f"{DEVICE}/power_state": f"{state}\n",
+        f"{DEVICE}/power/runtime_status": f"{status}\n",
+        f"{DEVICE}/config": "\0" * 64,
+        f"{card}/vendor": "0x8086\n",
+        f"{card}/power_state": "D3hot\n",
+        f"{card}/power/runtime_status": "suspended\n",
+        f"{card}/config": "\0" * 64,
+    }
+    root = built(fresh(tmp_path), spec)
+    link = root / "sys/bus/pci/devices/0000:01:00.0"
+    link.symlink_to(f"/{card}")
+    tree = Served(root)
+    read_machine(tree)
+    # The bridge's own can be read in D3hot; to read the card's, it has to wake.
+    assert f"{DEVICE}/config" in tree.opened
+    assert (f"{card}/config" in tree.opened) is is_read
+
+
+@each(
     "path, bus",
     [
         ("sys/devices/pci0000:00/0000:00:01.0", "pci"),

@@ -17,6 +17,8 @@ __all__ = ["DeviceReader", "only_named"]
 
 T = TypeVar("T")
 
+_SUSPENDED = ("suspended", "suspending")
+
 
 class DeviceReader:
     """Reads devices of one tree.
@@ -193,21 +195,28 @@ class DeviceReader:
         return Missing.UNREADABLE if found is Missing.ABSENT else found
 
     def _config(self, path: str) -> Fact[ConfigSpace]:
-        if self._tree.hot and self._is_asleep(path):
+        if self._tree.hot and self._would_wake(path):
             return Missing.UNREADABLE
         return map_fact(self._tree.data(f"{path}/config"), ConfigSpace)
 
-    def _is_asleep(self, path: str) -> bool:
-        """Say whether reading configuration space could wake the device.
+    def _would_wake(self, path: str) -> bool:
+        """Say whether reading configuration space could wake something.
 
-        The kernel resumes a device in D3cold, and the bridge above any device, to
-        read configuration space (``pci_config_pm_runtime_get()``).
+        The kernel resumes a device in D3cold, and the bridge above any device in
+        whatever state, to read it (``pci_config_pm_runtime_get()``).
         """
+        return self._sleeps(path) or self._bridge_sleeps(path.rpartition("/")[0])
+
+    def _bridge_sleeps(self, path: str) -> bool:
         if not path.startswith("sys/devices/"):
             return False
         asleep = self._asleep.get(path)
         if asleep is None:
-            asleep = self._sleeps(path) or self._is_asleep(path.rpartition("/")[0])
+            asleep = (
+                self._tree.text(f"{path}/power/runtime_status") in _SUSPENDED
+                or self._sleeps(path)
+                or self._bridge_sleeps(path.rpartition("/")[0])
+            )
             self._asleep[path] = asleep
         return asleep
 

@@ -97,6 +97,12 @@ class DirTree(Tree):
             f"({self._reader.failure}): much is unreadable",
         )
 
+    def forget(self) -> None:
+        """See `Tree.forget`; what was read ahead is of the time before."""
+        super().forget()
+        self._ahead.clear()
+        self._begun.clear()
+
     def text_bounded(
         self, paths: Sequence[str], seconds: float = 1.0
     ) -> dict[str, Fact[str]]:

@@ -59,7 +59,7 @@ class Tree(abc.ABC):
 
     Paths are relative to the host's root and have no leading slash:
     ``sys/kernel/iommu_groups``. A tree remembers where directories are, not what is
-    in them; after devices have moved, open another one.
+    in them; after devices have moved, let it ``forget``.
 
     Attributes:
         live: Whether this is the running host, asked as such.
@@ -91,6 +91,11 @@ class Tree(abc.ABC):
         links = "1 link that leaves" if count == 1 else f"{count} links that leave"
         was = "was" if count == 1 else "were"
         return (*self._ignored, f"{links} the capture {was} not followed")
+
+    def forget(self) -> None:
+        """Look for directories anew: devices have moved."""
+        self._folders = {"": ""}
+        self._known = set()
 
     def data(self, path: str) -> Fact[bytes]:
         """Return the content of a file.
