@@ -14,7 +14,10 @@ from fuzz.ledger import read
 
 __all__ = ["TARGETS"]
 
-TARGETS = ("config_space", "lspci_text", "pastes")
+TARGETS = (
+    *("machines", "archives", "settings", "texts", "options", "pastes", "lspci_text"),
+    "config_space",
+)
 _ROOT = Path(__file__).resolve().parents[1]
 # A killed interpreter says nothing; so long a turn may take beside its CPU time.
 _PATIENCE = 40
