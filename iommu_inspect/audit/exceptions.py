@@ -92,6 +92,8 @@ def parse_ignores(text: str, file: str) -> tuple[Ignore, ...]:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadRequestError(f"{file}: {printable(str(error))}") from None
+    except ValueError:  # what the interpreter says of it names its own functions
+        raise BadRequestError(f"{file}: it has a number that is too long") from None
     for key in document:
         if key != _TABLE:
             raise BadRequestError(
