@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice corpus clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts advice corpus fuzz clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -62,6 +62,11 @@ advice: $(DEV_STAMP)  ## hold all advice against 300 machines, fixtures and capt
 
 corpus: $(DEV_STAMP)  ## read every capture of ../shared/data, and hold groups against it
 	$(BIN)/python -m tools.corpus
+
+HOURS ?= 0.1
+
+fuzz: $(DEV_STAMP)  ## damaged input for every reader, in turn: make fuzz HOURS=4 SEED=7
+	$(BIN)/python -m fuzz.all --hours $(HOURS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -154,17 +154,21 @@ def _failed(target: Target, seed: int, data: bytes, found: Path) -> str:
     return place
 
 
-def fuzz(target: Target, seed: int, seconds: float, found: Path) -> Entry:
-    """Make inputs and check them until so much CPU time is used.
+def fuzz(
+    target: Target,
+    seed: int,
+    seconds: float,
+    found: Path,
+    ends: Callable[[], bool] = lambda: False,
+) -> Entry:
+    """Make inputs and check them until so much CPU time is used, or ``ends`` says so.
 
     Returns:
         The line for the ledger.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.RLIM_INFINITY))
-    run, began, ending = Run(), _cpu(), []
-    signal.signal(signal.SIGTERM, lambda *_: ending.append(True))
+    run, began = Run(), _cpu()
     _tried(target, target.make(random.Random(seed)))  # What is read once counts once.
-    while not ending and _cpu() - began < seconds:
+    while not ends() and _cpu() - began < seconds:
         data = target.make(random.Random(seed + run.inputs))
         before = _cpu()
         error = _tried(target, data)
@@ -198,7 +202,11 @@ def main(target: Target) -> int:
     parser.add_argument("--ledger", type=Path, help="a file to add a line to")
     parser.add_argument("--found", type=Path, default=Path("fuzz-found"))
     asked = parser.parse_args()
-    entry = fuzz(target, asked.seed, asked.seconds, asked.found)
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.RLIM_INFINITY))
+    # What was run so far counts, also where somebody ends it.
+    ending: list[bool] = []
+    signal.signal(signal.SIGTERM, lambda *_: ending.append(True))
+    entry = fuzz(target, asked.seed, asked.seconds, asked.found, lambda: bool(ending))
     if asked.ledger:
         append(asked.ledger, entry)
     return 1 if entry.failures else 0

@@ -135,8 +135,9 @@ def _bus_devices(tree: Tree) -> dict[str, str]:
         names = tree.names(directory)
         for name in names if known(names) else ():
             path = tree.target(f"{directory}/{name}")
-            if not known(path):
-                # Not a link: a capture that was made by copying what links show.
+            if not known(path) or not path:
+                # Not a link: a capture that was made by copying what links show. One
+                # that leads to the root leads to no device.
                 path = f"{directory}/{name}"
             if bus == "pci" or _has(tree, path, "iommu_group"):
                 paths[path] = bus
@@ -182,7 +183,7 @@ def _listed_members(
             continue
         for name in names:
             path = tree.target(f"{directory}/{name}")
-            if not known(path):
+            if not known(path) or not path:
                 path = by_name.get(name, f"{directory}/{name}")
             members[path] = (*members.get(path, ()), group_id)
     return members, partial
