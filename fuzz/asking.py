@@ -15,19 +15,24 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
+from typing import TypeAlias
 from unittest import mock
 
 import jsonschema
+from typer.main import get_command
 
 from fuzz.cases import Case, parsed
 from iommu_inspect.cli import baseline, session
-from iommu_inspect.cli.main import main as program
+from iommu_inspect.cli import main as program
+from iommu_inspect.cli.main import build
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.sources.capture import read_sources
 from iommu_inspect.sources.tree import opening
 from iommu_inspect.sources.tree.opening import Text
 from iommu_inspect.sources.tree.tar import TarTree
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["ask", "check", "commands"]
+__all__ = ["Reader", "ask", "check", "commands"]
 
 _ENVIRONMENT = {"COLUMNS": "80", "IOMMU_INSPECT_DEBUG": "1"}
 _CODES = range(5)
@@ -39,9 +44,33 @@ _PLANS = (
 _RELEASES = ("auto", "auto", "4.9", "5.10", "6.12", "7.3", "proposed-single-driver")
 _LARGE = 400_000
 
+Opener: TypeAlias = Callable[[str], Tree | Text]
 
-def ask(words: Sequence[str], opened: Callable[[str], Tree | Text]) -> tuple[int, str]:
+
+class Reader:
+    """Reads each source once, for all commands that ask about it."""
+
+    def __init__(self, opened: Opener) -> None:
+        self.opened = cache(opened)
+        self._read = cache(self._reading)
+
+    def read(self, sources: Sequence[Tree | Text], *, processes: bool) -> Machine:
+        """Return what `read_sources` does."""
+        return self._read(tuple(sources), processes)
+
+    @staticmethod
+    def _reading(sources: tuple[Tree | Text, ...], processes: bool) -> Machine:
+        return read_sources(sources, processes=processes)
+
+
+@cache
+def _application(name: str | None) -> Callable[[], object]:
+    return get_command(build(name))
+
+
+def ask(words: Sequence[str], reader: Reader) -> tuple[int, str]:
     """Run one command; return its exit code and what it printed."""
+    opened = reader.opened
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
 
     def open_source(name: str, _: object = None) -> Tree | Text:
@@ -58,6 +87,8 @@ def ask(words: Sequence[str], opened: Callable[[str], Tree | Text]) -> tuple[int
     with (
         mock.patch.object(sys, "argv", ["iommu-inspect", *words]),
         mock.patch.dict(os.environ, _ENVIRONMENT),
+        mock.patch.object(program, "build", _application),
+        mock.patch.object(session, "read_sources", reader.read),
         mock.patch.object(session, "open_source", open_source),
         mock.patch.object(session, "open_live", empty),
         mock.patch.object(baseline, "open_source", open_source),
@@ -68,7 +99,7 @@ def ask(words: Sequence[str], opened: Callable[[str], Tree | Text]) -> tuple[int
         contextlib.redirect_stderr(err),
     ):
         try:
-            program()
+            program.main()
         except SystemExit as end:
             code = end.code or 0
     if code not in _CODES:
@@ -114,9 +145,10 @@ def _document(command: str, text: str) -> None:
 def check(data: bytes) -> None:
     """Run the commands of a case."""
     case = parsed(data)
+    reader = Reader(case.opened)
     for words in case.commands:
         if words:
-            ask(words, case.opened)
+            ask(words, reader)
 
 
 def commands(case: Case, dice: random.Random, count: int) -> list[str]:

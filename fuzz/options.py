@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from fuzz.asking import ask
+from fuzz.asking import Reader, ask
 from fuzz.mutate import mutated
 from fuzz.run import Target, main
 from iommu_inspect.sources.tree.opening import Text, open_source
@@ -121,7 +121,9 @@ _MESSAGES = (
 
 @cache
 def _document(host: str) -> dict[str, object]:
-    _, out = ask(["audit", "--from", "A", "--format", "json"], _opened(host, b""))
+    _, out = ask(
+        ["audit", "--from", "A", "--format", "json"], Reader(_opened(host, b""))
+    )
     found: dict[str, object] = json.loads(out)
     return found
 
@@ -220,7 +222,7 @@ def check(data: bytes) -> None:
     if words:
         ask(
             [word.encode("utf-8", "replace").decode() for word in words],
-            _opened(host, content),
+            Reader(_opened(host, content)),
         )
 
 

@@ -14,12 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from fuzz import pastes
-from fuzz.asking import ask
-from fuzz.cases import Case, parsed
+from fuzz.asking import check
 from fuzz.mutate import mutated
 from fuzz.run import Target, main
 
-__all__ = ["TARGET", "check", "make"]
+__all__ = ["TARGET", "make"]
 
 _TESTS = Path(__file__).resolve().parents[1] / "tests"
 _ADDRESS = re.compile(rb"\b(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
@@ -88,14 +87,6 @@ def make(dice: random.Random) -> bytes:
     ]
     asked = "\n".join(f"$ {words}" for words in dice.sample(every, 3))
     return asked.encode() + b"\nsys/kernel/\n@ T\n" + text
-
-
-def check(data: bytes) -> None:
-    """Run the commands on the text."""
-    case: Case = parsed(data)
-    for words in case.commands:
-        if words:
-            ask(words, case.opened)
 
 
 TARGET = Target("texts", make, check)

@@ -7,6 +7,7 @@ inside the program cannot change the contract by accident.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,8 @@ __all__ = [
     "whatif_document",
 ]
 
+# Surrogates, but for those that stand for bytes that were no UTF-8.
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 T = TypeVar("T")
 
@@ -42,7 +45,8 @@ def to_json(document: dict[str, Any]) -> str:
     r"""Return the document as text: ASCII, indented, in its own order.
 
     Bytes that were no UTF-8 are written as ``\xff``: as lone surrogates, which is
-    how they come, strict parsers would refuse the whole document.
+    how they come, strict parsers would refuse the whole document. So they would the
+    halves of characters that JSON can name, and which are written as ``\ud800``.
     """
     return json.dumps(_without_surrogates(document), indent=2)
 
@@ -51,7 +55,8 @@ def _without_surrogates(value: object) -> object:
     if isinstance(value, str):
         if value.isascii():
             return value
-        raw = value.encode("utf-8", "surrogateescape")
+        whole = _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", value)
+        raw = whole.encode("utf-8", "surrogateescape")
         return raw.decode("utf-8", "backslashreplace")
     if isinstance(value, dict):
         return {key: _without_surrogates(item) for key, item in value.items()}
