@@ -10,11 +10,11 @@ import random
 import sys
 
 from fuzz.mutate import mutated
-from fuzz.run import chosen, fuzz
+from fuzz.run import Target, chosen, main
 from iommu_inspect.model.fact import known
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
 
-__all__ = ["SAMPLES", "check", "make"]
+__all__ = ["SAMPLES", "TARGET", "check", "make"]
 
 READERS = (
     "acs",
@@ -66,5 +66,7 @@ def check(config: bytes) -> None:
                 raise AssertionError(f"{name}: none in {size} bytes")
 
 
+TARGET = Target("config_space", make, check, by_lines=False)
+
 if __name__ == "__main__":
-    sys.exit(fuzz(make, check))
+    sys.exit(main(TARGET))

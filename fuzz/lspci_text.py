@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 
 from fuzz.mutate import mutated
-from fuzz.run import chosen, fuzz
+from fuzz.run import Target, chosen, main
 from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.text.machine import read_texts
 
-__all__ = ["check", "make"]
+__all__ = ["TARGET", "check", "make"]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _SAMPLE = """\
@@ -86,5 +86,7 @@ def check(data: bytes) -> None:
         found.agreement(group)
 
 
+TARGET = Target("lspci_text", make, check)
+
 if __name__ == "__main__":
-    sys.exit(fuzz(make, check))
+    sys.exit(main(TARGET))

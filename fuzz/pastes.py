@@ -15,9 +15,9 @@ from typing import Any
 
 from fuzz.lspci_text import check
 from fuzz.mutate import mutated
-from fuzz.run import chosen, fuzz
+from fuzz.run import Target, chosen, main
 
-__all__ = ["check", "make"]
+__all__ = ["TARGET", "check", "make"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SHARED = _ROOT.parent / "shared" / "data"
@@ -83,5 +83,7 @@ def make(dice: random.Random) -> bytes:
     return mutated(data[:_MAX_TEXT], dice, _PIECES)
 
 
+TARGET = Target("pastes", make, check)
+
 if __name__ == "__main__":
-    sys.exit(fuzz(make, check))
+    sys.exit(main(TARGET))

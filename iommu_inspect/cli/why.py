@@ -31,7 +31,7 @@ def explain_group(
     unreadable.
     """
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import emit, style
+    from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.session import load
     from iommu_inspect.kernel.eras import applicable
     from iommu_inspect.kernel.grouping.growth import Growing
@@ -39,6 +39,7 @@ def explain_group(
     from iommu_inspect.kernel.grouping.making.recompute import recompute
     from iommu_inspect.kernel.grouping.telling.sharing import pair, sharing
     from iommu_inspect.model.target import find_targets
+    from iommu_inspect.model.text import printable
 
     machine = load(source, numeric=numeric, demo=demo)
     grouping = Grouping(machine)
@@ -46,6 +47,11 @@ def explain_group(
     found = recompute(machine)
     targets = find_targets(machine, devices)
     asked = [target.devices[0] for target in targets if target.devices]
+    empty = [target.text for target in targets if not target.devices]
+    for text in empty:
+        complain(f"the source shows no device in {printable(text)}: it tells no reason")
+    if not asked:
+        raise typer.Exit(Exit.CANNOT_TELL)
     answers = []
     for device in asked:
         shares = sharing(grouping, device, found)
@@ -64,5 +70,5 @@ def explain_group(
 
         emit(why_text(answers, pairs, style()))
     told = all(shares.told for shares, _ in answers)
-    if not told or any(each.shared is None for each in pairs):
+    if empty or not told or any(each.shared is None for each in pairs):
         raise typer.Exit(Exit.CANNOT_TELL)

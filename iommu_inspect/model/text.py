@@ -66,9 +66,13 @@ def shown(name: str) -> str:
 
 
 def natural_key(text: str) -> tuple[tuple[int, str], ...]:
-    """Order text so that numbers inside it count as numbers (2 before 10)."""
+    """Order text so that numbers inside it count as numbers (2 before 10).
+
+    They may have more digits than Python makes a number of: of two, the one with more
+    of them is the larger.
+    """
     return tuple(
-        (int(part), "") if part.isdecimal() else (-1, part)
+        (len(digits := part.lstrip("0")), digits) if part.isdecimal() else (-1, part)
         for part in _DIGITS.split(text)
         if part
     )

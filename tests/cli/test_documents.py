@@ -74,6 +74,15 @@ def test_a_document_says_what_the_host_uses_each_device_for() -> None:
     assert found["uses_missing"]["process"] == "absent"
 
 
+@each(
+    "tree, address",
+    [("no-iommu-firmware", "00:02.0"), ("dpdk-drivers", "00:08.0")],
+)
+def test_a_plan_for_a_device_without_a_group_is_valid(tree: str, address: str) -> None:
+    plan = validate("plan", address, "--for", "dpdk", "--from", SYSFS / tree)
+    assert [member["group"] for member in plan["members"]] == [None]
+
+
 def test_documents_about_rules_are_valid() -> None:
     assert len(validate("explain")["rules"]) >= 12
     assert len(validate("explain", "no-iommu")["rules"]) == 1

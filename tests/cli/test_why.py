@@ -218,3 +218,15 @@ def test_a_capture_without_configuration_space_says_nothing_of_root(
     assert done.returncode == 3
     # What cannot be told of several is said once.
     assert done.stdout.count("[unknown]") == 1
+
+
+def test_a_group_without_devices_is_told_to_have_none(tmp_path: Path) -> None:
+    for part in ("sys/kernel/iommu_groups/3/devices", "sys/devices"):
+        (tmp_path / part).mkdir(parents=True)
+    for output in ("table", "json"):
+        done = call("why", "group:3", "--from", tmp_path, "--format", output)
+        assert done.returncode == 3
+        assert done.stderr == (
+            "iommu-inspect: the source shows no device in group:3: it tells no reason\n"
+        )
+        assert not done.stdout

@@ -85,6 +85,8 @@ def test_it_is_not_offered_where_it_does_not_fit() -> None:
     assert off(replace(arm, kernel=Kernel(release="7.3.4"))) is None
     assert off(replace(arm, kernel=Kernel(release="\u00b2.6.1"))) is None
     assert off(replace(arm, kernel=Kernel(release=Missing.ABSENT))) is None
+    for odd in ("\N{SUPERSCRIPT TWO}.6", "9" * 5000, "4" * 5000 + ".1"):
+        assert off(replace(arm, kernel=Kernel(release=odd))) is None
     assert off(replace(arm, firmware_tables=("IORT",))) is None
     assert off(replace(arm, iommus=())) is None
 

@@ -79,6 +79,8 @@ def test_domains_of_five_digits_come_after_those_of_four() -> None:
 
 def test_group_ids_are_sorted_as_numbers() -> None:
     assert sorted(["10", "9", "100", "0"], key=natural_key) == ["0", "9", "10", "100"]
+    long = "9" * 5000  # more digits than Python makes a number of
+    assert sorted([long, "1" + long, "10"], key=natural_key) == ["10", long, "1" + long]
 
 
 @given(st.lists(st.text("ab09:.\u0660\xb2", max_size=6), max_size=4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iommu_inspect.model.text import printable
+from iommu_inspect.render.documents.common import to_json
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 
@@ -41,6 +43,18 @@ def test_what_can_be_read_stays_as_it_is(text: str) -> None:
 )
 def test_how_control_characters_are_shown(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("caf\udce9", "caf\\xe9"),
+        ("\ud800\udc00x", "\\ud800\\udc00x"),  # JSON can name halves of characters
+        ("Ger\u00e4t \U0001f600", "Ger\u00e4t \U0001f600"),
+    ],
+)
+def test_json_holds_no_halves_of_characters(text: str, written: str) -> None:
+    assert json.loads(to_json({"key": [text]})) == {"key": [written]}
 
 
 @given(st.text(), st.integers(20, 120))

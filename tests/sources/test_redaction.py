@@ -55,7 +55,11 @@ def planted(tmp_path: Path) -> Path:
 
     write("proc/sys/kernel/hostname", f"{HOST}.example.org\n")
     write("etc/hostname", f"{HOST}\n")
-    write("etc/passwd", f"root:x:0:0::/root:/bin/sh\n{USER}:x:1000:1000::/home/x:\n")
+    write(
+        "etc/passwd",
+        f"root:x:0:0::/root:/bin/sh\nnone:x:{'9' * 5000}:0:::\n"
+        f"{USER}:x:1000:1000::/home/x:\n",
+    )
     write("etc/os-release", f"ID=debian\nNAME={HOST}\nHOME_URL=http://{HOST}/\n")
     write(
         "proc/cmdline",

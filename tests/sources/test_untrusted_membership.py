@@ -46,6 +46,11 @@ def point_outside(entry: Path) -> None:
     entry.symlink_to("../../../../../../../../../../../../etc")
 
 
+def point_at_the_root(entry: Path) -> None:
+    entry.unlink()
+    entry.symlink_to("/")
+
+
 def forget_device(tree: Path, entry: Path) -> None:
     """Take the device itself out, so that only the group's entry is left."""
     device = entry.resolve()
@@ -55,7 +60,10 @@ def forget_device(tree: Path, entry: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [replace_by_directory, replace_by_file, replace_by_loop, point_outside],
+    [
+        *(replace_by_directory, replace_by_file, replace_by_loop, point_outside),
+        point_at_the_root,
+    ],
     ids=lambda damage: damage.__name__,
 )
 def test_a_member_that_is_no_link_counts_as_one_of_unknown_driver(
@@ -72,6 +80,8 @@ def test_a_member_that_is_no_link_counts_as_one_of_unknown_driver(
         if p["target"] == "14"
     }
     assert set(results.values()) == {"unknown"}
+    groups = {g["id"]: g["devices"] for g in document("list", "--from", tree)["groups"]}
+    assert sorted(d["address"] for d in groups["14"]) == [address, second.name]
 
 
 def test_a_group_without_its_list_of_members_is_not_ready(tree: Path) -> None:

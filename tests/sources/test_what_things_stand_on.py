@@ -62,6 +62,8 @@ EITHER, BOTH = ((ONE, TWO),), ((ONE,), (TWO,))
         ("md0", {**MIRROR, f"{MD0}/md/degraded": "none\n"}, BOTH),
         ("md0", {**MIRROR, f"{MD0}/md/degraded": UNREADABLE}, BOTH),
         ("md0", {**MIRROR, f"{MD0}/md/raid_disks": "many\n"}, BOTH),
+        ("md0", {**MIRROR, f"{MD0}/md/raid_disks": "9" * 5000}, BOTH),
+        ("md0", {**MIRROR, f"{MD0}/md/degraded": "9" * 5000}, BOTH),
     ],
 )  # fmt: skip
 def test_a_block_device_stands_on_a_device_or_it_is_said_why_not(

@@ -45,7 +45,8 @@ def to_json(document: dict[str, Any]) -> str:
     r"""Return the document as text: ASCII, indented, in its own order.
 
     Bytes that were no UTF-8 are written as ``\xff``: as lone surrogates, which is
-    how they come, strict parsers would refuse the whole document.
+    how they come, strict parsers would refuse the whole document. So they would the
+    halves of characters that JSON can name, and which are written as ``\ud800``.
     """
     return json.dumps(_without_surrogates(document), indent=2)
 

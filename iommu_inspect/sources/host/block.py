@@ -9,6 +9,7 @@ from functools import cached_property
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.host.needs import Locate, Needs, any_of, spared
+from iommu_inspect.sources.sysfs.numbers import decimal
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["MOST_NEEDED", "Blocks"]
@@ -264,14 +265,15 @@ class Blocks:
         level, disks, degraded = self._tree.text_bounded(files).values()
         if not known(level) or not isinstance(degraded, str):
             return 0
-        if not (degraded.isdecimal() and degraded.isascii()):
+        lost = decimal(degraded)
+        if not known(lost):
             return 0
         spare = _SPARED.get(level, 0)
         if level == "raid1" and isinstance(disks, str):
             # "2", or "3 (2)" while it is reshaped.
-            count = disks.split(" ")[0]
-            spare = int(count) - 1 if count.isdecimal() and count.isascii() else 0
-        return spare - int(degraded)
+            count = decimal(disks.split(" ")[0])
+            spare = count - 1 if known(count) else 0
+        return spare - lost
 
 
 def _names(names: Fact[Iterable[str]]) -> tuple[str, ...]:

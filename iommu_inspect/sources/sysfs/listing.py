@@ -101,8 +101,9 @@ class _OnBuses:
             names = tree.names(directory)
             for name in names if known(names) else ():
                 path = tree.target(f"{directory}/{name}")
-                if path is Missing.ABSENT:
+                if path is Missing.ABSENT or path == "":
                     # Not a link: a capture that was made by copying what links show.
+                    # One that leads to the root leads to no device.
                     path = f"{directory}/{name}"
                 if not known(path):
                     self.lost[DeviceId(name, bus)] = path
@@ -140,9 +141,9 @@ class _InGroups:
                 self.partial.add(group_id)
                 continue
             followed = {name: tree.target(f"{directory}/{name}") for name in names}
-            taken = {path for path in followed.values() if known(path)}
+            taken = {path for path in followed.values() if known(path) and path}
             for name, end in followed.items():
-                path = end if known(end) else self._named(name, taken)
+                path = end if known(end) and end else self._named(name, taken)
                 path = path or f"{directory}/{name}"
                 members.setdefault(path, []).append(group_id)
         self.members = {path: tuple(found) for path, found in members.items()}

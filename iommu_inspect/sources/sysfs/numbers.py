@@ -6,9 +6,17 @@ import re
 
 from iommu_inspect.model.fact import Fact, Missing
 
-__all__ = ["hexadecimal"]
+__all__ = ["decimal", "hexadecimal"]
 
+_DECIMAL = re.compile(r"[0-9]+")
 _HEXADECIMAL = re.compile(r"0x([0-9a-fA-F]+)")
+
+
+def decimal(text: str, digits: int = 9) -> Fact[int]:
+    """Return the value of ``42`` if it has at most so many digits."""
+    if len(text) > digits or _DECIMAL.fullmatch(text) is None:
+        return Missing.UNREADABLE
+    return int(text)
 
 
 def hexadecimal(text: str, digits: int, *, exactly: bool = False) -> Fact[int]:

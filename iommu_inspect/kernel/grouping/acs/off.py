@@ -11,6 +11,7 @@ import re
 from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 
@@ -135,8 +136,8 @@ def asks_too_late(machine: Machine) -> bool:
     tables = machine.firmware_tables
     if known(tables) and tables:
         return False
-    major = release.partition(".")[0]
-    old = major.isdecimal() and int(major) < _FIRST_UNREAD_MAJOR
+    version = version_of(release)
+    old = version is not None and version[0] < _FIRST_UNREAD_MAJOR
     return old and any(unit.name.startswith("smmu") for unit in units)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from iommu_inspect.model.fact import known
 from iommu_inspect.sources.snapshot.redaction.pseudonyms import Pseudonyms
+from iommu_inspect.sources.sysfs.numbers import decimal
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["Words", "secret_words"]
@@ -57,7 +58,8 @@ def _users(tree: Tree) -> Iterator[str]:
     if known(content):
         for line in content.decode("utf-8", "replace").splitlines():
             name, *rest = line.split(":")
-            if len(rest) > 1 and rest[1].isdecimal() and int(rest[1]) in _PERSONS:
+            number = decimal(rest[1]) if len(rest) > 1 else None
+            if number in _PERSONS:
                 yield name
 
 
