@@ -106,6 +106,17 @@ def test_quoting_for_a_shell_is_done_in_one_room() -> None:
     assert found == {SHELL, READER}
 
 
+def test_other_languages_are_escaped_in_rooms_of_their_own() -> None:
+    writers = re.compile(r"^\s*(?:from|import) (?:html|csv|xml)\b", re.MULTILINE)
+    found = {
+        module
+        for room in ("cli", "render", "audit", "plan")
+        for module, text in modules(room)
+        if writers.search(text)
+    }
+    assert found == {"render/escapes/html.py"}
+
+
 def test_what_is_put_into_a_command_comes_from_that_room() -> None:
     found = {
         module: offending

@@ -49,7 +49,6 @@ _TERMINAL = (
         "\u2018canary\u2019",
     ),
     f"\n{NEW_LINE}",
-    f"\n    {NEW_LINE}",
     f"\u2028{NEW_LINE}",
 )
 _MARKUP = (

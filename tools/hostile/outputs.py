@@ -25,7 +25,7 @@ _SHEETS = ("driverctl", "proxmox", "dpdk", "spdk")
 _TYPED = re.compile(
     r" {4,}((?:sudo |\[ ! -e |PCI_ALLOWED=)?(?:echo|modprobe|driverctl|umount|swapoff"
     r"|cat|grep|ls|readlink|dmesg|lspci|findmnt|swapon|zpool|ip route|find /|fuser|qm"
-    r"|iommu-inspect)\b.*)"
+    r"|iommu-inspect) .*)"
 )
 
 
@@ -142,6 +142,7 @@ def _form(request: Sequence[str]) -> str:
     return words[words.index("--format") + 1] if "--format" in words else "table"
 
 
+_KERNEL_WORD = re.compile(r"[a-z_.-]+=[A-Za-z0-9_.,:=-]+")
 # A command in a comment: for later, or to be undone with.
 _COMMENTED = re.compile(
     r"# ((?:\[ ! -e|driverctl|dpdk-devbind\.py|echo|modprobe|PCI_ALLOWED=).*)"
@@ -152,7 +153,7 @@ def _as_command(line: str) -> str:
     """Make a command of what is only the arguments of one, or a line of a file."""
     if commented := _COMMENTED.fullmatch(line):
         line = commented[1]
-    if line.startswith("-"):
+    if line.startswith("-") or _KERNEL_WORD.fullmatch(line):
         return f"arguments {line}"
     if re.match(r"hostpci\d+: ", line):
         return f"arguments '{line}'" if "'" not in line else line
@@ -169,7 +170,7 @@ def _of_document(found: Collected, document: Any, seed: int) -> None:
     found.planned += bool(document.get("now"))
     for key, value in _leaves(document):
         if value and key in _COMMANDS:
-            found.commands.setdefault(value, seed)
+            found.commands.setdefault(_as_command(value), seed)
     if document.get("script"):
         found.scripts.setdefault(document["script"], seed)
     boot = document.get("boot")

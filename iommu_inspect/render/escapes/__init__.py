@@ -1,0 +1,1 @@
+"""Text of a source in the languages of others: one small module a language."""
