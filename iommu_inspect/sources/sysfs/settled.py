@@ -81,10 +81,14 @@ def _name(target: Fact[str]) -> Fact[str]:
     return target.rpartition("/")[2] if known(target) else target
 
 
+def _place(name: Fact[str | None]) -> Fact[str]:
+    return Missing.ABSENT if name is None else name
+
+
 def _places(machine: Machine) -> dict[str, _Place]:
     """Return where the devices were when they were read, as a look sees it."""
     return {
-        device.path: (device.driver or Missing.ABSENT, device.group or Missing.ABSENT)
+        device.path: (_place(device.driver), _place(device.group))
         for device in machine.devices
         if known(device.path) and known(device.driver) and known(device.group)
     }
