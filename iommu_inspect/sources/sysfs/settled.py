@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.sysfs.machine import GROUPED_BUSES, GROUPS, read_machine
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["read_settled"]
+__all__ = ["read_settled", "undisturbed"]
 
 # How often a host is read whose devices go on moving.
 _TRIES = 3
@@ -55,6 +56,23 @@ def read_settled(tree: Tree, *, processes: bool = False) -> Machine:
         if not left or not moved | grown:
             break
     return _untold(machine, moved, grown) if moved | grown else machine
+
+
+def undisturbed(tree: Tree, read: Callable[[], _T]) -> _T:
+    """Return what ``read`` reads of a tree, once more while its kernel tells of events.
+
+    For who needs every file and cannot do with what is still untold at the end.
+    """
+    events = tree.text(_EVENTS)
+    found = read()
+    for _ in range(_TRIES - 1 if tree.hot else 0):
+        now = tree.text(_EVENTS)
+        if now == events:
+            break
+        events = now
+        tree.forget()
+        found = read()
+    return found
 
 
 def _look(tree: Tree) -> _Look:
