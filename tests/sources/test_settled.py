@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from examples import each
 from shared import SYSFS
+from snapshots import opened, snapshot
 
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Machine
@@ -98,6 +99,13 @@ def test_where_hands_never_stop_changing_it_cannot_be_told(pause: int) -> None:
             assert "came and went" in note
             untold += 1
     assert untold or pause > 100
+
+
+def test_a_snapshot_is_of_one_moment() -> None:
+    _, looks = quiet()
+    for moment in range(1, looks, 17):
+        machine = read_machine(opened(snapshot(Moving({moment}), "none")))
+        assert drivers(machine) in (BEFORE, AFTER), moment
 
 
 def test_a_quiet_host_is_read_once() -> None:

@@ -21,6 +21,7 @@ from iommu_inspect.sources.snapshot.redaction.secrets import secret_words
 from iommu_inspect.sources.snapshot.reducing import reduced
 from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.sysfs.settled import undisturbed
 from iommu_inspect.sources.tree import tar
 from iommu_inspect.sources.tree.snapshot import LEVELS, Manifest, SnapshotTree
 from iommu_inspect.sources.tree.tree import Tree
@@ -56,7 +57,8 @@ def take(
     if isinstance(tree, SnapshotTree):
         level = max(manifest.redaction, tree.manifest.redaction, key=LEVELS.index)
         manifest = replace(tree.manifest, redaction=level)
-    capture = reduced(_recorded(Recorder(tree, progress)))
+    read = undisturbed(tree, lambda: _recorded(Recorder(tree, progress)))
+    capture = reduced(read)
     if manifest.redaction != "none":
         strict = manifest.redaction == "strict"
         capture = scrubbed(capture, secret_words(tree), strict=strict)

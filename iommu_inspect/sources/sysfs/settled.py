@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from iommu_inspect.sources.sysfs.listing import GROUPED_BUSES, GROUPS
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["read_settled"]
+__all__ = ["read_settled", "undisturbed"]
 
 # How often a host is read whose devices go on moving.
 _TRIES = 3
@@ -58,6 +59,23 @@ def read_settled(tree: Tree, *, processes: bool = False) -> Machine:
     return _untold(machine, moved, grown) if moved | grown else machine
 
 
+def undisturbed(tree: Tree, read: Callable[[], _T]) -> _T:
+    """Return what ``read`` reads of a tree, once more while its kernel tells of events.
+
+    For who needs every file and cannot do with what is still untold at the end.
+    """
+    events = tree.text(_EVENTS)
+    found = read()
+    for _ in range(_TRIES - 1 if tree.hot else 0):
+        now = tree.text(_EVENTS)
+        if now == events:
+            break
+        events = now
+        tree.forget()
+        found = read()
+    return found
+
+
 def _look(tree: Tree) -> _Look:
     places = {}
     for bus in GROUPED_BUSES:
@@ -82,10 +100,14 @@ def _name(target: Fact[str]) -> Fact[str]:
     return target.rpartition("/")[2] if known(target) else target
 
 
+def _place(name: Fact[str | None]) -> Fact[str]:
+    return Missing.ABSENT if name is None else name
+
+
 def _places(machine: Machine) -> dict[str, _Place]:
     """Return where the devices were when they were read, as a look sees it."""
     return {
-        device.path: (device.driver or Missing.ABSENT, device.group or Missing.ABSENT)
+        device.path: (_place(device.driver), _place(device.group))
         for device in machine.devices
         if known(device.path) and known(device.driver) and known(device.group)
     }
