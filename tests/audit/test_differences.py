@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from big_host import big_host
 from builders import device, group, machine
 from differing import Card, compared, host, renumbered, seen
@@ -320,7 +319,6 @@ def test_settings_are_compared_where_both_sources_tell(
     assert [(s.name, s.before, s.after) for s in found] == changes
 
 
-@pytest.mark.no_cover
 def test_twice_the_functions_take_twice_the_time() -> None:
     took = []
     for functions in (1000, 2000, 4000):

@@ -93,7 +93,6 @@ def test_words_that_differ_in_more_than_names_stay_apart() -> None:
     assert [each.same for each in told] == [(), ()]
 
 
-@pytest.mark.no_cover
 def test_a_host_of_five_thousand_functions_fits_200_lines() -> None:
     host = big_host(5000, 1000)
     began = time.process_time()

@@ -230,7 +230,6 @@ def test_cases_name_what_there_is_and_enough_of_each_kind() -> None:
         assert sum(bool(case.alive) for case in held) >= 4
 
 
-@pytest.mark.no_cover
 def test_a_capture_loses_what_the_patterns_fit_and_nothing_else() -> None:
     with (SYSFS.parent / "kernels" / "6.12-reference-2.tar.gz").open("rb") as file:
         whole = file.read()

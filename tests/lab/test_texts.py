@@ -6,7 +6,6 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import pytest
 from examples import each
 from running import document
 from shared import FIXTURES
@@ -29,7 +28,6 @@ def unpacked(guest: Path, folder: Path) -> tuple[list[Path], list[Path]]:
     return [guest / "capture.tar.gz"], texts
 
 
-@pytest.mark.no_cover
 @each("guest", GUESTS)
 def test_the_text_of_a_guest_says_what_its_capture_says(
     tmp_path: Path, guest: Path

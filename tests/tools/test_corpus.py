@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from shared import needs_shared
 
 from tools.corpus.reading import outcomes
 
 
-@pytest.mark.no_cover
 @needs_shared
 def test_every_capture_is_read_and_states_the_groups_that_it_states() -> None:
     found = list(outcomes())

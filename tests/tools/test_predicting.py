@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from running import read
 from shared import needs_shared
 
 from tools.predicting import outcomes
 
 
-@pytest.mark.no_cover
 @needs_shared
 def test_no_group_that_is_predicted_differs_from_the_kernels() -> None:
     found = list(outcomes(read))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from running import read
 from shared import SHARED, needs_shared
 
 from tools.real_machines import outcomes
 
 
-@pytest.mark.no_cover
 @needs_shared
 def test_no_group_of_a_real_machine_is_wrong_with_certainty() -> None:
     found = {outcome.name: outcome for outcome in outcomes(read)}

@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -97,12 +97,17 @@ def _tried(chosen: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, Fate]]
     tests = Tests(ROOT, COVERED, took)
     _preload()
     with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
-        running = []
-        for mutant in chosen:
+
+        def submit(mutant: Mutant, code: str) -> Future[Fate]:
             names = tests.of(mutant.path, mutant.lines)
             foretold = sum(took.get(name, 1.0) for name in names)
-            asked = (ROOT, mutant.path, mutant.code(), names, foretold)
-            running.append(pool.submit(try_out, *asked))
+            return pool.submit(try_out, ROOT, mutant.path, code, names, foretold)
+
+        # Where nothing was changed no test may fail.
+        control = submit(chosen[0], chosen[0].module.code)
+        running = [submit(mutant, mutant.code()) for mutant in chosen]
+        if control.result().is_killed:
+            raise RuntimeError(f"without any mutant: {control.result()}")
         for mutant, fate in zip(chosen, running, strict=True):
             yield mutant, fate.result()
 

@@ -38,13 +38,41 @@ class Mutant:
     """One change of one place."""
 
     path: str
-    line: int
-    lines: range
-    """Those of the statement, or of its head: what runs them runs the change."""
     operator: str
-    module: cst.Module
+    wrapper: MetadataWrapper
     old: cst.CSTNode
     new: cst.CSTNode
+
+    @property
+    def module(self) -> cst.Module:
+        """Return the module as it is."""
+        return self.wrapper.module
+
+    @property
+    def line(self) -> int:
+        """Return where it is."""
+        return self._lines_of(self.old).start
+
+    @property
+    def lines(self) -> range:
+        """Return the lines of the statement, or of its head.
+
+        Whoever runs them runs what is changed.
+        """
+        above = self.wrapper.resolve(ParentNodeProvider)
+        node = below = self.old
+        while not isinstance(node, (cst.BaseSmallStatement, cst.Module)):
+            if isinstance(node, cst.BaseCompoundStatement) and not isinstance(
+                below, cst.BaseSuite
+            ):
+                return self._lines_of(below)
+            below, node = node, above[node]
+        return self._lines_of(node)
+
+    def _lines_of(self, node: cst.CSTNode) -> range:
+        # Costs more than all else, so nothing asks for it before a mutant is drawn.
+        at = self.wrapper.resolve(PositionProvider)[node]
+        return range(at.start.line, at.end.line + 1)
 
     def code(self) -> str:
         """Return the module with the change in it."""
@@ -65,8 +93,8 @@ def mutants(root: Path, path: str) -> Iterator[Mutant]:
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     found = _Places(path)
     wrapper.visit(found)
-    for line, lines, operator, old, new in found.places:
-        yield Mutant(path, line, lines, operator, wrapper.module, old, new)
+    for operator, old, new in found.places:
+        yield Mutant(path, operator, wrapper, old, new)
 
 
 class _Put(cst.CSTTransformer):
@@ -84,12 +112,12 @@ class _Put(cst.CSTTransformer):
 
 
 class _Places(cst.CSTVisitor):
-    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
+    METADATA_DEPENDENCIES = (ParentNodeProvider,)
 
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
-        self.places: list[tuple[int, range, str, cst.CSTNode, cst.CSTNode]] = []
+        self.places: list[tuple[str, cst.CSTNode, cst.CSTNode]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if self._is_left_out(node):
@@ -98,9 +126,7 @@ class _Places(cst.CSTVisitor):
             is_text = isinstance(node, (cst.BaseString, cst.FormattedStringText))
             if is_text and is_prose(self._whole(node), self._path):
                 continue
-            at = self.get_metadata(PositionProvider, node)
-            place = (at.start.line, self._statement(node), name, node, new)
-            self.places.append(place)
+            self.places.append((name, node, new))
         return True
 
     def _is_left_out(self, node: cst.CSTNode) -> bool:
@@ -130,20 +156,6 @@ class _Places(cst.CSTVisitor):
         ):
             node = parent
         return "".join(_texts(node))
-
-    def _statement(self, node: cst.CSTNode) -> range:
-        """Return the lines of what is run with it: a statement, or a head of one."""
-        below = node
-        while not isinstance(node, (cst.BaseSmallStatement, cst.Module)):
-            if isinstance(node, cst.BaseCompoundStatement) and not isinstance(
-                below, cst.BaseSuite
-            ):
-                break
-            below, node = node, self.get_metadata(ParentNodeProvider, node)
-        if isinstance(node, cst.BaseCompoundStatement):
-            node = below
-        at = self.get_metadata(PositionProvider, node)
-        return range(at.start.line, at.end.line + 1)
 
 
 def _texts(node: cst.CSTNode) -> Iterator[str]:

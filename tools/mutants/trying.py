@@ -23,6 +23,9 @@ __all__ = ["Fate", "try_out"]
 
 # What starting costs, and how much slower than foretold tests may be, in CPU time.
 _START, _SLOWER = 60.0, 4.0
+_IMPORT = "import: "
+# Hypothesis is there before pytest could rewrite it, which costs only its own asserts.
+_QUIET = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,12 @@ def try_out(
         return Fate("time" if name in ("SIGXCPU", "SIGKILL") else "killed", name)
     if os.WEXITSTATUS(status) == 0:
         return Fate("survived")
-    return Fate("killed" if text.startswith("tests/") else "broken", text)
+    if text.startswith(_IMPORT):
+        return Fate("broken", text.removeprefix(_IMPORT))
+    if not text.startswith("tests/"):
+        # Nobody may take it for a mutant that was killed.
+        raise RuntimeError(f"the tests could not be run: {text}")
+    return Fate("killed", text)
 
 
 def _in_child(
@@ -77,7 +85,7 @@ def _in_child(
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         sys.meta_path.insert(0, _Changed(name, code))
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", _QUIET)
         status = int(pytest.main([*options, *files], [_Chosen(tests, said)]))
     except BaseException:
         with contextlib.suppress(OSError):
@@ -139,4 +147,4 @@ class _Chosen:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and not self._said.exists():
-            self._said.write_text(f"import: {report.nodeid}")
+            self._said.write_text(_IMPORT + report.nodeid)
