@@ -27,7 +27,7 @@ from iommu_inspect.cli import main as program
 from iommu_inspect.cli.main import build
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.capture import read_sources
-from iommu_inspect.sources.tree import opening
+from iommu_inspect.sources.tree import opening, option_files
 from iommu_inspect.sources.tree.opening import Text
 from iommu_inspect.sources.tree.tar import TarTree
 from iommu_inspect.sources.tree.tree import Tree
@@ -94,7 +94,7 @@ def ask(words: Sequence[str], reader: Reader) -> tuple[int, str]:
         mock.patch.object(baseline, "open_source", open_source),
         mock.patch.object(opening, "open_source", open_source),
         mock.patch.object(opening, "open_live", empty),
-        mock.patch.object(opening, "read_option", read_option),
+        mock.patch.object(option_files, "read_option", read_option),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
