@@ -89,22 +89,26 @@ def _all_targets(n: int, folder: Path) -> Commands:
     ]
 
 
+# Folders of a capture are nested 64 deep at most.
+_DEEPEST = 60
+
+
 def _deep(n: int, folder: Path) -> Commands:
     """Bridges below bridges, as deep as a path can be, again and again."""
     capture = Capture()
     above, domain = ROOT, 0
     for k in range(n):
-        if k % 120 == 0:
-            domain = k // 120
+        if k % _DEEPEST == 0:
+            domain = k // _DEEPEST
             above = f"sys/devices/pci{domain:04x}:00"
         above = capture.function(
-            f"{domain:04x}:{k % 120:02x}:00.0",
-            str(k // 120),
+            f"{domain:04x}:{k % _DEEPEST:02x}:00.0",
+            str(k // _DEEPEST),
             above,
             "pcieport",
             "0x060400",
         )
-    address = capture.function(f"{domain:04x}:f0:00.0", str(n // 120), above)
+    address = capture.function(f"{domain:04x}:f0:00.0", str(n // _DEEPEST), above)
     return _asked(capture.write(folder / "c.tar"), address.rpartition("/")[2])
 
 
@@ -438,7 +442,7 @@ CAPTURES = (
     Input("half-groups", _pairs, 2000, 60),
     Input("one-slot", _one_slot, 2000, 64),
     Input("targets", _all_targets, 800, 40),
-    Input("deep", _deep, 1200, 60),
+    Input("deep", _deep, 1200, 120),
     Input("sriov", _sriov, 2000, 60),
     Input("claims", _many_targets_one_path, 5000, 60),
     Input("links", _links, 3000, 120),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.elsewhere import slots_text
 from iommu_inspect.plan.guest import guests
 from iommu_inspect.plan.guest.proxmox import proxmox
@@ -15,7 +17,7 @@ from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot
 from iommu_inspect.plan.host.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
 from iommu_inspect.plan.host.other_drivers import every_boot
-from iommu_inspect.plan.host.script import script
+from iommu_inspect.plan.host.script import refusing_script, script
 from iommu_inspect.plan.host.systems import Place, loader_places
 from iommu_inspect.plan.sheets import Sheet, dpdk, saved_driverctl, spdk
 from iommu_inspect.plan.steps.making import Plan
@@ -113,7 +115,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
             tuple(line for look in condition.looks for line in cure_lines(look))
             for condition in plan.conditions
         ),
-        script=script(plan, semantics.label),
+        script=_script(plan, semantics.label),
         boot=every_boot(plan, all_systems=all_systems),
         boot_first=leads_with_boot(plan) or "",
         libvirt=guests.libvirt_xml(plan.machine, moves),
@@ -132,11 +134,30 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
             plan.machine,
             [move.device for move in moves if move.device.pci_address in given],
         ),
-        proxmox=proxmox(plan) if by_guest else _NOTHING,
-        saved_driverctl=saved_driverctl(plan),
-        dpdk=dpdk(plan) if by_user_space else _NOTHING,
-        spdk=spdk(plan) if by_user_space else _NOTHING,
+        proxmox=_sheet(proxmox, plan) if by_guest else _NOTHING,
+        saved_driverctl=_sheet(saved_driverctl, plan),
+        dpdk=_sheet(dpdk, plan) if by_user_space else _NOTHING,
+        spdk=_sheet(spdk, plan) if by_user_space else _NOTHING,
     )
+
+
+def _sheet(write: Callable[[Plan], Sheet], plan: Plan) -> Sheet:
+    """Write a sheet; what is ready as it is may have names that no command can hold."""
+    try:
+        return write(plan)
+    except shell.UnwritableError as error:
+        return Sheet(notes=(_unwritable(error),))
+
+
+def _script(plan: Plan, label: str) -> str:
+    try:
+        return script(plan, label)
+    except shell.UnwritableError as error:
+        return refusing_script([_unwritable(error)])
+
+
+def _unwritable(error: shell.UnwritableError) -> str:
+    return f"No command is written with the name {error}: the source does not tell it."
 
 
 def _devices(plan: Plan) -> list[Device]:

@@ -10,6 +10,7 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.host.script_checks import check_lines
 from iommu_inspect.plan.steps.making import make_plan
+from iommu_inspect.plan.writing import written
 from iommu_inspect.rules.cures import Look, Looking
 
 
@@ -24,3 +25,14 @@ def test_a_script_fails_where_the_name_of_a_check_is_not_told() -> None:
     doubtful = replace(plan, conditions=(replace(condition, looks=looks),))
     (line,) = check_lines(doubtful)
     assert line.startswith("fail '")
+
+
+def test_what_is_ready_and_has_no_name_for_a_command_is_written_as_a_note() -> None:
+    strange = device("0000:01:00.0", "vfio-pci", bus=Missing.ABSENT)
+    host = machine(group(strange))
+    plan = make_plan(host, UNKNOWN_KERNEL, [find_target(host, "group:1")])
+    words = written(plan, UNKNOWN_KERNEL)
+    assert plan.nothing_to_do
+    assert words.saved_driverctl is not None
+    assert words.saved_driverctl.lines == ()
+    assert "No command is written" in words.saved_driverctl.notes[0]
