@@ -47,6 +47,7 @@ class Tests:
         self._root, self._took = root, took
         self._data = CoverageData(str(data))
         self._data.read()
+        self._seen: dict[str, dict[int, set[str]]] = {}
         self._names = {
             str(Path(name).relative_to(root)): name
             for name in self._data.measured_files()
@@ -71,6 +72,11 @@ class Tests:
         return {test for tests in self._by_line(path).values() for test in tests}
 
     def _by_line(self, path: str) -> dict[int, set[str]]:
+        if path not in self._seen:
+            self._seen[path] = self._read(path)
+        return self._seen[path]
+
+    def _read(self, path: str) -> dict[int, set[str]]:
         name = self._names.get(path)
         if name is None:
             return {}
