@@ -37,6 +37,8 @@ _PIECES = (
     b"0000:01:00.0 vfio-pci [*]\n",
     b'{"groups": [{"id": "1", "devices": [{"address": "0000:01:00.0"}]}]}\n',
     b"- address: 0000:01:00.0\n  iommu_group: 1\n  driver: vfio-pci\n",
+    # More digits than Python makes a number of, and digits that are none.
+    *(b"9" * 5000, b"\xc2\xb2", b"\xd9\xa1", b"0x" + b"f" * 5000),
     b"| group | address |\n|---|---|\n| 1 | 01:00.0 |\n",
 )
 
