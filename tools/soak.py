@@ -24,9 +24,9 @@ from faults.injecting import every_fault, pairs  # noqa: E402
 _PAIRS = 200
 
 
-def _one(work: tuple[FaultCase, int]) -> tuple[str, Counter[str], list[str]]:
-    case, count = work
-    injection, found = every_fault(case)
+def _one(work: tuple[FaultCase, int, int]) -> tuple[str, Counter[str], list[str]]:
+    case, count, every = work
+    injection, found = every_fault(case, every)
     lines = [f"{case}: {fault}: {each}" for fault, each in found]
     dice = random.Random(zlib.crc32(str(case).encode()))
     lines += pairs(case, dice, count)
@@ -46,12 +46,13 @@ def main() -> int:
     parser.add_argument("--shared", action="store_true", help="real kernels too")
     parser.add_argument("--only", default="", help="captures whose names hold this")
     parser.add_argument("--pairs", type=int, default=_PAIRS, help="pairs a capture")
+    parser.add_argument("--every", type=int, default=1, help="each N-th fault only")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1)
     options = parser.parse_args()
     cases = [c for c in fault_cases(beside=options.shared) if options.only in c.path]
     total: Counter[str] = Counter()
     with Pool(options.jobs, maxtasksperchild=1) as pool:
-        work = [(case, options.pairs) for case in cases]
+        work = [(case, options.pairs, options.every) for case in cases]
         for name, counts, lines in pool.imap_unordered(_one, work):
             total += counts
             for line in lines:

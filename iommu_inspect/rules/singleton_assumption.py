@@ -201,7 +201,9 @@ def _if_one_by_one(view: _View) -> str:
         )
     if view.perhaps:
         return (
-            f"Whether {addresses(view.perhaps)} has the same ids cannot be told: then "
+            f"Whether {addresses(view.perhaps)} "
+            f"{'has' if len(view.perhaps) == 1 else 'have'} the same ids cannot be "
+            "told: then "
             "KubeVirt would offer only one of them."
         )
     if view.strangers:

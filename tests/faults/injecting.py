@@ -7,6 +7,7 @@ import random
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from faults.asking import answers
 from faults.cases import FaultCase, opened
@@ -60,8 +61,14 @@ class Injection:
             return (f"it crashed: {traceback.format_exc()}",)
         return self._found[key]
 
-    def faults(self) -> Iterator[Fault]:
-        """Yield every operation with every way to fail, for good and for once."""
+    def faults(self, every: int = 1) -> Iterator[Fault]:
+        """Yield every operation with every way to fail, for good and for once.
+
+        With ``every`` only each so-manieth of these. An odd number meets all errnos.
+        """
+        yield from islice(self._faults(), every // 2, None, every)
+
+    def _faults(self) -> Iterator[Fault]:
         for operation in self.operations:
             for number in ERRNOS:
                 yield Fault(operation, number)
@@ -73,12 +80,17 @@ def _read(tree: FailingTree) -> Machine:
     return read_machine(tree, processes=True)
 
 
-def every_fault(case: FaultCase) -> tuple[Injection, tuple[tuple[str, str], ...]]:
-    """Inject all faults of a case; return the counts, and each fault with a wrong."""
+def every_fault(
+    case: FaultCase, every: int = 1
+) -> tuple[Injection, tuple[tuple[str, str], ...]]:
+    """Inject all faults of a case; return the counts, and each fault with a wrong.
+
+    With ``every`` only each so-manieth.
+    """
     injection = Injection(case)
     return injection, tuple(
         (str(fault), each)
-        for fault in injection.faults()
+        for fault in injection.faults(every)
         for each in injection.judge(fault)
     )
 

@@ -185,8 +185,9 @@ def _method(
         )
     if others:
         return "address", (
-            f"by address, since {addresses(others)} has the same vendor and device id: "
-            "ids= would take it from the host as well"
+            f"by address, since {addresses(others)} {'has' if len(others) == 1 else 'have'} the same vendor and "
+            f"device id: ids= would take {'it' if len(others) == 1 else 'them'} from "
+            "the host as well"
         )
     return "ids", "by vendor and device id: nothing else on this host has these ids"
 
