@@ -8,6 +8,7 @@ import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 from unittest import mock
@@ -107,8 +108,10 @@ def _of_text(out: str, err: str, code: int) -> Iterator[str]:
             category = unicodedata.category(character)
             if category[0] == "C" or category in ("Zl", "Zp"):
                 yield f"a terminal gets {character!r}"
-        for line in text.splitlines():
-            if line.lstrip().startswith(NEW_LINE):
+        for before, line in pairwise(["", *text.splitlines()]):
+            # Where the line break was escaped, a table may break the line behind it.
+            wrapped = before.rstrip().endswith("\\x0a")
+            if line.lstrip().startswith(NEW_LINE) and not wrapped:
                 yield f"a name begins a line: {line!r}"
     for line in err.splitlines():
         if not line.startswith(("iommu-inspect: ", "Usage: ", "Try ", "Error: ")):
@@ -127,7 +130,8 @@ def _sort(found: Collected, request: Sequence[str], out: str, seed: int) -> None
         for line in out.splitlines():
             found.commands.setdefault(_as_command(line), seed)
     elif form == "qemu" and out.strip():
-        found.scripts.setdefault(f"qemu {out.lstrip()}", seed)
+        lines = [x for x in out.splitlines() if not x.startswith("#")]
+        found.scripts.setdefault("qemu " + "\n".join(lines).lstrip(), seed)
     elif form == "libvirt":
         for fault in _of_xml(out):
             found.faults.append(f"seed {seed}: {request}: {fault}")

@@ -184,10 +184,10 @@ def _method(
             "another one with these ids from the host"
         )
     if others:
+        has, them = ("has", "it") if len(others) == 1 else ("have", "them")
         return "address", (
-            f"by address, since {addresses(others)} {'has' if len(others) == 1 else 'have'} the same vendor and "
-            f"device id: ids= would take {'it' if len(others) == 1 else 'them'} from "
-            "the host as well"
+            f"by address, since {addresses(others)} {has} the same vendor and device "
+            f"id: ids= would take {them} from the host as well"
         )
     return "ids", "by vendor and device id: nothing else on this host has these ids"
 
