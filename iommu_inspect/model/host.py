@@ -10,7 +10,7 @@ from functools import cached_property
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.text import shown
 
-__all__ = ["Carrier", "Host", "HostUse", "UseKind", "some"]
+__all__ = ["FATAL", "Carrier", "Host", "HostUse", "UseKind", "some"]
 
 _MOST = 3
 
@@ -32,7 +32,8 @@ class UseKind(enum.Enum):
     THUNDERBOLT = "thunderbolt"
 
 
-_VITAL = (UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE)
+FATAL = frozenset((UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE))
+"""What the host does not go on without."""
 
 
 class Carrier(enum.Enum):
@@ -131,7 +132,7 @@ class Host:
         if found is None:
             uses = self.unplaced
             found = tuple(
-                use for use in uses if use.carrier in carriers and use.kind in _VITAL
+                use for use in uses if use.carrier in carriers and use.kind in FATAL
             )
             self._unplaced_on[carriers] = found
         return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import UIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
-from iommu_inspect.model.host import Carrier, HostUse, UseKind
+from iommu_inspect.model.host import FATAL, Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_NETWORK,
@@ -21,7 +21,6 @@ from iommu_inspect.model.pci.regs import (
 )
 
 __all__ = [
-    "FATAL",
     "Loss",
     "host_losses",
     "is_fatal",
@@ -35,8 +34,6 @@ _CARRIER_OF_KIND = {
     UseKind.SWAP: Carrier.DISK,
     UseKind.DEFAULT_ROUTE: Carrier.INTERFACE,
 }
-# What the host does not go on without.
-FATAL = frozenset((UseKind.FILE_SYSTEM, UseKind.SWAP, UseKind.DEFAULT_ROUTE))
 
 # Base classes that can have a disk or an interface below them: serial buses are USB,
 # system peripherals SD hosts; two of them say nothing.

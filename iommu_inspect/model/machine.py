@@ -215,7 +215,7 @@ class Machine:
     @cached_property
     def _by_address(self) -> dict[str, tuple[DeviceId, ...]]:
         found: dict[str, tuple[DeviceId, ...]] = {}
-        for device in self.devices:
+        for device in self._device_by_id.values():
             found[device.address] = (*found.get(device.address, ()), device.id)
         return found
 
@@ -244,9 +244,10 @@ class Machine:
     def with_device(self, old: Device, new: Device) -> Machine:
         """Return the machine with one device replaced by another state of it.
 
-        Where devices are does not change by that: a step of many costs as much as the
-        group that it is in, not as the host.
+        Where devices are does not change by that, and is not looked for again.
         """
+        if self._device_by_id.get(old.id) is not old:
+            return self._with_another(old, new)
         group = self.group_of(old)
         if group is None:
             some = tuple(new if each is old else each for each in self.ungrouped)
@@ -257,8 +258,7 @@ class Machine:
             rank = self._rank_of_group[group.id]
             groups[rank] = replace(group, devices=tuple(members))
             after = replace(self, groups=tuple(groups))
-        is_mine = self._device_by_id.get(old.id) is old
-        if is_mine and (old.id, old.path) == (new.id, new.path):
+        if (old.id, old.path) == (new.id, new.path):
             for name in (
                 "_rank_of_group",
                 "_place_of_member",
@@ -269,6 +269,18 @@ class Machine:
                     after.__dict__[name] = self.__dict__[name]
             after.__dict__["_device_by_id"] = {**self._device_by_id, new.id: new}
         return after
+
+    def _with_another(self, old: Device, new: Device) -> Machine:
+        """Replace a device of which the source shows a second one by the same name."""
+
+        def swap(devices: tuple[Device, ...]) -> tuple[Device, ...]:
+            return tuple(new if each is old else each for each in devices)
+
+        return replace(
+            self,
+            groups=tuple(replace(g, devices=swap(g.devices)) for g in self.groups),
+            ungrouped=swap(self.ungrouped),
+        )
 
     def bars_of(self, device: Device) -> tuple[Bar, ...]:
         """Return the registers of a function, empty where they were not read."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import HostUse, UseKind
-from iommu_inspect.model.host_losses import FATAL, host_losses
+from iommu_inspect.model.host import FATAL, HostUse, UseKind
+from iommu_inspect.model.host_losses import host_losses
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed

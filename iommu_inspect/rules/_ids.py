@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.host import FATAL
 from iommu_inspect.model.host_losses import (
-    FATAL,
     host_losses,
     perhaps_lost,
     perhaps_untold,

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known, value_or
-from iommu_inspect.model.host import HostUse, UseKind
+from iommu_inspect.model.host import FATAL, HostUse, UseKind
 from iommu_inspect.model.host_losses import (
-    FATAL,
     Loss,
     host_losses,
     perhaps_lost,

@@ -69,15 +69,20 @@ def of_host(case: Case) -> Verdict:
 
 
 def _of_group(case: Case, group: Group) -> Answers:
-    found = tuple(
-        (operation, case.inquiry.operation(group, operation))
+    return tuple(
+        (operation, _answer(case, group, operation))
         for operation in _operations(case, group)
     )
+
+
+def _answer(case: Case, group: Group, operation: str) -> Answer:
+    """Ask the kernel; which type DPDK asks for hangs on the mode."""
     mode = case.machine.vfio.enable_unsafe_noiommu_mode
-    if case.purpose is Purpose.DPDK and group.is_noiommu is True and unread(mode):
+    of_dpdk = case.purpose is Purpose.DPDK and group.is_noiommu is True
+    if operation == SET_IOMMU and of_dpdk and unread(mode):
         because = "whether vfio's no-IOMMU mode is allowed could not be read"
-        return (*found[:-1], (SET_IOMMU, Answer(UNKNOWN, "no-iommu-mode", because)))
-    return found
+        return Answer(UNKNOWN, "no-iommu-mode", because)
+    return case.inquiry.operation(group, operation)
 
 
 def _operations(case: Case, group: Group) -> tuple[str, ...]:

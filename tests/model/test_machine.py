@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import device
+from builders import device, group, machine
 
 from iommu_inspect.model.fact import Fact, Missing
 
@@ -35,3 +35,16 @@ def test_only_a_root_below_a_function_is_a_vmd(
     address: str, path: Fact[str], expected: bool
 ) -> None:
     assert replace(device(address), path=path).is_below_vmd is expected
+
+
+def test_of_two_devices_of_one_name_the_one_that_is_meant_is_replaced() -> None:
+    """A capture can show one identity at two places."""
+    first = device("0000:00:01.0", "i915")
+    second = replace(first, path="sys/devices/elsewhere/0000:00:01.0", group="2")
+    host = machine(group(first), group(second, id="2"))
+    for old in (first, second):
+        after = host.with_device(old, replace(old, driver=None))
+        assert [d.driver for d in after.devices] == [
+            None if d is old else "i915" for d in host.devices
+        ]
+    assert len(host.called("0000:00:01.0")) == 1

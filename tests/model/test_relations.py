@@ -10,8 +10,8 @@ from examples import each
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
-from iommu_inspect.model.host_losses import FATAL, host_losses, is_fatal, perhaps_lost
+from iommu_inspect.model.host import FATAL, Carrier, Host, HostUse, UseKind
+from iommu_inspect.model.host_losses import host_losses, is_fatal, perhaps_lost
 from iommu_inspect.model.relations import Relations
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
+import pytest
 from examples import each
 from shared import SYSFS
 from snapshots import opened, snapshot
 
-from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.sysfs import settled
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.tree import Kind
@@ -112,3 +114,48 @@ def test_a_quiet_host_is_read_once() -> None:
     _, once = quiet()
     _, often = quiet(tells=False)
     assert once < 0.7 * often
+
+
+class Unplugged(DirTree):
+    """A live host that lacks one member of a group while its devices are read."""
+
+    def __init__(self, gone: str) -> None:
+        super().__init__(str(SYSFS / "half-a-group"), "a host", live=True)
+        self._gone = gone
+        self._events = 0
+        self.reading = False
+
+    def _names(self, path: str) -> Fact[Iterable[str]]:
+        names = super()._names(path)
+        if not self.reading or not known(names):
+            return names
+        return tuple(name for name in names if name != self._gone)
+
+    def _kind(self, path: str) -> Fact[Kind]:
+        return Kind.FILE if path == EVENTS else super()._kind(path)
+
+    def _content(self, path: str, limit: int) -> Fact[bytes]:
+        if path == EVENTS:
+            self._events += 1
+            return b"%d\n" % self._events
+        return super()._content(path, limit)
+
+
+def test_a_device_that_is_missing_from_the_reading_alone_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was unplugged behind the first look, and is there again at the second."""
+    host = Unplugged(TWO)
+
+    def between(tree: Unplugged, **options: bool) -> Machine:
+        tree.reading = True
+        machine = read_machine(tree, **options)
+        tree.reading = False
+        return machine
+
+    monkeypatch.setattr(settled, "read_machine", between)
+    machine = settled.read_settled(host)
+    (group,) = [g for g in machine.groups if ONE in {d.address for d in g.devices}]
+    assert TWO not in {device.address for device in group.devices}
+    assert not group.whole
+    assert machine.notes != ()

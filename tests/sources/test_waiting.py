@@ -273,3 +273,57 @@ def test_a_name_that_udev_does_not_tell_in_time_is_that_of_the_file(
     names = [namer(device(f"0000:00:0{n}.0")).device for n in range(4)]
     assert names == ["told", "from the file", "told", "told"]
     assert time.monotonic() - start < 20
+
+
+def test_whoever_is_interrupted_waits_for_no_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be stuck in the kernel, where no signal reaches it."""
+    reader = Reader()
+
+    def answer(what: str, path: str, limit: int) -> object:
+        return b""
+
+    def interrupted(*_: object) -> list[object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "_ask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reader.ask(answer, [("content", "sys/x", 0)])
+    waited: list[int] = []
+
+    def wait(_: int, options: int) -> tuple[int, int]:
+        waited.append(options)
+        return 0, 0
+
+    monkeypatch.setattr(os, "waitpid", wait)
+    left = list(reader._left_behind)
+    del reader
+    gc.collect()
+    assert set(waited) <= {os.WNOHANG}
+    monkeypatch.undo()
+    for pid in left:
+        os.waitpid(pid, 0)
+
+
+def test_that_no_child_may_be_left_behind_any_more_is_said() -> None:
+    reader = Reader(children=0)
+    assert reader.ask(lambda *_: b"", [("content", "sys/x", 0)]) == [Missing.UNREADABLE]
+    assert reader.spent
+    assert not reader.failure
+
+
+def test_what_was_forgotten_is_forgotten_by_the_child_too(tmp_path: Path) -> None:
+    for name, level in (("a", "raid1"), ("b", "raid0")):
+        (tmp_path / f"sys/devices/{name}/md").mkdir(parents=True)
+        (tmp_path / f"sys/devices/{name}/md/level").write_text(level)
+    link = tmp_path / "sys/block/md0"
+    link.parent.mkdir()
+    link.symlink_to("../devices/a")
+    host = DirTree(str(tmp_path), "this host", live=True)
+    file = "sys/block/md0/md/level"
+    assert host.text_bounded([file]) == {file: "raid1"}
+    link.unlink()
+    link.symlink_to("../devices/b")
+    host.forget()
+    assert host.text_bounded([file]) == {file: "raid0"}

@@ -13,7 +13,6 @@ from iommu_inspect.kernel.steps.state import (
     Taken,
     device_of,
     done,
-    with_device,
     with_group,
 )
 from iommu_inspect.kernel.steps.step import Hotplug, Sriov, Step, Unplug
@@ -120,7 +119,7 @@ def _join(
         joined = next(d for d in after.devices if d.address == newcomer.address)
         bound = bind_answer(after, joined, driver, era)
         if bound.result == OK:
-            after = with_device(after, joined, replace(joined, driver=driver))
+            after = after.with_device(joined, replace(joined, driver=driver))
         because += f"; {driver} binding to it: {bound.result}"
         if bound.result == HOST_CRASH or (
             bound.result == UNKNOWN and not era.dma_owner
@@ -266,7 +265,7 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
         joined.add(NEW_GROUP if joins.new else group_id)
     current = next(d for d in machine.devices if d.id == physical.id)
     placed = replace(current.pci, virtfns=tuple(ids))
-    machine = with_device(machine, current, replace(current, pci=placed))
+    machine = machine.with_device(current, replace(current, pci=placed))
     group = joined.pop() if len(joined) == 1 else None
     return machine, Outcome(step, Answer(OK, _RULE, because), group)
 
@@ -302,7 +301,7 @@ def _without_vfs(
     machine: Machine, step: Step, physical: Device, gone: tuple[DeviceId, ...]
 ) -> Taken:
     placed = replace(physical, pci=replace(physical.pci, virtfns=()))
-    after = with_device(machine, physical, placed)
+    after = machine.with_device(physical, placed)
     answer = Answer(OK, _RULE, f"{len(gone)} virtual functions go")
     group = machine.group_of(physical)
     return done(_without(after, set(gone)), step, answer, group)

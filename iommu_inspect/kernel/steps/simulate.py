@@ -30,7 +30,6 @@ from iommu_inspect.kernel.steps.state import (
     done,
     group_of_step,
     only,
-    with_device,
     with_group,
 )
 from iommu_inspect.kernel.steps.step import (
@@ -198,7 +197,7 @@ def _bound(
         answer = bind_answer(machine, device, driver, era)
     if answer.result == OK:
         after = replace(after, driver=driver, vfio_devices=())
-    machine = with_device(machine, device, after)
+    machine = machine.with_device(device, after)
     if answer.result == OK:
         machine = came_back(machine, after)
     return done(machine, step, answer, group)
@@ -220,15 +219,14 @@ def _unbind(machine: Machine, step: Unbind) -> Taken:
         return done(machine, step, refused, group)
     answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
     current = machine.device(device.id) or device
-    after = with_device(
-        machine, current, replace(current, driver=None, vfio_devices=())
-    )
+    gone = replace(current, driver=None, vfio_devices=())
+    after = machine.with_device(current, gone)
     return done(after, step, answer, group)
 
 
 def _override(machine: Machine, step: Override) -> Taken:
     device = device_of(machine, step)
-    after = with_device(machine, device, replace(device, driver_override=step.driver))
+    after = machine.with_device(device, replace(device, driver_override=step.driver))
     answer = Answer(OK, "driver-override", "it counts at the next probe")
     return done(after, step, answer, machine.group_of(device))
 

@@ -20,7 +20,6 @@ __all__ = [
     "done",
     "group_of_step",
     "only",
-    "with_device",
     "with_group",
 ]
 
@@ -82,11 +81,6 @@ def group_of_step(machine: Machine, step: Step) -> Group:
 def done(machine: Machine, step: Step, answer: Answer, group: Group | None) -> Taken:
     """Return what a step came to, in one."""
     return machine, Outcome(step, answer, group.id if group else None)
-
-
-def with_device(machine: Machine, old: Device, new: Device) -> Machine:
-    """Return the machine with one device replaced."""
-    return machine.with_device(old, new)
 
 
 def with_group(machine: Machine, old: Group, new: Group) -> Machine:

@@ -10,9 +10,8 @@ from iommu_inspect.kernel.variants import known_variant
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.host import FATAL, UseKind
 from iommu_inspect.model.host_losses import (
-    FATAL,
     Loss,
     host_losses,
     is_in,

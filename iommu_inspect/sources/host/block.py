@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact, unread
 from iommu_inspect.model.text import natural_key
-from iommu_inspect.sources.host.needs import Locate, Needs, any_of, spared
+from iommu_inspect.sources.host.needs import Bound, Locate, Needs, any_of, spared
 from iommu_inspect.sources.sysfs.numbers import decimal
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["MOST_NEEDED", "Blocks"]
+__all__ = ["Blocks"]
 
 # Block devices that are memory, or a file in a file system that is mounted itself.
 _OF_NO_DEVICE = re.compile(r"(?:loop|ram|zram|fd)\d")
@@ -24,9 +24,6 @@ _SPARED = {"raid4": 1, "raid5": 1, "raid6": 2, "raid10": 1}
 # Profiles of btrfs that outlive the loss of one device.
 _BTRFS_SPARED = frozenset(("raid1", "raid1c3", "raid1c4", "raid10", "raid5", "raid6"))
 _DEEPEST = 16
-MOST_NEEDED = 1 << 13
-"""Disks that all block devices together may stand on, each counted for each: a hundred
-volumes on an array of fifty disks are the half of it."""
 
 
 class Blocks:
@@ -36,7 +33,7 @@ class Blocks:
         self._tree = tree
         self._locate = locate
         self._needs: dict[str, Fact[Needs]] = {}
-        self._left = MOST_NEEDED
+        self._bound = Bound()
 
     @cached_property
     def names(self) -> Fact[tuple[str, ...]]:
@@ -96,31 +93,21 @@ class Blocks:
             return Missing.UNREADABLE
         needs = self._needs.get(name)
         if needs is None:
-            needs = self._needs[name] = self._within(self._read_needs(name, depth))
+            needs = self._needs[name] = self._bound.within(
+                self._read_needs(name, depth)
+            )
         return needs
-
-    def _within(self, needs: Fact[Needs]) -> Fact[Needs]:
-        """Keep what all devices stand on within a bound; the rest is not told.
-
-        Volumes on an array of many disks would else name each disk once for each.
-        """
-        if not known(needs) or not needs:
-            return needs
-        self._left -= sum(map(len, needs))
-        return needs if self._left >= 0 else Missing.TRUNCATED
 
     def btrfs(self, name: str) -> Fact[Needs]:
         """Return what a btrfs stands on, of which ``name`` is one device."""
-        pools, unread = self._pools
-        uuid = pools.get(name)
+        pools, why = self._pools
+        uuid = self._pool_of.get(name)
         if uuid is None:
-            return self.needs(name) if unread is None else unread
+            return self.needs(name) if why is None else why
         if uuid not in self._pool_needs:
-            directory = f"sys/fs/btrfs/{uuid}"
-            members = _names(self._tree.names(f"{directory}/devices"))
-            parts = [self.needs(member) for member in members]
-            needs = spared(parts, self._btrfs_spare(directory))
-            self._pool_needs[uuid] = self._within(needs)
+            parts = [self.needs(member) for member in pools[uuid]]
+            needs = spared(parts, self._btrfs_spare(f"sys/fs/btrfs/{uuid}"))
+            self._pool_needs[uuid] = self._bound.within(needs)
         return self._pool_needs[uuid]
 
     @cached_property
@@ -128,18 +115,24 @@ class Blocks:
         return {}
 
     @cached_property
-    def _pools(self) -> tuple[dict[str, str], Missing | None]:
-        """The file systems of btrfs by their devices, as far as they can be listed."""
-        found: dict[str, str] = {}
+    def _pool_of(self) -> dict[str, str]:
+        pools, _ = self._pools
+        return {name: uuid for uuid, members in pools.items() for name in members}
+
+    @cached_property
+    def _pools(self) -> tuple[dict[str, tuple[str, ...]], Missing | None]:
+        """The devices of each file system of btrfs, as far as they can be listed."""
+        found: dict[str, tuple[str, ...]] = {}
         every = self._tree.names("sys/fs/btrfs")
-        if not known(every) and every is not Missing.ABSENT:
-            return found, every
-        for uuid in _names(every):
+        if isinstance(every, Missing):
+            return found, every if unread(every) else None
+        for uuid in every:
             listed = self._tree.names(f"sys/fs/btrfs/{uuid}/devices")
-            if not known(listed) and listed is not Missing.ABSENT:
-                return found, listed
-            for member in _names(listed):
-                found.setdefault(member, uuid)
+            if isinstance(listed, Missing):
+                if unread(listed):
+                    return found, listed
+                continue
+            found[uuid] = listed
         return found, None
 
     def mounted(self) -> tuple[tuple[str, str], ...]:
@@ -152,9 +145,8 @@ class Blocks:
             for name in _names(self._tree.names(f"sys/fs/{kind}")):
                 if name in self._listed:
                     found.append((kind, name))
-        for uuid in _names(self._tree.names("sys/fs/btrfs")):
-            members = _names(self._tree.names(f"sys/fs/btrfs/{uuid}/devices"))
-            found += [("btrfs", members[0])] if members else []
+        pools, _ = self._pools
+        found += [("btrfs", members[0]) for members in pools.values() if members]
         return tuple(found)
 
     def _btrfs_spare(self, directory: str) -> int:

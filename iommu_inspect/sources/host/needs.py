@@ -13,13 +13,42 @@ from typing import TypeAlias
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.pci.address import PciAddress
 
-__all__ = ["Locate", "Needs", "all_of", "any_of", "locator", "spared"]
+__all__ = [
+    "MOST_NEEDED",
+    "Bound",
+    "Locate",
+    "Needs",
+    "all_of",
+    "any_of",
+    "locator",
+    "spared",
+]
 
 Needs: TypeAlias = tuple[tuple[str, ...], ...]
 Locate: TypeAlias = Callable[[str], Fact[str] | None]
 
+MOST_NEEDED = 1 << 13
+"""Devices that all block devices, or all interfaces, of a host are said to stand on."""
 # A stack of arrays on arrays multiplies; beyond this every part counts as needed.
 _MOST_SETS = 256
+
+
+class Bound:
+    """Keeps what all that is asked for stands on within a bound; the rest is not told.
+
+    Volumes on an array of many disks, or VLANs on a bridge of many ports, would else
+    name each disk or port once for each.
+    """
+
+    def __init__(self, most: int = MOST_NEEDED) -> None:
+        self._left = most
+
+    def within(self, needs: Fact[Needs]) -> Fact[Needs]:
+        """Return the needs, or that they are cut off once there were too many."""
+        if not known(needs) or not needs:
+            return needs
+        self._left -= sum(map(len, needs))
+        return needs if self._left >= 0 else Missing.TRUNCATED
 
 
 def locator(paths: Iterable[str]) -> Locate:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
-from iommu_inspect.sources.host.block import MOST_NEEDED
-from iommu_inspect.sources.host.needs import Locate, Needs, all_of, any_of
+from iommu_inspect.sources.host.needs import Bound, Locate, Needs, all_of, any_of
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["Interfaces"]
@@ -27,7 +26,7 @@ class Interfaces:
         self._tree = tree
         self._locate = locate
         self._needs: dict[str, Fact[Needs]] = {}
-        self._left = MOST_NEEDED
+        self._bound = Bound()
 
     @cached_property
     def carriers(self) -> Fact[tuple[str, ...]]:
@@ -53,18 +52,10 @@ class Interfaces:
         if found is None and depth > _DEEPEST:
             return Missing.ABSENT
         if found is None:
-            found = self._needs[name] = self._within(self._read_needs(name, depth))
+            found = self._needs[name] = self._bound.within(
+                self._read_needs(name, depth)
+            )
         return found
-
-    def _within(self, needs: Fact[Needs]) -> Fact[Needs]:
-        """Keep what all interfaces stand on within a bound; the rest is not told.
-
-        VLANs on a bridge of many ports would else name each port once for each.
-        """
-        if not known(needs) or not needs:
-            return needs
-        self._left -= sum(map(len, needs))
-        return needs if self._left >= 0 else Missing.TRUNCATED
 
     def _read_needs(self, name: str, depth: int) -> Fact[Needs]:
         path = self._tree.target(f"{_CLASS}/{name}")

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
-from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact, value_or
+from iommu_inspect.model.fact import (
+    Fact,
+    Missing,
+    complete,
+    known,
+    map_fact,
+    unread,
+    value_or,
+)
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
@@ -116,7 +124,7 @@ class DeviceReader:
         found = self._link_name(f"{path}/{name}")
         if found is not Missing.ABSENT:
             return found
-        if name in value_or(inside, ()):
+        if unread(inside) or name in value_or(inside, ()):
             return Missing.UNREADABLE
         return None if absence_counts else found
 
@@ -223,7 +231,7 @@ class DeviceReader:
     def _sleeps(self, path: str) -> bool:
         state = self._tree.text(f"{path}/power_state")
         if state is Missing.ABSENT:  # before v5.11
-            return self._tree.text(f"{path}/power/runtime_status") == "suspended"
+            return self._tree.text(f"{path}/power/runtime_status") in _SUSPENDED
         return state == "D3cold"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Fact, Missing, known, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact, unread, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.sysfs.device import only_named
 from iommu_inspect.sources.tree.tree import Tree
@@ -18,7 +18,7 @@ GROUPED_BUSES = ("pci", "platform", "amba", "fsl-mc", "cdx")
 """Buses that put their devices into groups (iommu_buses[] in drivers/iommu/iommu.c)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """The devices that are listed: PCI functions, and grouped ones of other buses.
 
@@ -36,15 +36,18 @@ class Listing:
     placeless: tuple[Device, ...]
     unlisted: tuple[tuple[str, Missing], ...]
 
-    @property
+    @cached_property
     def paths(self) -> frozenset[str]:
         """Where the devices are whose place is told."""
         return frozenset(self.buses) | frozenset(self.members)
 
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        return frozenset(value_or(self.group_ids, ())) - self.partial
+
     def is_whole(self, group_id: str) -> bool:
         """Say whether the group's own list names its members."""
-        listed = known(self.group_ids) and group_id in self.group_ids
-        return listed and group_id not in self.partial
+        return group_id in self._whole
 
 
 def list_devices(tree: Tree) -> Listing:
@@ -64,7 +67,7 @@ def list_devices(tree: Tree) -> Listing:
             for device_id, why in on_buses.lost.items()
             if device_id not in placed
         ),
-        unlisted=tuple(_unlisted(tree)),
+        unlisted=tuple(on_buses.unlisted),
     )
 
 
@@ -83,23 +86,21 @@ def _only_numbers(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name.isdecimal())
 
 
-def _unlisted(tree: Tree) -> Iterator[tuple[str, Missing]]:
-    for bus in GROUPED_BUSES:
-        names = tree.names(f"sys/bus/{bus}/devices")
-        if not known(names) and names is not Missing.ABSENT:
-            yield bus, names
-
-
 class _OnBuses:
     """The devices of each bus: those with a place, and those whose link failed."""
 
     def __init__(self, tree: Tree) -> None:
         self.paths: dict[str, str] = {}
         self.lost: dict[DeviceId, Missing] = {}
+        self.unlisted: list[tuple[str, Missing]] = []
         for bus in GROUPED_BUSES:
             directory = f"sys/bus/{bus}/devices"
             names = tree.names(directory)
-            for name in names if known(names) else ():
+            if isinstance(names, Missing):
+                if unread(names):
+                    self.unlisted.append((bus, names))
+                continue
+            for name in names:
                 path = tree.target(f"{directory}/{name}")
                 if path is Missing.ABSENT or path == "":
                     # Not a link: a capture that was made by copying what links show.

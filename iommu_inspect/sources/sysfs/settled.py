@@ -48,12 +48,15 @@ def read_settled(tree: Tree, *, processes: bool = False) -> Machine:
     if known(events) and tree.text(_EVENTS) == events:
         return machine
     for left in reversed(range(_TRIES - 1)):
-        tree.forget()
         before = _look(tree)
+        tree.forget()
         machine = read_machine(tree, processes=processes)
         after = _look(tree)
-        moved = _differing(before.places, after.places, _places(machine))
-        grown = _differing(before.members, after.members)
+        unseen = _unseen(before, machine)
+        moved = (
+            _differing(before.places, after.places, _places(machine)) | unseen.keys()
+        )
+        grown = _differing(before.members, after.members) | set(unseen.values())
         if not left or not moved | grown:
             break
     return _untold(machine, moved, grown) if moved | grown else machine
@@ -77,6 +80,7 @@ def undisturbed(tree: Tree, read: Callable[[], _T]) -> _T:
 
 
 def _look(tree: Tree) -> _Look:
+    tree.forget()
     places = {}
     for bus in GROUPED_BUSES:
         listed = tree.names(f"sys/bus/{bus}/devices")
@@ -94,6 +98,16 @@ def _look(tree: Tree) -> _Look:
         for group in (groups if known(groups) else ())
     }
     return _Look(places, members)
+
+
+def _unseen(look: _Look, machine: Machine) -> dict[str, str]:
+    """Return the groups, by path, of devices that were not there when it was read."""
+    read = {device.path for device in machine.devices}
+    return {
+        path: group
+        for path, (_, group) in look.places.items()
+        if path not in read and known(group)
+    }
 
 
 def _name(target: Fact[str]) -> Fact[str]:

@@ -70,6 +70,8 @@ class Reader:
         self._left_behind: list[int] = []
         self.failure = ""
         """Why there is no child to ask, if none could be made."""
+        self.spent = False
+        """Whether as many as may be left behind were: what hangs is asked no more."""
 
     def ask(
         self,
@@ -98,11 +100,22 @@ class Reader:
             late = deadline is not None and time.monotonic() >= deadline
             if child is None or late:
                 return found + [Missing.UNREADABLE] * (len(requests) - len(found))
-            found += self._ask(child, requests[len(found) :], patience, deadline)
+            try:
+                found += self._ask(child, requests[len(found) :], patience, deadline)
+            except BaseException:
+                # Nobody may wait for it, nor ask it again: it is out of step.
+                self._leave(child)
+                raise
             if len(found) < len(requests):
                 found.append(Missing.UNREADABLE)
                 self._leave(child)
         return found
+
+    def rest(self) -> None:
+        """Let the child go that waits for a question: what it remembers is old."""
+        if self._child is not None:
+            self._children += 1
+            self._leave(self._child)
 
     def _ask(
         self,
@@ -137,6 +150,7 @@ class Reader:
 
     def _start(self, answer: Answer) -> _Child | None:
         if self._children <= 0:
+            self.spent = True
             return None
         self._children -= 1
         made: list[int] = []

@@ -88,18 +88,21 @@ class DirTree(Tree):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `Tree.notes`; that nothing could be read in a child is one."""
-        if not self._reader.failure:
-            return super().notes
-        return (
-            *super().notes,
-            "no process could be started to read what may never answer "
-            f"({self._reader.failure}): much is unreadable",
-        )
+        """See `Tree.notes`; that not all could be read in a child is one."""
+        said = super().notes
+        if self._reader.failure:
+            said += (
+                "no process could be started to read what may never answer "
+                f"({self._reader.failure}): much is unreadable",
+            )
+        if self._reader.spent:
+            said += ("too many files never answer: the rest is not read",)
+        return said
 
     def forget(self) -> None:
         """See `Tree.forget`; what was read ahead is of the time before."""
         super().forget()
+        self._reader.rest()
         self._ahead.clear()
         self._begun.clear()
 

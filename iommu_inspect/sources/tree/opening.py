@@ -118,7 +118,7 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
 def acts_when_read(path: str) -> bool:
     """Say whether a file that somebody named is one that is never opened.
 
-    A host's sys/ can be mounted anywhere.
+    A host's sys/ can be mounted below any directory; by another name it is not known.
     """
     _, found, below = os.path.realpath(path).rpartition("/sys/")
     return is_forbidden(f"sys/{below}") if found else False

@@ -58,8 +58,8 @@ class Tree(abc.ABC):
     """The files of one host, wherever they are.
 
     Paths are relative to the host's root and have no leading slash:
-    ``sys/kernel/iommu_groups``. A tree remembers where directories are, not what is
-    in them; after devices have moved, let it ``forget``.
+    ``sys/kernel/iommu_groups``. A tree remembers where directories are and what they
+    list, not what is in files; after devices have moved, let it ``forget``.
 
     Attributes:
         live: Whether this is the running host, asked as such.
@@ -81,6 +81,7 @@ class Tree(abc.ABC):
         self._escapes: set[str] = set()
         self._folders: dict[str, str] = {"": ""}
         self._known: set[str] = set()
+        self._lists: dict[str, Fact[tuple[str, ...]]] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,9 +94,10 @@ class Tree(abc.ABC):
         return (*self._ignored, f"{links} the capture {was} not followed")
 
     def forget(self) -> None:
-        """Look for directories anew: devices have moved."""
+        """Look for directories and list them anew: devices have moved."""
         self._folders = {"": ""}
         self._known = set()
+        self._lists = {}
 
     def data(self, path: str) -> Fact[bytes]:
         """Return the content of a file.
@@ -161,11 +163,19 @@ class Tree(abc.ABC):
         return {path: self.text(path) for path in paths}
 
     def names(self, path: str) -> Fact[tuple[str, ...]]:
-        """Return the names in a directory, sorted."""
-        folder = self._folder(path)
-        if not known(folder):
-            return folder
-        return map_fact(self._names(folder), lambda names: tuple(sorted(names)))
+        """Return the names in a directory, sorted.
+
+        Each is listed once: two listings of one reading could contradict each other.
+        """
+        listed = self._lists.get(path)
+        if listed is None:
+            folder = self._folder(path)
+            listed = map_fact(
+                folder if not known(folder) else self._names(folder),
+                lambda names: tuple(sorted(names)),
+            )
+            self._lists[path] = listed
+        return listed
 
     def target(self, path: str) -> Fact[str]:
         """Return where the link at a path leads, whether or not that exists."""
