@@ -137,13 +137,14 @@ def _then(case: Case, refusals: Sequence[Refusal]) -> str:
 def advise_host(case: Case, findings: Iterable[Finding]) -> Advice:
     """Say how what is wrong on a host can be mended, the worst first."""
     errors = [f for f in findings if f.severity is Severity.ERROR]
-    mending: dict[Mending, None] = {}
+    mending: dict[tuple[str, tuple[str, ...]], Mending] = {}
     for finding in errors[:_MOST_TRIED]:
         for each in _mended(case, finding):
-            mending.setdefault(each)
+            # Two rules may say the same, and it is said once.
+            mending.setdefault((each.prose, each.lines), each)
         if len(mending) >= _MOST_MENDED:
             break
-    found = tuple(mending)[:_MOST_MENDED]
+    found = tuple(mending.values())[:_MOST_MENDED]
     steps = tuple(line for each in found for line in each.lines)
     because = "" if steps or not found else found[0].prose
     return Advice(None, steps, because, mending=found)

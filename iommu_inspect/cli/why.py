@@ -39,7 +39,6 @@ def explain_group(
     from iommu_inspect.kernel.grouping.making.recompute import recompute
     from iommu_inspect.kernel.grouping.telling.sharing import pair, sharing
     from iommu_inspect.model.target import find_targets
-    from iommu_inspect.model.text import printable
 
     machine = load(source, numeric=numeric, demo=demo)
     grouping = Grouping(machine)
@@ -49,7 +48,7 @@ def explain_group(
     asked = [target.devices[0] for target in targets if target.devices]
     empty = [target.text for target in targets if not target.devices]
     for text in empty:
-        complain(f"the source shows no device in {printable(text)}: it tells no reason")
+        complain(f"the source shows no device in {text}: it tells no reason")
     if not asked:
         raise typer.Exit(Exit.CANNOT_TELL)
     answers = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
@@ -18,12 +18,18 @@ __all__ = [
     "bound_to",
     "caution",
     "leave_to_the_host",
+    "verb",
 ]
 
 
 def addresses(devices: Iterable[Device]) -> str:
     """Join the devices' addresses as a sentence does."""
     return listed(shown(device.address) for device in devices)
+
+
+def verb(devices: Sequence[Device], one: str, more: str) -> str:
+    """Return the verb that goes with so many devices: "has" or "have"."""
+    return one if len(devices) == 1 else more
 
 
 def bound_to(device: Device) -> str:

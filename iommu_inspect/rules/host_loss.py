@@ -225,7 +225,7 @@ def _untold(case: Case, device: Device) -> Iterator[Finding]:
     if hidden:
         # The host has the same ones for all that may carry them.
         words, looks = case.inquiry.once(
-            ("hidden uses", id(hidden)), lambda: (described(hidden), _looks(hidden))
+            ("hidden uses", hidden), lambda: (described(hidden), _looks(hidden))
         )
         yield case.finding(
             device,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.citations import CLAIM_BY_VFIO
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.group import Group
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, verb
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
 
 ABOUT = About(
@@ -27,9 +27,9 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     if forgotten:
         yield case.finding(
             asked[0],
-            f"{addresses(forgotten)} in group {group.id} is on a vfio driver too and "
-            f"cannot go to another guest than {addresses(asked)}: the group has one "
-            "owner.",
+            f"{addresses(forgotten)} in group {group.id} "
+            f"{verb(forgotten, 'is', 'are')} on a vfio driver too and cannot go to "
+            f"another guest than {addresses(asked)}: the group has one owner.",
             "Give all of them to the same guest, or none of the others to any.",
             others=(*asked, *forgotten),
         )
@@ -37,9 +37,10 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
     if idle:
         yield case.finding(
             on_vfio[0],
-            f"{addresses(idle)} in group {group.id} has no driver and goes along with "
-            f"{addresses(on_vfio)}: as long as user space has the group, the kernel "
-            "lets no driver of the host bind to it.",
+            f"{addresses(idle)} in group {group.id} {verb(idle, 'has', 'have')} no "
+            f"driver and {verb(idle, 'goes', 'go')} along with {addresses(on_vfio)}: "
+            "as long as user space has the group, the kernel lets no driver of the "
+            "host bind to it.",
             "Nothing to do, unless the host is to use it.",
             others=(*on_vfio, *idle),
             severity=Severity.INFO,

@@ -12,7 +12,7 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._isolation import Lost, lost
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, verb
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import AnotherSlot
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
@@ -202,7 +202,7 @@ def _if_one_by_one(view: _View) -> str:
     if view.perhaps:
         return (
             f"Whether {addresses(view.perhaps)} "
-            f"{'has' if len(view.perhaps) == 1 else 'have'} the same ids cannot be "
+            f"{verb(view.perhaps, 'has', 'have')} the same ids cannot be "
             "told: then "
             "KubeVirt would offer only one of them."
         )

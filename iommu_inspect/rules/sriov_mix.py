@@ -105,7 +105,6 @@ def _is_vfio_pci(pf: Device) -> bool:
 def _one_group(case: Case, family: Family, wanted: list[Device]) -> Iterator[Finding]:
     pf = family.physical
     group = case.machine.group_of(pf)
-    group = case.machine.group_of(pf)
     members = group.devices if group else ()
     inside = [d for d in members if d is not pf and case.machine.family(d) is family]
     if group is None or not inside:

@@ -204,3 +204,11 @@ def test_what_makes_no_sense_is_refused_in_one_line(text: str, words: str) -> No
 def test_a_rule_that_does_not_exist_cannot_be_ignored() -> None:
     with pytest.raises(BadRequestError, match="no rule 'mixed'"):
         ignore_rule("mixed")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\v", "\f"])
+def test_a_line_ends_where_one_of_toml_ends(separator: str) -> None:
+    """What only Python takes for the end of a line hides no line that is too long."""
+    text = f"# one\n# {separator.join('ab' * 3000)}\n"
+    with pytest.raises(BadRequestError, match="line 2 is longer"):
+        parse_ignores(text, "a.toml")

@@ -53,9 +53,12 @@ def attaching(case: Case) -> tuple[tuple[Move, ...], tuple[Refusal, ...], Check]
 
 
 def _not_told(target: Target) -> Refusal:
+    whole = target.group is not None and target.group.whole
     return Refusal(
         "singleton-assumption",
-        False,
-        f"The source does not tell which devices {shown(target.text)} has.",
-        "Look at the group on the host itself.",
+        whole,
+        f"{shown(target.text)} holds no device."
+        if whole
+        else f"The source does not tell which devices {shown(target.text)} has.",
+        "Ask for another group." if whole else "Look at the group on the host itself.",
     )

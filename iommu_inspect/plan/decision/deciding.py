@@ -54,9 +54,11 @@ def decide(case: Case, accept: frozenset[str] = frozenset()) -> Decided:
     moves = tuple(
         deciding.move(group, device, asked)
         for group in case.groups
-        for asked in [_asked(case, group)]
+        for asked in [deciding.together(_asked(case, group))]
         for device in group.devices
-    ) + tuple(deciding.move(NO_GROUP, d, (d,)) for d in without_group(case))
+    ) + tuple(
+        deciding.move(NO_GROUP, d, deciding.together((d,))) for d in without_group(case)
+    )
     moves = deciding.not_lived_on(moves)
     refusals = [refusal for group in case.groups for refusal in of_group(group)]
     refusals += _of_moves(moves)
@@ -72,7 +74,8 @@ def _of_moves(moves: Iterable[Move]) -> Iterator[Refusal]:
     for move in sorted(blocking, key=lambda m: order.index(m.decision)):
         if move.refusal is None:
             continue
-        if move.refusal.rule == "host-loss" and not move.refusal.certain:
+        may_be_lived_on = move.refusal.rule == "host-loss" and not move.asked
+        if may_be_lived_on and not move.refusal.certain:
             perhaps.setdefault(move.group.id, []).append(move)
         else:
             yield move.refusal
@@ -104,7 +107,6 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
 class _Asked:
     """What was asked for of a group, and by what each device would be taken along."""
 
-    devices: tuple[Device, ...]
     ids: frozenset[DeviceId]
     takers: dict[DeviceId, list[Device]]
     ask_nothing: bool
@@ -118,13 +120,11 @@ class _Deciding:
         self._accept = accept
         self._relations = Relations(case.machine)
         self._wanted = {device.id for device in case.asked if case.is_target(device)}
-        self._asked: dict[int, _Asked] = {}
 
-    def move(self, group: Group, device: Device, asked: tuple[Device, ...]) -> Move:
-        """Decide about one member; ``asked`` are those that were asked for."""
+    def move(self, group: Group, device: Device, together: _Asked) -> Move:
+        """Decide about one member; ``together`` is what was asked for of its group."""
         case = self._case
         role = case.role(device)
-        together = self._together(asked)
         is_asked = device.id in together.ids
 
         def stays(why: str, refusal: Refusal | None = None) -> Move:
@@ -156,7 +156,7 @@ class _Deciding:
             return stays(_managed(case, device))
         if role is Role.UNENFORCED:
             return stays(f"the bus {shown(str(device.bus))} asks for no ownership")
-        if device.is_bridge is not False:
+        if device.is_bridge is True:
             return stays("a bridge without a driver: it does not count")
         if case.may_crash and device.is_pci:
             why = (
@@ -203,23 +203,18 @@ class _Deciding:
             refusal=neighbours.lived_on(self._case, move, uses),
         )
 
-    def _together(self, asked: tuple[Device, ...]) -> _Asked:
-        """Return what is known of those that were asked for: looked at once."""
-        found = self._asked.get(id(asked))
-        if found is None:
-            takers: dict[DeviceId, list[Device]] = {}
-            for device in asked:
-                for below in self._relations.below(device):
-                    if below.id != device.id:
-                        takers.setdefault(below.id, []).append(device)
-            found = self._asked[id(asked)] = _Asked(
-                asked,
-                frozenset(device.id for device in asked),
-                takers,
-                bool(asked)
-                and all(asks_nothing_of_group(self._case, d) for d in asked),
-            )
-        return found
+    def together(self, asked: tuple[Device, ...]) -> _Asked:
+        """Look once for a group at those that were asked for."""
+        takers: dict[DeviceId, list[Device]] = {}
+        for device in asked:
+            for below in self._relations.below(device):
+                if below.id != device.id:
+                    takers.setdefault(below.id, []).append(device)
+        return _Asked(
+            frozenset(device.id for device in asked),
+            takers,
+            bool(asked) and all(asks_nothing_of_group(self._case, d) for d in asked),
+        )
 
     def _asked_for(self, group: Group, device: Device) -> Move:
         becomes = neighbours.driver_for(self._case, device)

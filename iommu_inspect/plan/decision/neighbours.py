@@ -21,7 +21,7 @@ from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.use_words import described
 from iommu_inspect.plan.decision.dpdk import driver_for_dpdk
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, verb
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
@@ -149,8 +149,9 @@ def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
         return Refusal(
             "sriov-mix",
             told,
-            f"{addresses(taken)} shares group {shown(move.group.id)} with its physical "
-            f"function {name} ({driver}), and vanishes with that driver.",
+            f"{addresses(taken)} {verb(taken, 'shares', 'share')} group "
+            f"{shown(move.group.id)} with the physical function {name} ({driver}), and "
+            f"{verb(taken, 'vanishes', 'vanish')} with that driver.",
             "A virtual function that shares the group of its physical one cannot be "
             "had alone.",
             elsewhere=True,
@@ -159,8 +160,9 @@ def takes_target(move: Move, taken: Sequence[Device]) -> Refusal:
     return Refusal(
         "mixed-ownership",
         told,
-        f"{addresses(taken)} is behind {name} ({vmd}), which owns the group. Without "
-        f"{driver} it is gone, and with it the kernel refuses the group.",
+        f"{addresses(taken)} {verb(taken, 'is', 'are')} behind {name} ({vmd}), which "
+        f"owns the group. Without {driver} {verb(taken, 'it is', 'they are')} gone, "
+        "and with that driver the kernel refuses the group.",
         f"Hand over {name} as a whole, with all that is behind it, or turn VMD off in "
         "the firmware's set-up: the drives then have groups of their own."
         if driver == "vmd"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from iommu_inspect.kernel.denylist import denial
+from iommu_inspect.kernel.denylist import denial, is_listed
 from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
@@ -128,7 +128,9 @@ def _denied(case: Case, device: Device) -> Iterator[Refusal]:
         else f"{name}: {found.because}.",
         "Where the guests are trusted, load vfio-pci with disable_denylist=1 (an "
         "options line in modprobe.d, since it is read when the module is loaded), and "
-        "plan again.",
+        "plan again."
+        if is_listed(device)
+        else "Look at its vendor and device on the host itself, and plan again.",
     )
 
 
