@@ -18,7 +18,7 @@ install: $(DEV_STAMP)  ## make the environment that tests and checks run in
 WORKERS ?= auto
 
 test: $(DEV_STAMP)  ## every test, and the floor of coverage
-	$(BIN)/coverage erase
+	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -p tools.measuring
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python -m tools.coverage_floor
@@ -63,7 +63,7 @@ lab-texts: $(DEV_STAMP)  ## what pasted text of guests says, against their captu
 lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab.md
 	$(LAB) plans --skip
 
-lab-churn: $(DEV_STAMP)  ## move devices for ten minutes while the tool runs in guests
+lab-churn: $(DEV_STAMP)  ## move devices while the tool runs in guests, ten minutes a kernel
 	$(LAB) churn --skip
 
 # Which test runs which line is asked again when code or tests have changed (minutes).
