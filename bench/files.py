@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import subprocess
+import sys
 from pathlib import Path
 
 from bench.inputs import Capture, Commands, Input, placed
@@ -169,34 +170,10 @@ def _baseline(n: int, folder: Path) -> Commands:
         later.function(placed(k + 1), str(k // 2 + 7), driver=driver)
     source = capture.write(folder / "c.tar")
     now = later.write(folder / "d.tar")
-    finding = {
-        "rule": "mixed-ownership",
-        "severity": "error",
-        "certainty": "kernel",
-        "message": "a",
-        "remedy": "b",
-        "references": [],
-    }
-    (folder / "b.json").write_text(
-        json.dumps(
-            {
-                "schema": "iommu-inspect/audit/1",
-                "source": {"kind": "tree", "name": "a"},
-                "purpose": "vfio",
-                "verdict": "blocked",
-                "targets": [],
-                "findings": [
-                    {
-                        **finding,
-                        "group": str(k),
-                        "devices": [placed(k * 2), placed(k * 2 + 1)],
-                    }
-                    for k in range(n // 2)
-                ],
-            }
-        ),
-        encoding="utf-8",
-    )
+    # A real document: one that is made up would be refused, which costs nothing.
+    words = [sys.executable, "-m", "iommu_inspect", "audit", "--format", "json"]
+    with (folder / "b.json").open("wb") as document:
+        subprocess.run([*words, "--from", source], stdout=document, check=False)
     return [
         ["audit", "--from", now, "--baseline", source],
         ["audit", "--from", now, "--baseline", str(folder / "b.json")],

@@ -45,8 +45,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="where to begin")
     parser.add_argument("--ledger", type=Path, default=Path("fuzz-found/ledger.tsv"))
     parser.add_argument("--found", type=Path, default=Path("fuzz-found"))
-    parser.add_argument("targets", nargs="*", default=TARGETS)
+    parser.add_argument("targets", nargs="*", metavar="target", help=", ".join(TARGETS))
     asked = parser.parse_args()
+    if unknown := set(asked.targets) - set(TARGETS):
+        parser.error(f"no target is called {', '.join(sorted(unknown))}")
+    asked.targets = asked.targets or TARGETS
     asked.ledger.parent.mkdir(parents=True, exist_ok=True)
     asked.ledger.touch()
     seeds = dict.fromkeys(asked.targets, asked.seed)

@@ -18,6 +18,7 @@ import random
 import select
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,8 +53,13 @@ def ask(words: Sequence[str], seconds: float, own: bool = False) -> dict[str, An
         ``code`` (negative: the signal that ended it), ``out``, ``err``, ``seconds``,
         ``cpu``, and ``stuck``, what the kernel said of a child that was killed.
     """
-    folder = f"/tmp/churn-{os.getpid()}"
-    outputs = [f"{folder}.{kind}" for kind in ("out", "err")]
+    with tempfile.TemporaryDirectory(prefix="churn-") as folder:
+        return _asked(words, seconds, own, [f"{folder}/{k}" for k in ("out", "err")])
+
+
+def _asked(
+    words: Sequence[str], seconds: float, own: bool, outputs: Sequence[str]
+) -> dict[str, Any]:
     started = time.monotonic()
     child = os.fork()
     if not child:
@@ -84,15 +90,15 @@ def ask(words: Sequence[str], seconds: float, own: bool = False) -> dict[str, An
 
 def _be_the_tool(words: Sequence[str], outputs: Sequence[str], own: bool) -> None:
     """Become a run of the tool; never returns."""
-    os.setpgid(0, 0)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, path in enumerate(outputs, 1):
-        os.dup2(os.open(path, flags, 0o600), number)
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    # Whoever runs this may have put something else in their place.
-    sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
     code = 1
     try:
+        os.setpgid(0, 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        for number, path in enumerate(outputs, 1):
+            os.dup2(os.open(path, flags, 0o600), number)
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        # Whoever runs this may have put something else in their place.
+        sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
         if own:
             os.execv(sys.executable, [sys.executable, "-m", "iommu_inspect", *words])
         from iommu_inspect.cli.main import main as tool

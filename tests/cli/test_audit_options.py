@@ -191,3 +191,12 @@ def test_a_pipe_will_do_for_a_file(tmp_path: Path) -> None:
     done = call("audit", "--expect", fifo, "--from", DPDK)
     writer.join()
     assert "error: expectation" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--config", "--expect"])
+def test_a_file_of_an_option_is_read_up_to_a_bound(option: str, tmp_path: Path) -> None:
+    file = tmp_path / "long"
+    file.write_text("# a comment\n" * 100_000)
+    done = call("audit", option, file, "--from", DPDK)
+    assert done.returncode == 2
+    assert "longer than 1 MiB" in " ".join(done.stderr.split())

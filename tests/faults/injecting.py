@@ -72,6 +72,8 @@ class Injection:
         for operation in self.operations:
             for number in ERRNOS:
                 yield Fault(operation, number)
+            if operation[0] == "content":
+                yield Fault(operation, "short")
         for position in range(self.made):
             yield Fault(position, errno.EIO)
 

@@ -46,8 +46,8 @@ def done_by(file: str, code: str, place: Path, record: str) -> list[str]:
         "import os; os.truncate('/sys/nothing', 0)",
         "import os; os.chmod('/sys/nothing', 0o600)",
         "import os; os.utime('/sys/nothing')",
-        "open('/dev/vfio/vfio')",
-        "import os; os.open('/dev/vfio/3', os.O_RDONLY)",
+        "open('/dev/vfio/no-such-node')",
+        "import os; os.open('/dev/vfio/no-such-node', os.O_RDONLY)",
         "import os\nif os.fork(): os.wait()\nelse: os.mkdir('/sys/nothing/x')",
     ],
 )
