@@ -151,7 +151,8 @@ def _baseline(host: str, dice: random.Random) -> bytes:
             )
             below = here[key]
             if not isinstance(below, dict | list) or not below or not dice.randrange(3):
-                here[key] = dice.choice(_JSON)
+                # A copy: what is changed in it later is in this document alone.
+                here[key] = json.loads(json.dumps(dice.choice(_JSON)))
                 break
             here = below
     data = json.dumps(document).encode()

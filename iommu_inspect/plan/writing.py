@@ -13,7 +13,7 @@ from iommu_inspect.plan.decision.elsewhere import slots_text
 from iommu_inspect.plan.guest import guests
 from iommu_inspect.plan.guest.proxmox import proxmox
 from iommu_inspect.plan.guest.windows import Window, window
-from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot
+from iommu_inspect.plan.host.boot import Boot, cure, leads_with_boot, nothing_set
 from iommu_inspect.plan.host.commands import commands, driverctl, driverctl_back
 from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
 from iommu_inspect.plan.host.other_drivers import every_boot
@@ -116,7 +116,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
             for condition in plan.conditions
         ),
         script=_script(plan, semantics.label),
-        boot=every_boot(plan, all_systems=all_systems),
+        boot=_boot(plan, all_systems=all_systems),
         boot_first=leads_with_boot(plan) or "",
         libvirt=guests.libvirt_xml(plan.machine, moves),
         qemu=guests.qemu_arguments(plan.machine, moves),
@@ -147,6 +147,13 @@ def _sheet(write: Callable[[Plan], Sheet], plan: Plan) -> Sheet:
         return write(plan)
     except shell.UnwritableError as error:
         return Sheet(notes=(_unwritable(error),))
+
+
+def _boot(plan: Plan, *, all_systems: bool) -> Boot | None:
+    try:
+        return every_boot(plan, all_systems=all_systems)
+    except shell.UnwritableError as error:
+        return nothing_set("no command is written", _unwritable(error))
 
 
 def _script(plan: Plan, label: str) -> str:

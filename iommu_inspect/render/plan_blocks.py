@@ -46,11 +46,14 @@ def boot_blocks(words: Written, style: Style) -> list[str]:
         )
     files = bool(settings.modprobe or settings.initramfs or settings.kernel_words)
     head = "or, by address, with driverctl alone:" if files else "with driverctl:"
-    blocks.append(block(f"  {head}", settings.driverctl))
+    if settings.driverctl:
+        blocks.append(block(f"  {head}", settings.driverctl))
     blocks += [fold(note, style.width, "  ") for note in settings.notes]
     if settings.own_system:
         text = "(This is for the system that the source shows; more: --all-systems)"
         blocks.append(fold(text, style.width, "  "))
+    if not files and not settings.driverctl:
+        return blocks
     text = "Undo: driverctl unset-override DEVICE."
     if files:
         text = (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from builders import UNKNOWN_KERNEL, device, group, machine
+from examples import each
 
-from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.fact import Fact, Missing
+from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan.host.script_checks import check_lines
 from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
+from iommu_inspect.render.plan import plan_text
 from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules.finding import Purpose
 
 
 def test_a_script_fails_where_the_name_of_a_check_is_not_told() -> None:
@@ -36,3 +40,18 @@ def test_what_is_ready_and_has_no_name_for_a_command_is_written_as_a_note() -> N
     assert words.saved_driverctl is not None
     assert words.saved_driverctl.lines == ()
     assert "No command is written" in words.saved_driverctl.notes[0]
+
+
+@each("bus", ["pci", "p ci", Missing.ABSENT])
+@each("name", ["devices", "x;id", "-n", "0000:01:00.0"])
+@each("purpose", [Purpose.VFIO, Purpose.DPDK, Purpose.ONE_PER_GROUP, Purpose.ATTACH])
+def test_every_part_of_a_ready_plan_can_do_without_a_name(
+    bus: Fact[str], name: str, purpose: Purpose
+) -> None:
+    strange = device(name, "vfio-pci", bus=bus)
+    for host in (machine(group(strange)), machine(ungrouped=(strange,))):
+        target = Target(name, strange, host.group_of(strange))
+        plan = make_plan(host, UNKNOWN_KERNEL, [target], purpose=purpose)
+        words = written(plan, UNKNOWN_KERNEL)
+        for text in (plan_text(plan, words, UNKNOWN_KERNEL), str(words)):
+            assert not re.search(r"/devices/(devices|x;id|-n)|/bus/p ci", text)

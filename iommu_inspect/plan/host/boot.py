@@ -28,7 +28,7 @@ from iommu_inspect.plan.host.systems import Place, initramfs_places, loader_plac
 from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
 
-__all__ = ["Boot", "boot", "cure", "leads_with_boot"]
+__all__ = ["Boot", "boot", "cure", "leads_with_boot", "nothing_set"]
 
 # Uses of a display that make its driver hang, or the host go dark, when it lets go:
 # by the words of their kinds.
@@ -55,6 +55,20 @@ class Boot:
     driverctl: tuple[str, ...]
     notes: tuple[str, ...]
     own_system: bool = False
+
+
+def nothing_set(why: str, *notes: str, by_driverctl: Sequence[str] = ()) -> Boot:
+    """Return settings that are in no file: in driverctl's own ones, or in none."""
+    return Boot(
+        method="address",
+        why=why,
+        modprobe=(),
+        initramfs=(),
+        kernel_words=(),
+        command_line=(),
+        driverctl=tuple(by_driverctl),
+        notes=notes,
+    )
 
 
 def boot(plan: Plan, *, all_systems: bool = False) -> Boot | None:

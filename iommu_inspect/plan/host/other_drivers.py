@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from iommu_inspect.plan.decision.moves import UIO, Decision, Move
-from iommu_inspect.plan.host.boot import Boot, boot
+from iommu_inspect.plan.host.boot import Boot, boot, nothing_set
 from iommu_inspect.plan.host.commands import driverctl_set
 from iommu_inspect.plan.steps.making import Plan
 from iommu_inspect.rules._words import addresses
@@ -30,19 +30,14 @@ def _others(moves: Sequence[Move]) -> Boot | None:
     if not moves:
         return None
     by_uio = [m for m in moves if m.becomes == UIO]
-    return Boot(
-        method="address",
-        why="by address, with driverctl" if by_uio else "nothing is to be set",
-        modprobe=(),
-        initramfs=(),
-        kernel_words=(),
-        command_line=(),
-        driverctl=tuple(driverctl_set(m.device, m.becomes, save=True) for m in by_uio),
-        notes=tuple(
+    return nothing_set(
+        "by address, with driverctl" if by_uio else "nothing is to be set",
+        *(
             f"{addresses([m.device])}: the kernel gives it to {m.becomes} by itself "
             "at every boot, unless a setting takes it for vfio-pci (ids= in modprobe.d "
             "or on the kernel's command line, driverctl): take that out."
             for m in moves
             if m.becomes != UIO
         ),
+        by_driverctl=[driverctl_set(m.device, m.becomes, save=True) for m in by_uio],
     )

@@ -63,9 +63,9 @@ def read_settings(
     """
     drivers = {d.driver for d in devices if d.is_pci and isinstance(d.driver, str)}
     driver_modules = tuple(
-        (driver, target.rpartition("/")[2].replace("-", "_"))
+        (driver, name.replace("-", "_"))
         for driver in sorted(drivers)
-        if known(target := tree.target(f"sys/bus/pci/drivers/{driver}/module"))
+        if known(name := tree.link_name(f"sys/bus/pci/drivers/{driver}/module"))
     )
     asked = sorted({*_ALWAYS_ASKED, *(module for _, module in driver_modules)})
     settings = Settings(

@@ -112,7 +112,7 @@ def _memory(content: bytes) -> bytes:
 
 
 def _first_words(content: bytes) -> bytes:
-    return _joined(sorted(line.split()[0] for line in content.splitlines() if line))
+    return _joined(sorted(w[0] for line in content.splitlines() if (w := line.split())))
 
 
 def _aliases(content: bytes) -> bytes:

@@ -106,12 +106,10 @@ class DeviceReader:
 
     def _link_name(self, path: str) -> Fact[str]:
         """Return what a link points to; a copy of it does not say that any more."""
-        target = self._tree.target(path)
-        if target is Missing.ABSENT:
-            there = self._tree.has(path)
-            if there is not False:
-                return Missing.UNREADABLE
-        return map_fact(target, _basename)
+        found = self._tree.link_name(path)
+        if found is Missing.ABSENT and self._tree.has(path) is not False:
+            return Missing.UNREADABLE
+        return found
 
     def _optional(
         self, path: str, name: str, inside: Fact[tuple[str, ...]], absence_counts: bool
@@ -240,10 +238,6 @@ def only_named(
 ) -> Device:
     """Return a device of which nothing but its name is known."""
     return Device(device_id, path, group=group, vfio_devices=Missing.ABSENT)
-
-
-def _basename(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _numa_node(text: str) -> int | None:

@@ -260,6 +260,9 @@ def _kernel(
         if tree.exists(f"{GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
     release = tree.text("proc/sys/kernel/osrelease")
+    if release == "":
+        # A kernel has a name: the file was not read to its end.
+        release = Missing.UNREADABLE
     if not known(release) or carries_code_back(release):
         features |= _built_in_names(tree)
     return Kernel(
@@ -293,10 +296,7 @@ def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
     return tuple(
         IommuUnit(
             name,
-            map_fact(
-                tree.target(f"sys/class/iommu/{name}/device/driver"),
-                lambda path: path.rpartition("/")[2],
-            ),
+            tree.link_name(f"sys/class/iommu/{name}/device/driver"),
             map_fact(
                 tree.text(f"sys/class/iommu/{name}/intel-iommu/cap"),
                 lambda text: hexadecimal(f"0x{text}", 16),

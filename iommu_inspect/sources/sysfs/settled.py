@@ -88,7 +88,7 @@ def _look(tree: Tree) -> _Look:
             path = tree.target(f"sys/bus/{bus}/devices/{name}")
             if known(path):
                 driver, group = (
-                    _name(tree.target(f"{path}/{link}"))
+                    tree.link_name(f"{path}/{link}")
                     for link in ("driver", "iommu_group")
                 )
                 places[path] = driver, group
@@ -108,10 +108,6 @@ def _unseen(look: _Look, machine: Machine) -> dict[str, str]:
         for path, (_, group) in look.places.items()
         if path not in read and known(group)
     }
-
-
-def _name(target: Fact[str]) -> Fact[str]:
-    return target.rpartition("/")[2] if known(target) else target
 
 
 def _place(name: Fact[str | None]) -> Fact[str]:

@@ -189,6 +189,11 @@ class Tree(abc.ABC):
             return Missing.ABSENT
         return self._walk(spot, must_exist=False)
 
+    def link_name(self, path: str) -> Fact[str]:
+        """Return the last name of where a link leads; unreadable, if to the root."""
+        leads = map_fact(self.target(path), lambda target: target.rpartition("/")[2])
+        return Missing.UNREADABLE if leads == "" else leads
+
     def link_text(self, path: str) -> Fact[str]:
         """Return the text of the link at a path, as it stands.
 
