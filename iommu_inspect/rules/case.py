@@ -56,17 +56,19 @@ class Case:
     @cached_property
     def proposal(self) -> Inquiry:
         """The machine under the rule that was proposed in 2021."""
-        return Inquiry(self.machine, named(PROPOSED.name))
+        return self.inquiry.once(
+            "proposal", lambda: Inquiry(self.machine, named(PROPOSED.name))
+        )
 
     @cached_property
     def grouping(self) -> Grouping:
         """The machine's answers about isolation."""
-        return Grouping(self.machine)
+        return self.inquiry.once("grouping", lambda: Grouping(self.machine))
 
     @cached_property
     def recomputed(self) -> Recomputed:
         """The groups that isolation as it is now would give."""
-        return recompute(self.machine)
+        return self.inquiry.once("recomputed", lambda: recompute(self.machine))
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:

@@ -50,6 +50,14 @@ def test_no_name_does_anything_in_what_is_printed() -> None:
     assert [*faults_of_settings(found.settings)] == []
 
 
+@needs_shells
+def test_a_quoted_sign_is_a_word_and_a_bare_one_is_found() -> None:
+    quoted = "iommu-inspect plan '|' SOURCE"
+    assert [*faults_of_commands([quoted, "ls '>' x | cat '&&'"])] == []
+    bare = [*faults_of_commands([quoted.replace("'", "")])]
+    assert len(bare) == len(SHELLS)
+
+
 def test_every_text_of_the_model_gets_such_names_in_time() -> None:
     there: set[str] = set()
     named: set[str] = set()

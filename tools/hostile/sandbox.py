@@ -152,7 +152,14 @@ def _expected(line: str) -> Iterator[list[str]]:
         yield ["a line that is no command"]
 
 
+# A quoted word that looks like a sign of the shell: the reader below would lose that.
+_QUOTED = {sign: f"QUOTED{n}" for n, sign in enumerate(("|", "||", "&&", ">"))}
+
+
 def _read(line: str) -> Iterator[list[str]]:
+    for sign, stand_in in _QUOTED.items():
+        line = line.replace(f" '{sign}'", f" {stand_in}")
+    signs = {stand_in: sign for sign, stand_in in _QUOTED.items()}
     words = shlex.shlex(line, posix=True, punctuation_chars="|&;<>()")
     words.commenters = "#"
     words.whitespace_split = True
@@ -167,7 +174,7 @@ def _read(line: str) -> Iterator[list[str]]:
         elif skip:
             skip = False
         else:
-            call.append(word)
+            call.append(signs.get(word, word))
     yield from _call(call)
 
 
