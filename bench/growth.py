@@ -1,7 +1,8 @@
 """Doubles each input and says what that costs: ``python -m bench.growth``.
 
 A line each: CPU at half and at full size, the ratio (start-up taken off), and the most
-memory at full size. ``--only`` takes a part of a name, ``--size`` a factor.
+memory at full size. Of several rounds the least counts, where one alone looks too long.
+``--only`` takes a part of a name, ``--size`` a factor.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ from bench.inputs import Commands, Input
 __all__ = ["main", "run"]
 
 LIMIT_S = 60
+MOST = 2.3
+# Of whatever has less than a mebibyte.
+SECONDS, MEBIBYTES = 5, 200
+# What else a machine does makes a run longer, never shorter: what looks too long is
+# measured again, both sizes in turn, and the least of each counts.
+_ROUNDS = 6
 
 
 def run(command: list[str], limit: int = LIMIT_S) -> tuple[float, float, int]:
@@ -70,13 +77,16 @@ def measure(given: Input, factor: float, floor: float) -> bool:
         full: Commands = given.make(size, Path(two))
         kib = sum(f.stat().st_size for f in Path(two).iterdir()) >> 10
         for less, more in zip(half, full, strict=True):
-            before = min(run(less)[0] for _ in range(2))
-            after, memory, code = run(more)
-            if after < 5:  # what else runs makes a short one longer
-                after = min(after, run(more)[0])
-            ratio = (after - floor) / max(before - floor, 0.02)
-            bad = ratio > 2.3 or code in (70, 99) or code < 0
-            bad |= kib < 1024 and (after > 5 or memory > 200)
+            before = after = float("inf")
+            for _ in range(_ROUNDS):
+                before = min(before, run(less)[0])
+                seconds, memory, code = run(more)
+                after = min(after, seconds)
+                ratio = (after - floor) / max(before - floor, 0.02)
+                bad = ratio > MOST or code in (70, 99) or code < 0
+                bad |= kib < 1024 and (after > SECONDS or memory > MEBIBYTES)
+                if not bad:
+                    break
             good &= not bad
             print(
                 f"{given.name:12} {size:6} {kib:6} KiB {before:6.2f} s {after:6.2f} s "
