@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn \
-	advice soak corpus mutants hostile fuzz clean FORCE
+	advice soak corpus mutants hostile fuzz growth clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -86,6 +86,10 @@ corpus: $(DEV_STAMP)  ## read every capture of ../shared/data, and hold groups a
 
 hostile: $(DEV_STAMP)  ## 10,000 names that a shell would obey, in all that is printed
 	$(BIN)/python -m tools.hostile --names 10000
+
+growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
+	$(BIN)/python -m bench.growth --calls --size 0.3
+
 HOURS ?= 0.1
 
 fuzz: $(DEV_STAMP)  ## damaged input for every reader, in turn: make fuzz HOURS=4 SEED=7

@@ -2,21 +2,27 @@
 
 A line each: CPU at half and at full size, the ratio (start-up taken off), and the most
 memory at full size. Of several rounds the least counts, where one alone looks too long.
-``--only`` takes a part of a name, ``--size`` a factor.
+``--only`` takes a part of a name, ``--size`` a factor. ``--calls`` counts calls of
+functions in place of time, which is the same at every run, and names the function whose
+calls grow the most.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import cProfile
 import importlib
+import json
 import os
 import pkgutil
+import pstats
 import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import iommu_inspect
 from bench.inputs import Commands, Input
@@ -60,6 +66,57 @@ def _inside(command: list[str]) -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     return 0
+
+
+def calls(command: list[str]) -> dict[str, int]:
+    """Run one command in a child; return how often each function was called."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reader)
+        profile = cProfile.Profile()
+        with contextlib.suppress(BaseException):
+            profile.runcall(_inside, command)
+        found: dict[str, int] = {}
+        stats: dict[tuple[str, int, str], Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+        for (file, line, name), (_, count, *_rest) in stats.items():
+            where = f"{'/'.join(Path(file).parts[-3:])}:{line} {name}"
+            found[where] = found.get(where, 0) + count
+        with os.fdopen(writer, "w") as pipe:
+            json.dump(found, pipe)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    os.waitpid(pid, 0)
+    return dict(json.loads(text))
+
+
+def count(given: Input, factor: float) -> bool:
+    """Print a line for each command that reads an input: calls, and what grows most."""
+    size = max(int(given.size * factor), 4)
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        made: list[Commands] = []
+        for part in (2, size // 2, size):
+            place = Path(folder, str(part))
+            place.mkdir()
+            made.append(given.make(part, place))
+        for words in zip(*made, strict=True):
+            least, half, full = (calls(each) for each in words)
+            none, one, two = (sum(each.values()) for each in (least, half, full))
+            ratio = (two - none) / max(one - none, 3000)
+            bad = ratio > MOST
+            good &= not bad
+            more = {name: n - 2 * half.get(name, 0) for name, n in full.items()}
+            worst = max(more, key=lambda name: more[name])
+            print(
+                f"{given.name:12} {size:6} {one:10} {two:10} calls {ratio:5.2f} "
+                f"{'BAD ' if bad else '    '}{_short(words[-1], str(made))}"
+                + (f"  {worst} {half.get(worst, 0)} {full[worst]}" if bad else ""),
+                flush=True,
+            )
+    return good
 
 
 def _short(command: list[str], folder: str) -> str:
@@ -106,6 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.growth", description=__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--size", type=float, default=1.0)
+    parser.add_argument("--calls", action="store_true")
     args = parser.parse_args()
     for module in pkgutil.walk_packages(iommu_inspect.__path__, "iommu_inspect."):
         if not module.name.endswith("__main__"):
@@ -115,7 +173,11 @@ def main() -> int:
     good = True
     for given in (*CAPTURES, *TEXTS, *FILES):
         if args.only in given.name:
-            good &= measure(given, args.size, floor)
+            good &= (
+                count(given, args.size)
+                if args.calls
+                else measure(given, args.size, floor)
+            )
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     return 0 if good else 1
 

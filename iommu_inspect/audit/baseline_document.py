@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from iommu_inspect.audit.baseline import Baseline
@@ -20,6 +21,8 @@ from iommu_inspect.verdict.outcome import Verdict
 __all__ = ["is_document", "parse_baseline"]
 
 _SCHEMA = "iommu-inspect/audit/1"
+# The ids of rules, of this version and of others.
+_RULE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def is_document(text: str) -> bool:
@@ -84,8 +87,8 @@ def _device(fields: dict[str, Any]) -> Device:
     return Device(
         _id(fields["address"], fields.get("bus")),
         path=Missing.ABSENT if path is None else str(path),
-        driver=None if driver is None else str(driver),
-        group=None if group is None else str(group),
+        driver=None if driver is None else _name(driver),
+        group=None if group is None else _name(group),
         ids=PciIds(
             number("vendor"),
             number("device"),
@@ -96,22 +99,41 @@ def _device(fields: dict[str, Any]) -> Device:
     )
 
 
-def _id(address: str, bus: str | None) -> DeviceId:
+def _id(address: object, bus: object) -> DeviceId:
+    name = _name(address)
     if bus is not None:
-        return DeviceId(str(address), str(bus))
-    pci = PciAddress.parse(address)
-    return DeviceId.of_pci(pci) if pci else DeviceId(address, Missing.ABSENT)
+        return DeviceId(name, _name(bus))
+    pci = PciAddress.parse(name)
+    return DeviceId.of_pci(pci) if pci else DeviceId(name, Missing.ABSENT)
+
+
+def _name(value: object) -> str:
+    """Return what names something: what audit writes is never empty.
+
+    Raises:
+        ValueError: it is no text, or empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _rule(value: object) -> str:
+    rule = _name(value)
+    if _RULE.fullmatch(rule) is None:
+        raise ValueError
+    return rule
 
 
 def _known(fields: dict[str, Any], there: dict[str, DeviceId]) -> Known:
     group = fields["group"]
     return Known(
-        str(fields["rule"]),
+        _rule(fields["rule"]),
         Severity(fields["severity"]),
         Certainty(fields["certainty"]),
-        None if group is None else str(group),
+        None if group is None else _name(group),
         tuple(there.get(each) or _id(each, None) for each in fields["devices"]),
-        str(fields["message"]),
+        _name(fields["message"]),
     )
 
 
@@ -121,5 +143,5 @@ def _verdict(
     address = fields["address"]
     verdict = Verdict(fields["verdict"])
     if address is None:
-        return str(fields["group"]), verdict
+        return _name(fields["group"]), verdict
     return there.get(address) or _id(address, None), verdict

@@ -22,6 +22,7 @@ from iommu_inspect.model.pci.regs import (
 
 __all__ = [
     "Loss",
+    "could_carry",
     "host_losses",
     "is_fatal",
     "is_in",
@@ -86,8 +87,13 @@ def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
     """Return the uses whose devices are not told and could be this one."""
     if not machine.host.unplaced:
         return ()
-    could = frozenset(each for each in Carrier if _could_carry(machine, device, each))
+    could = could_carry(machine, device)
     return machine.host.unplaced_on(could) if could else ()
+
+
+def could_carry(machine: Machine, device: Device) -> frozenset[Carrier]:
+    """Return what a device may have below it, as far as the source tells."""
+    return frozenset(each for each in Carrier if _could_carry(machine, device, each))
 
 
 def perhaps_untold(

@@ -12,6 +12,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.bar import Bar
 from iommu_inspect.model.platform import Processor, XenRole
 from iommu_inspect.model.settings import Settings
@@ -234,6 +235,41 @@ class Machine:
                 above = above.rpartition("/")[0]
         return found
 
+    @cached_property
+    def _by_slot(self) -> dict[str, tuple[DeviceId, ...]]:
+        found: dict[str, list[DeviceId]] = {}
+        for device in self._device_by_id.values():
+            if address := device.pci_address:
+                found.setdefault(address.slot_name, []).append(device.id)
+        return {slot: tuple(there) for slot, there in found.items()}
+
+    def in_slot(self, address: PciAddress) -> tuple[Device, ...]:
+        """Return the functions of the slot of an address, in the machine's order."""
+        names = self._by_slot.get(address.slot_name, ())
+        return tuple(self._device_by_id[name] for name in names)
+
+    @cached_property
+    def _named_buses(self) -> frozenset[tuple[int, int]]:
+        return frozenset(
+            (address.domain, device.pci.secondary_bus)
+            for device in self.devices
+            if (address := device.pci_address) and known(device.pci.secondary_bus)
+        )
+
+    def names_bus(self, address: PciAddress) -> bool:
+        """Say whether a bridge names the bus of an address as the one behind it."""
+        return (address.domain, address.bus) in self._named_buses
+
+    @cached_property
+    def _at_path(self) -> dict[str, DeviceId]:
+        every = reversed([(d.path, d.id) for d in self.devices])
+        return {path: name for path, name in every if known(path)}
+
+    def at(self, path: str) -> Device | None:
+        """Return the device whose directory is ``path``, ``None`` if there is none."""
+        name = self._at_path.get(path)
+        return None if name is None else self.device(name)
+
     def inside(self, device: Device) -> tuple[Device, ...]:
         """Return all devices below one in sysfs, at any depth, in their order."""
         if not known(device.path):
@@ -264,6 +300,8 @@ class Machine:
                 "_place_of_member",
                 "_by_address",
                 "_by_path",
+                "_by_slot",
+                "_at_path",
             ):
                 if name in self.__dict__:
                     after.__dict__[name] = self.__dict__[name]

@@ -104,6 +104,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
     by_user_space = plan.purpose is not Purpose.ATTACH
     moves = plan.moves if by_guest else ()
     given = guests.given(plan.machine, moves)
+    is_given = set(given)
     return Written(
         there=commands(plan.there),
         back=commands(plan.back),
@@ -132,7 +133,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
         token=guests.tokens_note(plan.machine, moves),
         window=window(
             plan.machine,
-            [move.device for move in moves if move.device.pci_address in given],
+            [move.device for move in moves if move.device.pci_address in is_given],
         ),
         proxmox=_sheet(proxmox, plan) if by_guest else _NOTHING,
         saved_driverctl=_sheet(saved_driverctl, plan),

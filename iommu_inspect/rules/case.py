@@ -102,11 +102,15 @@ class Case:
 
     def is_target(self, device: Device) -> bool:
         """Say whether this very device was asked for."""
-        return device.id in self._target_ids
+        return device.id in self._target_of
+
+    def target_of(self, device: Device) -> Target | None:
+        """Return the target that is this very device, ``None`` if none is."""
+        return self._target_of.get(device.id)
 
     @cached_property
-    def _target_ids(self) -> frozenset[DeviceId]:
-        return frozenset(device.id for device in self.target_devices)
+    def _target_of(self) -> dict[DeviceId, Target]:
+        return {t.device.id: t for t in self.targets if t.device is not None}
 
     def asked_for(self, device: Device) -> bool:
         """Say whether a device was asked for, by itself or with its group."""

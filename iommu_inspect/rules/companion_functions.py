@@ -68,18 +68,8 @@ def _check(case: Case, device: Device) -> Iterator[Finding]:
 
 def _of_slot(case: Case, device: Device) -> Sequence[Device]:
     """Return the functions of a device's slot, itself among them."""
-
-    def by_slot() -> dict[str, list[Device]]:
-        found: dict[str, list[Device]] = {}
-        for each in case.machine.devices:
-            if each.pci_address is not None:
-                found.setdefault(each.pci_address.slot_name, []).append(each)
-        return found
-
     place = device.pci_address
-    if place is None:
-        return ()
-    return case.inquiry.once("by slot", by_slot).get(place.slot_name, ())
+    return () if place is None else case.machine.in_slot(place)
 
 
 def _left_behind(case: Case, device: Device, kept: list[Device]) -> Finding:

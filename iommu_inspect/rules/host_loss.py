@@ -10,6 +10,7 @@ from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.host import FATAL, HostUse, UseKind
 from iommu_inspect.model.host_losses import (
     Loss,
+    could_carry,
     host_losses,
     perhaps_lost,
     perhaps_untold,
@@ -223,9 +224,10 @@ def _untold(case: Case, device: Device) -> Iterator[Finding]:
     hidden = perhaps_lost(case.machine, device)
     untold = perhaps_untold(case.machine, device)
     if hidden:
-        # The host has the same ones for all that may carry them.
+        # The host has the same ones for all that may carry the same.
         words, looks = case.inquiry.once(
-            ("hidden uses", hidden), lambda: (described(hidden), _looks(hidden))
+            ("hidden uses", could_carry(case.machine, device)),
+            lambda: (described(hidden), _looks(hidden)),
         )
         yield case.finding(
             device,

@@ -66,7 +66,8 @@ def _left_out(case: Case) -> Iterator[Finding]:
     ]
     dpdk = case.purpose is Purpose.DPDK  # it can do without
     chosen = [d for d in out if switch_of_graphics(case.machine, d)]
-    for devices in (chosen, [d for d in out if d not in chosen]):
+    by_choice = {device.id for device in chosen}
+    for devices in (chosen, [d for d in out if d.id not in by_choice]):
         if not devices:
             continue
         names = [shown(device.address) for device in devices[:_MOST]]
@@ -89,7 +90,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
     if not _has_iommu(machine) or machine.group_of(device) is not None:
         return
-    if any(t.device is device and case.needs_no_iommu(t) for t in case.targets):
+    target = case.target_of(device)
+    if target is not None and case.needs_no_iommu(target):
         return
     if not known(device.group):
         yield case.finding(

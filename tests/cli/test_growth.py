@@ -6,13 +6,12 @@ the same inputs, large, in seconds and bytes.
 
 from __future__ import annotations
 
-import cProfile
 import io
-import pstats
 import sys
 from pathlib import Path
 
 import pytest
+from counting import calls
 from examples import each
 
 from bench.captures import CAPTURES
@@ -28,17 +27,19 @@ ALL_OF = {given.name for given in FILES} | {"text-log"}
 LAST_TOO = {"one-group": ("audit", "plan", "whatif", "diff"), "targets": ("plan",)}
 
 
-def calls(command: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+def of_command(command: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Count the calls that a command takes."""
     monkeypatch.setattr(sys, "argv", ["iommu-inspect", *command])
     if command[-1].startswith("<"):
         given = io.BytesIO(Path(sys.argv.pop()[1:]).read_bytes())
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
-    profile = cProfile.Profile()
-    with pytest.raises(SystemExit) as ended:
-        profile.runcall(main)
-    assert ended.value.code not in (70, 99), command
-    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+    def asked() -> None:
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code not in (70, 99), command
+
+    return calls(asked)
 
 
 def counted(given: Input, commands: list[list[str]]) -> list[int]:
@@ -61,10 +62,10 @@ def doubled(given: Input, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         made.append(given.make(size, folder))
     for which in counted(given, made[0]):
         none, once, twice = (commands[which] for commands in made)
-        calls(none, monkeypatch)  # what is imported and remembered once
-        floor = calls(none, monkeypatch)
-        before = calls(once, monkeypatch) - floor
-        after = calls(twice, monkeypatch) - floor
+        of_command(none, monkeypatch)  # what is imported and remembered once
+        floor = of_command(none, monkeypatch)
+        before = of_command(once, monkeypatch) - floor
+        after = of_command(twice, monkeypatch) - floor
         assert after <= MOST * max(before, 3000), (" ".join(twice), before, after)
 
 

@@ -18,6 +18,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
@@ -106,9 +107,11 @@ class _Put(cst.CSTTransformer):
         return node is not self._old
 
     def on_leave(
-        self, original_node: cst.CSTNode, updated_node: cst.CSTNode
-    ) -> cst.CSTNode:  # type: ignore[override]
-        return self._new if original_node is self._old else updated_node
+        self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
+    ) -> cst.CSTNodeT:
+        if original_node is self._old:
+            return cast("cst.CSTNodeT", self._new)
+        return updated_node
 
 
 class _Places(cst.CSTVisitor):

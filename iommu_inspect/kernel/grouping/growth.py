@@ -195,9 +195,4 @@ def _has_room(grouping: Grouping, device: Device) -> bool:
         return False
     if device.pci.is_virtual or device.pci.multifunction is False:
         return False
-    siblings = [
-        d
-        for d in grouping.topology.siblings(device)
-        if d.pci_address and d.pci_address.slot_name == address.slot_name
-    ]
-    return len(siblings) < _LAST_FUNCTION
+    return len(grouping.machine.in_slot(address)) <= _LAST_FUNCTION

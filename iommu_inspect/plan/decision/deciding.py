@@ -92,7 +92,7 @@ def _asked(case: Case, group: Group) -> tuple[Device, ...]:
     name only.
     """
     by_name = case.targets_in(group)
-    if not any(t.device is None and t.group is group for t in case.targets):
+    if group.id not in case.whole_groups:
         return by_name
     fit = [d for d in group.devices if neighbours.fits(d)]
     fit = [d for d in fit if not neighbours.serves_the_host(d)] or fit

@@ -23,11 +23,8 @@ def same_card(machine: Machine, device: Device) -> tuple[Device, ...]:
         return (device,)
     slot = [
         (address, other)
-        for other in machine.devices
-        if (address := other.pci_address) is not None
-        and (address.domain, address.bus, address.slot)
-        == (own.domain, own.bus, own.slot)
-        and not other.pci.is_virtual
+        for other in machine.in_slot(own)
+        if (address := other.pci_address) and not other.pci.is_virtual
     ]
     if on_a_root_bus(device) is not False and not _only_a_card(machine, own, slot):
         return (device,)
@@ -58,11 +55,7 @@ def _only_a_card(
     PCI Express there is only slot 0, and in slot 0 of a root bus a part of the
     chipset.
     """
-    for bridge in machine.devices:
-        there = bridge.pci_address
-        if there is not None and there.domain == own.domain:
-            bus = bridge.pci.secondary_bus
-            if known(bus) and bus == own.bus:
-                return True
+    if machine.names_bus(own):
+        return True
     chipset = any(o.is_chipset or o.is_bridge is not False for _, o in slot)
     return own.bus != 0 and own.slot == 0 and not chipset

@@ -54,7 +54,7 @@ def given(machine: Machine, moves: Sequence[Move]) -> list[PciAddress]:
 
 def only_held(machine: Machine, moves: Sequence[Move]) -> list[PciAddress]:
     """Return what is on vfio only because it shares a group."""
-    guests = given(machine, moves)
+    guests = set(given(machine, moves))
     found = [device.pci_address for device in _on_vfio(moves)]
     return sorted(a for a in found if a is not None and a not in guests)
 
@@ -81,8 +81,8 @@ def libvirt_xml(machine: Machine, moves: Sequence[Move]) -> str:
     a card share a slot of the guest: behind the root port of a bus
     that has to be free there.
     """
-    long = too_long(given(machine, moves))
-    long += [a for d in locked(machine, moves) if (a := d.pci_address) is not None]
+    long = set(too_long(given(machine, moves)))
+    long |= {a for d in locked(machine, moves) if (a := d.pci_address) is not None}
     blocks: list[str] = []
     bus = _LAST_BUS
     for card in slots(machine, moves):
@@ -125,7 +125,7 @@ def slots(machine: Machine, moves: Sequence[Move]) -> list[list[PciAddress]]:
     for others only where there is a function 0 that says so (PCI 3.0, 3.2.2.3.4).
     Else each has a slot of its own, where it is the only function.
     """
-    wanted = given(machine, moves)
+    wanted = set(given(machine, moves))
     found: list[list[PciAddress]] = []
     taken: set[PciAddress] = set()
     for device in sorted(_on_vfio(moves), key=lambda device: device.id):
@@ -167,7 +167,7 @@ def qemu_arguments(machine: Machine, moves: Sequence[Move]) -> tuple[str, ...]:
 
 def locked(machine: Machine, moves: Sequence[Move]) -> list[Device]:
     """Return what is given and opens only with a VF token."""
-    wanted = given(machine, moves)
+    wanted = set(given(machine, moves))
     return [
         device
         for device in _on_vfio(moves)
@@ -178,7 +178,7 @@ def locked(machine: Machine, moves: Sequence[Move]) -> list[Device]:
 def tokens_note(machine: Machine, moves: Sequence[Move]) -> str:
     """Say in words what the VF token is, empty if there is none."""
     found = locked(machine, moves)
-    wanted = given(machine, moves)
+    wanted = set(given(machine, moves))
     mine = [device for device in _on_vfio(moves) if device.pci_address in wanted]
     return token_note(machine, found, mine) if found else ""
 

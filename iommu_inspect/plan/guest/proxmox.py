@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
@@ -10,7 +10,7 @@ from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
 from iommu_inspect.model.text import listed
 from iommu_inspect.plan import shell
-from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision
+from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision, Move
 from iommu_inspect.plan.guest.guests import slots, too_long
 from iommu_inspect.plan.guest.tokens import needs_token
 from iommu_inspect.plan.sheets import Sheet
@@ -25,9 +25,11 @@ _MOST = 16
 
 def proxmox(plan: Plan) -> Sheet:
     """Return the lines of a guest's file, and the command that writes them."""
-    by_address = {m.device.pci_address: m.device for m in plan.moves}
-    given = [by_address[a] for card in slots(plan.machine, plan.moves) for a in card]
+    by_address = {a: m for m in plan.moves if (a := m.device.pci_address)}
+    cards = slots(plan.machine, plan.moves)
+    given = [by_address[a].device for card in cards for a in card]
     locked = [d for d in given if needs_token(plan.machine, d)]
+    without_line = {device.id for device in locked}
     notes = []
     if locked:
         notes.append(
@@ -36,13 +38,13 @@ def proxmox(plan: Plan) -> Sheet:
         )
     long: list[PciAddress] = []
     values = []
-    for card in slots(plan.machine, plan.moves):
-        if any(by_address[address] in locked for address in card):
+    for card in cards:
+        if any(by_address[address].device.id in without_line for address in card):
             continue
         if too_long(card):
             long += card
             continue
-        values.append(_value(plan, card))
+        values.append(_value(plan, by_address, card))
     if long:
         notes.append(
             f"No line for {listed(map(str, long))}: hostpci takes PCI domains of 4 "
@@ -67,7 +69,7 @@ def proxmox(plan: Plan) -> Sheet:
     words = " ".join(f"--hostpci{n} {shell.word(v)}" for n, v in enumerate(values))
     lines += ["# The same as a command; VMID is the guest's number:"]
     lines += [f"qm set VMID {words}"]
-    shows = [d for d in given if _is_display(d) and d not in locked]
+    shows = [d for d in given if _is_display(d) and d.id not in without_line]
     if shows:
         lines.append(
             f"# Add ,x-vga=1 for {addresses(shows[:1])} as the guest's only display."
@@ -75,7 +77,9 @@ def proxmox(plan: Plan) -> Sheet:
     return Sheet(tuple(lines), tuple(notes))
 
 
-def _value(plan: Plan, card: Sequence[PciAddress]) -> str:
+def _value(
+    plan: Plan, moves: Mapping[PciAddress, Move], card: Sequence[PciAddress]
+) -> str:
     """Return one value: a whole slot, or functions by name.
 
     Without a function number Proxmox takes whatever is in the slot, virtual functions
@@ -83,24 +87,12 @@ def _value(plan: Plan, card: Sequence[PciAddress]) -> str:
     leaves a driver alone that is not vfio-pci.
     """
     first = card[0]
-    slot = {
-        address
-        for device in plan.machine.devices
-        if (address := device.pci_address) is not None
-        and address.slot_name == first.slot_name
-    }
+    slot = {device.pci_address for device in plan.machine.in_slot(first)}
     whole = len(card) > 1 and slot == {*card}
     hosts = first.slot_name if whole else ";".join(map(str, card))
-    kept = {
-        m.becomes
-        for m in plan.moves
-        if m.device.pci_address in card and m.decision is Decision.MOVES
-    } - {VFIO_PCI}
-    conventional = all(
-        m.device.pci.pcie_type is None
-        for m in plan.moves
-        if m.device.pci_address in card
-    )
+    theirs = [moves[address] for address in card]
+    kept = {m.becomes for m in theirs if m.decision is Decision.MOVES} - {VFIO_PCI}
+    conventional = all(m.device.pci.pcie_type is None for m in theirs)
     options = ["" if conventional else "pcie=1", "driver=keep" if kept else ""]
     return ",".join((hosts, *filter(None, options)))
 

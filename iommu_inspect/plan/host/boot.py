@@ -177,14 +177,14 @@ def _method(
             f"by address, since {_names(freed)} must stay without a driver, which ids "
             "cannot say"
         )
-    mine = [move.device for move in early]
-    if any(device.ids.pair is None for device in mine):
+    mine = {move.device.id: move.device for move in early}
+    if any(device.ids.pair is None for device in mine.values()):
         return "address", "by address, since the source does not tell the ids"
-    pairs = {device.ids.pair for device in mine}
+    pairs = {device.ids.pair for device in mine.values()}
     others = [
         d
         for d in machine.devices
-        if d.is_pci and d.ids.pair in pairs and not any(d is m for m in mine)
+        if d.is_pci and d.ids.pair in pairs and d.id not in mine
     ]
     nameless = [d for d in machine.devices if d.is_pci and d.ids.pair is None]
     if nameless:

@@ -11,7 +11,8 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import Move
 from iommu_inspect.plan.host.boot_notes import words_of
-from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
+from iommu_inspect.settings.dynamic_ids import DynamicId, parse_id, split_ids
+from iommu_inspect.settings.id_index import IdIndex
 
 __all__ = ["ids_of", "ids_word", "left_out"]
 
@@ -55,18 +56,23 @@ def _there(
     mine = {move.device.id for move in moves}
     kept: list[str] = []
     others: list[tuple[str, Device | None]] = []
-    for entry in split_ids(words[-1].value or "") if words else ():
-        parsed = parse_id(entry)
-        if parsed is None or _ID.fullmatch(entry) is None:
+    entries = split_ids(words[-1].value or "") if words else ()
+    parsed = {
+        entry: found
+        for entry in entries
+        if _ID.fullmatch(entry) and (found := parse_id(entry)) is not None
+    }
+    index = IdIndex(dict.fromkeys(parsed.values()))
+    named: dict[DynamicId, list[Device]] = {}
+    for device in machine.devices:
+        if device.id not in mine and has_vfio_driver(device) is not True:
+            for found, _ in index.naming(device):
+                named.setdefault(found, []).append(device)
+    for entry in entries:
+        if entry not in parsed:
             others.append((entry, None))
             continue
-        named = [
-            device
-            for device in machine.devices
-            if matches(parsed, device) is not False
-            and has_vfio_driver(device) is not True
-            and device.id not in mine
-        ]
-        others += [(entry, device) for device in named]
-        kept += [] if named else [entry]
+        devices = named.get(parsed[entry], [])
+        others += [(entry, device) for device in devices]
+        kept += [] if devices else [entry]
     return kept, others

@@ -58,7 +58,7 @@ def vmd_above(machine: Machine, device: Device) -> Device | None:
     for index in range(len(parts) - 1, 0, -1):
         above = "/".join(parts[:index])
         if parts[index].startswith("pci") and PciAddress.parse(parts[index - 1]):
-            return next((d for d in machine.devices if d.path == above), None)
+            return machine.at(above)
     return None
 
 
