@@ -124,7 +124,7 @@ def _cannot_open(owners: GroupOwnership) -> Answer | None:
     rule = "not-on-vfio"
     # A member whose driver is not known may be bound to a vfio driver.
     unknown = [d for d in group.devices if not known(d.driver)]
-    unknown += [d for d in owners.having(Role.UNKNOWN) if d not in unknown]
+    unknown += [d for d in owners.having(Role.UNKNOWN) if known(d.driver)]
     if unknown:
         return Answer(UNKNOWN, rule, words.cannot_tell(unknown))
     if not group.whole:
