@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import UnknownTargetError
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 from lab.compare import Comparison, compare_simulation, compare_state, compare_user

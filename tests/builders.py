@@ -10,7 +10,6 @@ from iommu_inspect.kernel.ownership.roles import GroupOwnership, Ownership, summ
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     InterruptRemapping,
@@ -20,6 +19,7 @@ from iommu_inspect.model.machine import (
     Source,
     VfioSettings,
 )
+from iommu_inspect.model.uses.host import Host
 from iommu_inspect.rules.finding import Finding
 
 BEFORE_4_2, BEFORE_5_19, SINCE_5_19, SINCE_6_2, SINCE_6_6 = ERAS

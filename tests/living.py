@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared import SYSFS
 
-from iommu_inspect.model.host import Host, HostUse, UseKind
+from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 

@@ -12,7 +12,7 @@ import pytest
 from examples import each
 from shared import SYSFS
 
-from iommu_inspect.model.host import Host, UseKind
+from iommu_inspect.model.uses.host import Host, UseKind
 from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_live, open_path

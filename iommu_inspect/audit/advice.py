@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.roles import Role
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.target import Target
 from iommu_inspect.plan.decision.moves import Decision, Refusal, of_finding
 from iommu_inspect.plan.host.again import plan_command
 from iommu_inspect.plan.host.cures import cure_lines, fitting_lines

@@ -11,9 +11,9 @@ from iommu_inspect.audit.summary import Prospect, alike, summary
 from iommu_inspect.audit.told_once import Told, told_once
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
-from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.asked.expectation import Expectation
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import (

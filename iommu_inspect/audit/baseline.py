@@ -19,9 +19,9 @@ from iommu_inspect.audit.known import Known
 from iommu_inspect.audit.told_once import nameless, told_once
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.verdict.judge import TargetVerdict

@@ -8,13 +8,13 @@ from typing import Any
 
 from iommu_inspect.audit.baseline import Baseline
 from iommu_inspect.audit.known import Known
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.rules.finding import Certainty, Purpose, Severity
 from iommu_inspect.verdict.outcome import Verdict
 

@@ -9,12 +9,12 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned, Prediction
 from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.kernel.steps.step import Unplug
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import host_keeps
-from iommu_inspect.model.host_losses import Loss, host_losses
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import natural_key
+from iommu_inspect.model.uses.losses import Loss, host_losses
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.verdict.judge import findings_of

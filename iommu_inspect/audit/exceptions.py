@@ -7,10 +7,10 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iommu_inspect.model.asked.usage import BadRequestError, close_matches
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.text import printable
-from iommu_inspect.model.usage import BadRequestError, close_matches
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.rules.registry import RULES, find_rule
 

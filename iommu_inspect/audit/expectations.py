@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.asked.expectation import Expectation
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.text import printable
-from iommu_inspect.model.usage import BadRequestError
 
 __all__ = ["parse_expectations"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from iommu_inspect.audit.exceptions import Ignore, set_aside
 from iommu_inspect.audit.told_once import nameless
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
+from iommu_inspect.model.uses.losses import perhaps_lost, perhaps_untold
 from iommu_inspect.plan.decision.deciding import decide
 from iommu_inspect.plan.decision.moves import Move, move_words
 from iommu_inspect.rules._words import addresses

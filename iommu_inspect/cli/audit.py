@@ -20,7 +20,7 @@ from iommu_inspect.cli.options import (
 
 if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
     from iommu_inspect.audit.exceptions import Ignore
-    from iommu_inspect.model.expectation import Expectation
+    from iommu_inspect.model.asked.expectation import Expectation
 
 __all__ = ["audit_targets"]
 
@@ -105,7 +105,7 @@ def audit_targets(
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load, rules_of
-    from iommu_inspect.model.target import find_targets
+    from iommu_inspect.model.asked.target import find_targets
     from iommu_inspect.rules.finding import Purpose
 
     if baseline == "-" and "-" in (source or ()):
@@ -139,7 +139,7 @@ def audit_targets(
 
         emit(to_json(audit_document(machine, rules, result)))
     else:
-        from iommu_inspect.render.verdict import audit_text
+        from iommu_inspect.render.audits.verdict import audit_text
 
         text = audit_text(
             result, style(), notes=notes, summary=summary, verbose=verbose

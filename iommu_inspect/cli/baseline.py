@@ -9,9 +9,9 @@ from iommu_inspect.audit.baseline import Baseline, targets_then
 from iommu_inspect.audit.baseline_document import is_document, parse_baseline
 from iommu_inspect.cli.output import complain
 from iommu_inspect.cli.session import rules_of
+from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
-from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.tree.opening import Text, open_source

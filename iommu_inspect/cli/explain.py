@@ -74,8 +74,8 @@ def _quoting(text: str) -> list[Quote]:
 
 def _nothing(text: str) -> str:
     """Say that nothing was found, and what is near."""
+    from iommu_inspect.model.asked.usage import close_matches
     from iommu_inspect.model.text import printable
-    from iommu_inspect.model.usage import close_matches
     from iommu_inspect.rules._messages import nearest
 
     if text == "-":
@@ -99,7 +99,7 @@ def _book() -> tuple[dict[str, str], tuple[Rule, ...]]:
 
 
 def _standard_input() -> str:
-    from iommu_inspect.model.usage import BadRequestError
+    from iommu_inspect.model.asked.usage import BadRequestError
     from iommu_inspect.sources.tree.opening import Text, open_source
 
     opened = open_source("-")

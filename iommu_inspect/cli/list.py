@@ -65,8 +65,8 @@ def list_groups(
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.kernel.ownership.inquiry import Inquiry
     from iommu_inspect.kernel.ownership.roles import Ownership
+    from iommu_inspect.model.asked.target import find_target
     from iommu_inspect.model.fact import Missing
-    from iommu_inspect.model.target import find_target
 
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:

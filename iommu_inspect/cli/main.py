@@ -85,7 +85,7 @@ def main() -> None:
     """Run the program; every expected failure is one line and an exit code."""
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, settle
-    from iommu_inspect.model.usage import BadRequestError
+    from iommu_inspect.model.asked.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
 
     settle()

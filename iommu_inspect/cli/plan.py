@@ -92,7 +92,7 @@ def plan_devices(
     """
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.session import load, rules_of
-    from iommu_inspect.model.target import find_targets
+    from iommu_inspect.model.asked.target import find_targets
     from iommu_inspect.plan.steps.making import Outcome, make_plan
     from iommu_inspect.plan.writing import written
     from iommu_inspect.rules.finding import Purpose
@@ -116,7 +116,7 @@ def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> 
     """Print it; ``False`` if that tool has no words for a plan that there is."""
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.plan.host.script import refusing_script
-    from iommu_inspect.render.plan import plan_text, qemu_text
+    from iommu_inspect.render.plans.plan import plan_text, qemu_text
 
     if output is PlanFormat.TABLE:
         emit(plan_text(plan, words, rules, style()))

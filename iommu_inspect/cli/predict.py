@@ -74,7 +74,7 @@ def _asked(
     machine: Machine, targets: list[str] | None
 ) -> Callable[[Prediction | Comparison], bool]:
     """Return what says whether an answer is about what was asked for."""
-    from iommu_inspect.model.target import find_targets
+    from iommu_inspect.model.asked.target import find_targets
 
     if not targets:
         return lambda _: True

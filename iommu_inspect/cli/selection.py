@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned
+from iommu_inspect.model.asked.target import devices_named
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.classes import class_name
-from iommu_inspect.model.target import devices_named
 
 __all__ = ["Selection", "named", "select"]
 

@@ -56,7 +56,7 @@ def take_snapshot(
     """
     from iommu_inspect import __version__
     from iommu_inspect.cli.output import complain
-    from iommu_inspect.model.usage import BadRequestError
+    from iommu_inspect.model.asked.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
     from iommu_inspect.sources.snapshot.making import take
     from iommu_inspect.sources.tree import saving

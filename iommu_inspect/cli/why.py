@@ -38,7 +38,7 @@ def explain_group(
     from iommu_inspect.kernel.grouping.making.joining import Grouping
     from iommu_inspect.kernel.grouping.making.recompute import recompute
     from iommu_inspect.kernel.grouping.telling.sharing import pair, sharing
-    from iommu_inspect.model.target import find_targets
+    from iommu_inspect.model.asked.target import find_targets
 
     machine = load(source, numeric=numeric, demo=demo)
     grouping = Grouping(machine)

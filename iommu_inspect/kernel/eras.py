@@ -17,10 +17,10 @@ from iommu_inspect.kernel.citations import (
     SINGLETON,
     Citation,
 )
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Kernel
-from iommu_inspect.model.usage import BadRequestError
 
 __all__ = [
     "ERAS",

@@ -10,13 +10,13 @@ from functools import cached_property
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.bar import Bar
 from iommu_inspect.model.platform import Processor, XenRole
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.system import System
+from iommu_inspect.model.uses.host import Host
 
 __all__ = [
     "Family",

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from iommu_inspect.model.asked.near import distance
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.near import distance
 from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Settings, Word
 
 __all__ = ["Mention", "meant", "mentions"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.host import HostUse, UseKind
-from iommu_inspect.model.host_losses import host_losses
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.uses.host import HostUse, UseKind
+from iommu_inspect.model.uses.losses import host_losses
 
 __all__ = ["Relations"]
 

@@ -10,7 +10,7 @@ from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.model.use_words import described
+from iommu_inspect.model.uses.words import described
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

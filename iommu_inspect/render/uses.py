@@ -7,12 +7,12 @@ from typing import Any
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import FATAL, HostUse, UseKind
-from iommu_inspect.model.host_losses import host_losses
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed
-from iommu_inspect.model.use_words import NOT_SHOWN, described
+from iommu_inspect.model.uses.host import FATAL, HostUse, UseKind
+from iommu_inspect.model.uses.losses import host_losses
+from iommu_inspect.model.uses.words import NOT_SHOWN, described
 
 __all__ = ["untold_document", "untold_text", "use_fields", "use_line", "uses_document"]
 

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.host import FATAL
-from iommu_inspect.model.host_losses import (
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.uses.host import FATAL
+from iommu_inspect.model.uses.losses import (
     host_losses,
     perhaps_lost,
     perhaps_untold,
 )
-from iommu_inspect.model.machine import Machine
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.id_index import IdIndex

@@ -8,11 +8,11 @@ from iommu_inspect.kernel.citations import CONSOLE_DRIVERS_REMOVED
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY, PCI_CLASS_DISPLAY_VGA
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import Look, Looking, WriteLine

@@ -13,13 +13,13 @@ from iommu_inspect.kernel.grouping.making.recompute import Recomputed, recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_on_uio, works_through
+from iommu_inspect.model.asked.expectation import Expectation
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.model.target import Target
 from iommu_inspect.rules.cures import Cure
 from iommu_inspect.rules.finding import About, Certainty, Finding, Purpose, Severity
 from iommu_inspect.settings.ids import IdSetting, id_settings

@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.uses.host import UseKind
 
 __all__ = [
     "AnotherSlot",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from iommu_inspect.model.asked.expectation import Expectation
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.expectation import Expectation
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.rules._words import addresses

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known, value_or
-from iommu_inspect.model.host import FATAL, HostUse, UseKind
-from iommu_inspect.model.host_losses import (
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.uses.host import FATAL, HostUse, UseKind
+from iommu_inspect.model.uses.losses import (
     Loss,
     could_carry,
     host_losses,
     perhaps_lost,
     perhaps_untold,
 )
-from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.text import listed, shown
-from iommu_inspect.model.use_words import NOT_SHOWN, described, names
+from iommu_inspect.model.uses.words import NOT_SHOWN, described, names
 from iommu_inspect.rules._words import leave_to_the_host
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import Cure, Look, Looking, StopUsing

@@ -14,8 +14,8 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host_losses import is_fatal
 from iommu_inspect.model.text import shown
+from iommu_inspect.model.uses.losses import is_fatal
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.cures import Look, Looking

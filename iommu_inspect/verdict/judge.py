@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

@@ -15,11 +15,11 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import reaches_memory, works_through
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.target import Target
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.outcome import Verdict, of_answer, worst

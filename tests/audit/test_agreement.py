@@ -13,9 +13,9 @@ from shared import SYSFS
 
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.eras import ERAS, Era, Semantics, applicable
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.sources.sysfs.machine import read_machine

@@ -14,10 +14,10 @@ from examples import each
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.audit.baseline import Baseline, only_new, targets_then
 from iommu_inspect.audit.baseline_document import is_document, parse_baseline
+from iommu_inspect.model.asked.target import find_target
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
-from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.render.documents.audit import audit_document
 from iommu_inspect.render.documents.common import to_json
 from iommu_inspect.rules.finding import Purpose

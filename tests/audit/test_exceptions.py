@@ -7,11 +7,11 @@ from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.audit.exceptions import Ignore, ignore_rule, parse_ignores
-from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.asked.expectation import Expectation
+from iommu_inspect.model.asked.target import find_target
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.model.target import find_target
-from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.rules.finding import Severity
 from iommu_inspect.rules.registry import RULES
 from iommu_inspect.verdict.outcome import Verdict

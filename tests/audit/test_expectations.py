@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from iommu_inspect.audit.expectations import parse_expectations
-from iommu_inspect.model.expectation import Expectation
+from iommu_inspect.model.asked.expectation import Expectation
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.model.usage import BadRequestError
 
 
 def pairs(text: str) -> list[str]:

@@ -65,7 +65,7 @@ def test_bridges_are_nobodys_wish() -> None:
 
 
 def test_with_targets_there_is_no_summary() -> None:
-    from iommu_inspect.model.target import find_target
+    from iommu_inspect.model.asked.target import find_target
 
     host = machine(NOW, AFTER)
     targets = (find_target(host, "group:2"),)

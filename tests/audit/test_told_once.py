@@ -11,11 +11,11 @@ from counting import calls
 
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.audit.told_once import Told
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
+from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.layout import Style
-from iommu_inspect.render.verdict import audit_text
 
 
 def judged(host: Machine, *targets: str) -> Audit:

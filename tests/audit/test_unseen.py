@@ -11,8 +11,8 @@ from running import call
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.layout import Style
-from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.rules.finding import Purpose
 
 ALONE = group(device("0000:01:00.0", "ahci"))

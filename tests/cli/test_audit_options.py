@@ -155,7 +155,7 @@ def test_many_devices_are_cut_short_in_the_lines_only(tmp_path: Path) -> None:
     from builders import SINCE_6_6, device, group, machine, only
 
     from iommu_inspect.audit.auditing import audit
-    from iommu_inspect.render.verdict import audit_text
+    from iommu_inspect.render.audits.verdict import audit_text
 
     groups = [
         group(device(f"0000:{n:02x}:00.0", "vfio-pci", group=str(n)), id=str(n))

@@ -11,9 +11,9 @@ from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.kernel.grouping.telling.sharing import sharing
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
-from iommu_inspect.model.host_losses import is_fatal, perhaps_lost, perhaps_untold
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
+from iommu_inspect.model.uses.losses import is_fatal, perhaps_lost, perhaps_untold
 from iommu_inspect.plan.steps.making import Plan, make_plan
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose

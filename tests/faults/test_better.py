@@ -20,10 +20,10 @@ from trees import ONE, TWO, tree
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.cli import session
 from iommu_inspect.kernel.eras import applicable
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.sources.sysfs.machine import read_machine

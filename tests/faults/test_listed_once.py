@@ -12,7 +12,7 @@ from faults.failing import FailingTree, Fault, Recorded
 from shared import SYSFS
 from trees import PCI, tree
 
-from iommu_inspect.model.host_losses import is_fatal, perhaps_lost
+from iommu_inspect.model.uses.losses import is_fatal, perhaps_lost
 from iommu_inspect.sources.sysfs.machine import read_machine
 
 CARD = "0000:00:02.0"

@@ -29,12 +29,12 @@ from iommu_inspect.kernel.ownership.operations import (
     SET_IOMMU,
 )
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
-from iommu_inspect.model.target import Target
 from iommu_inspect.verdict.outcome import Verdict
 
 DRIVERS = [

@@ -11,12 +11,12 @@ from shared import FIXTURES, SYSFS
 from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.kernel.grouping.telling.sharing import Pair, pair, sharing
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 

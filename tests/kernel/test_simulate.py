@@ -27,13 +27,13 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, Rebind, parse_step
+from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine, VfioSettings
 from iommu_inspect.model.pci.regs import PciExpType
-from iommu_inspect.model.target import UnknownTargetError
 
 NOW = only(SINCE_6_6)
 OLD = only(BEFORE_5_19)

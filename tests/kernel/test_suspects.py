@@ -10,10 +10,10 @@ from shared import FIXTURES
 from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.kernel.grouping.telling.sharing import Sharing, sharing
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path

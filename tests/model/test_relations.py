@@ -10,9 +10,9 @@ from examples import each
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import FATAL, Carrier, Host, HostUse, UseKind
-from iommu_inspect.model.host_losses import host_losses, is_fatal, perhaps_lost
 from iommu_inspect.model.relations import Relations
+from iommu_inspect.model.uses.host import FATAL, Carrier, Host, HostUse, UseKind
+from iommu_inspect.model.uses.losses import host_losses, is_fatal, perhaps_lost
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 UUID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"

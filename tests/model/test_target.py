@@ -8,16 +8,16 @@ import pytest
 from builders import device, group, machine
 from examples import each
 
-from iommu_inspect.model.device import Device, PciIds
-from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Host
-from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import (
+from iommu_inspect.model.asked.target import (
     UnknownTargetError,
     devices_named,
     find_target,
     find_targets,
 )
+from iommu_inspect.model.device import Device, PciIds
+from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.uses.host import Host
 
 
 def nvidia(address: str, driver: str, id_: int, name: str) -> Device:

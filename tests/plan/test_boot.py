@@ -11,19 +11,19 @@ import pytest
 from builders import SINCE_6_6, device, functions, group, machine, only
 from examples import each
 
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
-from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine, VfioSettings
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.system import Initramfs, Loader, System
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.plan.host.boot import Boot, boot, cure, leads_with_boot
 from iommu_inspect.plan.host.script import script
 from iommu_inspect.plan.host.systems import initramfs_places, loader_places
 from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text
+from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.settings.lint import lint
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe

@@ -10,11 +10,11 @@ from running import call
 from shared import SYSFS
 
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text
+from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.rules.finding import Purpose
 
 NEW = only(SINCE_6_6)

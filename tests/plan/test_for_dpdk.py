@@ -10,16 +10,16 @@ from examples import each
 
 from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.kernel.ownership.uio import works_through
+from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
-from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.host.commands import commands
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text
+from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.rules.finding import Certainty, Purpose, Severity
 from iommu_inspect.verdict.outcome import Verdict
 

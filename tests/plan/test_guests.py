@@ -13,11 +13,11 @@ import pytest
 from builders import SINCE_6_2, SINCE_6_6, device, group, machine, only
 from examples import each
 
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
 from iommu_inspect.model.pci.bar import Bar
-from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.guest.cards import on_a_root_bus, same_card
 from iommu_inspect.plan.guest.guests import (
     given,
@@ -30,7 +30,7 @@ from iommu_inspect.plan.guest.guests import (
 from iommu_inspect.plan.guest.windows import window
 from iommu_inspect.plan.steps.making import Plan, make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text, qemu_text
+from iommu_inspect.render.plans.plan import plan_text, qemu_text
 
 SCHEMAS = Path(
     os.environ.get("IOMMU_INSPECT_LIBVIRT_SCHEMAS", "/usr/share/libvirt/schemas")

@@ -24,11 +24,11 @@ from iommu_inspect.kernel.eras import Semantics, applicable
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
-from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.host.commands import commands, driverctl_back
 from iommu_inspect.plan.steps import making

@@ -7,7 +7,7 @@ from dataclasses import replace
 from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 
 PARENT = device("0000:3d:00.0", "nvidia")

@@ -7,14 +7,14 @@ from dataclasses import replace
 from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Host, HostUse, UseKind
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text
+from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.rules.cures import Look, Looking
 
 RULES = only(SINCE_6_6)

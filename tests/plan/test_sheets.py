@@ -8,10 +8,10 @@ from typing import Any
 from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
-from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.guest.guests import (
     iommufd_arguments,
     libvirt_xml,
@@ -21,7 +21,7 @@ from iommu_inspect.plan.guest.proxmox import proxmox
 from iommu_inspect.plan.sheets import dpdk, saved_driverctl, spdk
 from iommu_inspect.plan.steps.making import Plan, make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text, qemu_text
+from iommu_inspect.render.plans.plan import plan_text, qemu_text
 
 NEW = only(SINCE_6_6)
 PORT = "sys/devices/pci0000:00/0000:00:1c.0"

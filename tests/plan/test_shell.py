@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.settings import Settings
-from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import printable_lines
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.host.again import plan_command
 from iommu_inspect.plan.host.boot import boot

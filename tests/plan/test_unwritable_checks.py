@@ -8,12 +8,12 @@ from dataclasses import replace
 from builders import UNKNOWN_KERNEL, device, group, machine
 from examples import each
 
+from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.plan.host.script_checks import check_lines
 from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.render.plan import plan_text
+from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Host
 from iommu_inspect.model.machine import Kernel, Machine, VfioSettings
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.uses.host import Host
 from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.layout import Style
-from iommu_inspect.render.plan import plan_text, qemu_text
+from iommu_inspect.render.plans.plan import plan_text, qemu_text
 
 NEW = only(SINCE_6_6)
 IOMMUFD = Kernel("6.12.1", command_line="quiet", features=frozenset({"iommufd"}))

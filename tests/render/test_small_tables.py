@@ -15,18 +15,18 @@ from iommu_inspect.kernel.ownership.comparison import compare
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.uses.host import Host, HostUse, UseKind
+from iommu_inspect.render.audits.prospects import prospects_table
+from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.comparison import comparison_text
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.layout import PLAIN, Style
-from iommu_inspect.render.prospects import prospects_table
 from iommu_inspect.render.simulation import simulation_text
 from iommu_inspect.render.uses import untold_text
-from iommu_inspect.render.verdict import audit_text
 
 NEW = only(SINCE_6_6)
 CARD = group(device("0000:01:00.0", "vfio-pci"))

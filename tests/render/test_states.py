@@ -10,9 +10,9 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.render.audits.prospects import prospects_table
 from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.layout import Style
-from iommu_inspect.render.prospects import prospects_table
 from iommu_inspect.render.simulation import simulation_text
 
 NIC, DISK = "0000:01:00.0", "0000:02:00.0"

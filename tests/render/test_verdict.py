@@ -8,12 +8,12 @@ import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.audit.auditing import audit
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
-from iommu_inspect.render.verdict import audit_text
+from iommu_inspect.render.audits.verdict import audit_text
 
 READY = group(device("0000:01:00.0", "vfio-pci"))
 MIXED = group(

@@ -12,6 +12,7 @@ from builders import UNKNOWN_KERNEL, addresses, device, functions, group, machin
 
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import NodeAccess
@@ -22,7 +23,6 @@ from iommu_inspect.model.pci.regs import (
     PCI_CLASS_SYSTEM_RCEC,
 )
 from iommu_inspect.model.settings import Settings
-from iommu_inspect.model.target import Target, find_target
 from iommu_inspect.rules import sriov_mix
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding

@@ -6,7 +6,7 @@ import pytest
 from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.audit.auditing import audit
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.asked.target import find_target
 
 NAMES = ("0000:02:00.0", "0000:02:00.1", "0000:02:00.2")
 

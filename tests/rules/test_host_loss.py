@@ -12,14 +12,14 @@ from running import call
 from shared import SYSFS
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
-from iommu_inspect.model.host_losses import host_losses, is_fatal
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Kernel, Machine
-from iommu_inspect.model.target import Target
-from iommu_inspect.model.use_words import described
+from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
+from iommu_inspect.model.uses.losses import host_losses, is_fatal
+from iommu_inspect.model.uses.words import described
 from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.rules.cures import Look, Looking, StopUsing
 from iommu_inspect.rules.finding import Certainty, Finding, Severity

@@ -11,15 +11,15 @@ from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import ReservedRegion
-from iommu_inspect.model.host import Host, HostUse, UseKind
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
-from iommu_inspect.model.target import find_target
-from iommu_inspect.render.verdict import audit_text
+from iommu_inspect.model.uses.host import Host, HostUse, UseKind
+from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.rules.cures import ByAddress, Cure, WriteLine
 from iommu_inspect.rules.finding import Finding, Purpose
 from iommu_inspect.settings.maker import knows_relax_rmrr

@@ -15,11 +15,11 @@ from builders import UNKNOWN_KERNEL, addresses, device, group, machine
 from shared import SHARED, needs_shared
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import find_target
 from iommu_inspect.rules.finding import Severity
 
 TABLE = SHARED / "incidents" / "incidents.tsv"

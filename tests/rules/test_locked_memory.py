@@ -6,7 +6,7 @@ from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
 from iommu_inspect.audit.auditing import audit
-from iommu_inspect.model.target import find_target
+from iommu_inspect.model.asked.target import find_target
 
 
 @each("limit, text", [(8 << 20, "8 MiB"), (1 << 20, "1 MiB"), (64 << 10, "64 KiB")])

@@ -13,12 +13,12 @@ from running import call
 from shared import SYSFS
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.platform import Architecture, IortNode, Processor, XenRole
 from iommu_inspect.model.settings import Settings
-from iommu_inspect.model.target import find_target
 from iommu_inspect.rules.cures import WriteLine
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.settings.maker import Maker, iommu_maker, turned_off

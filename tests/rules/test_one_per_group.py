@@ -8,11 +8,11 @@ from builders import SINCE_6_6, device, group, machine, only
 from examples import each
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
-from iommu_inspect.model.target import find_target
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.rules.finding import Certainty, Finding, Purpose, Severity
 from iommu_inspect.verdict.outcome import Verdict

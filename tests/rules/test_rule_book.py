@@ -154,7 +154,7 @@ def test_a_finding_cites_what_it_rests_on_where_the_kernel_decides() -> None:
 
 def test_an_old_kernel_warns_of_a_crash_and_a_new_one_does_not() -> None:
     from iommu_inspect.audit.auditing import audit
-    from iommu_inspect.model.target import find_target
+    from iommu_inspect.model.asked.target import find_target
 
     host = machine(
         group(device("0000:01:00.0", "vfio-pci"), device("0000:01:00.1", "ahci"))

@@ -8,8 +8,8 @@ from builders import SINCE_6_6, device, functions, group, machine, only
 from examples import each
 
 from iommu_inspect.audit.auditing import audit
+from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.target import find_target
 
 VF = DeviceId("0000:01:10.0", "pci")
 

@@ -10,7 +10,7 @@ from living import copied, host, mount, on
 from shared import SHARED, needs_shared
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_live
 

@@ -10,8 +10,8 @@ from shared import SYSFS
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.directory import DirTree
 

@@ -11,7 +11,7 @@ from examples import each
 from shared import SYSFS
 from snapshots import members, opened, snapshot
 
-from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.sources.snapshot.redaction.command_line import command_line
 from iommu_inspect.sources.snapshot.redaction.config_space import without_serial
 from iommu_inspect.sources.snapshot.redaction.names import Names

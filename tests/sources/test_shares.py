@@ -8,7 +8,7 @@ import pytest
 from living import copied, host, mount, on
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.host import UseKind
+from iommu_inspect.model.uses.host import UseKind
 
 DEVICES = "sys/devices/pci0000:00"
 NET = "sys/devices/virtual/net"

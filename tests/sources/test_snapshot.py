@@ -15,8 +15,8 @@ from snapshots import members, opened, snapshot
 
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import NodeAccess
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.snapshot.packing import zipped
 from iommu_inspect.sources.sysfs.bars import with_bars

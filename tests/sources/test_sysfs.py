@@ -29,8 +29,8 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.pci.regs import PciExpType
+from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.devices import device_table
-from iommu_inspect.render.verdict import audit_text
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import open_path

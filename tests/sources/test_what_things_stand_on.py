@@ -9,8 +9,8 @@ from trees import ONE, PCI, TWO, UNREADABLE, Spec, tree
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.uses.host import HostUse, UseKind
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.file_systems import FileSystems
 from iommu_inspect.sources.host.mounts import Mount, Route

@@ -12,7 +12,7 @@ from trees import ONE, TWO, UNREADABLE, Spec, tree
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.host import Host, UseKind
+from iommu_inspect.model.uses.host import Host, UseKind
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.tree.directory import DirTree
 

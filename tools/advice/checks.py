@@ -11,19 +11,19 @@ from iommu_inspect.kernel.answers import OK
 from iommu_inspect.kernel.eras import Semantics, applicable
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbind
+from iommu_inspect.model.asked.target import Target, same_target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.host_losses import is_fatal, perhaps_lost, perhaps_untold
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
-from iommu_inspect.model.target import Target, same_target
+from iommu_inspect.model.uses.losses import is_fatal, perhaps_lost, perhaps_untold
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
-from iommu_inspect.render.plan import plan_text
-from iommu_inspect.render.verdict import audit_text
+from iommu_inspect.render.audits.verdict import audit_text
+from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.verdict.outcome import Verdict

@@ -12,7 +12,6 @@ from random import Random
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
-from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     InterruptRemapping,
@@ -24,6 +23,7 @@ from iommu_inspect.model.machine import (
 )
 from iommu_inspect.model.pci.regs import PciExpType, PciHeaderType
 from iommu_inspect.model.settings import ModuleState, Settings
+from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe
 

@@ -47,11 +47,11 @@ from iommu_inspect.kernel.steps.step import (
     Unbind,
     Unplug,
 )
+from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import UnknownTargetError
 
 __all__ = ["Simulation", "simulate"]
 

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from iommu_inspect.kernel.answers import Answer
 from iommu_inspect.kernel.eras import Era, Semantics
 from iommu_inspect.kernel.steps.step import Step
+from iommu_inspect.model.asked.target import UnknownTargetError, find_targets
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import UnknownTargetError, find_targets
 
 __all__ = [
     "Outcome",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.usage import BadRequestError
 
 __all__ = [
     "Attach",

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.ownership.mappings import DirectMapping, direct_mapping
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
-from iommu_inspect.model.host import UseKind
-from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.pci.regs import PciHeaderType
-from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import shown
+from iommu_inspect.model.uses.host import UseKind
+from iommu_inspect.model.uses.losses import perhaps_lost, perhaps_untold
 from iommu_inspect.plan.decision.moves import NOT_TOLD
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.cures import Look, Looking

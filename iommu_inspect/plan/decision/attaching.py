@@ -5,7 +5,7 @@ No step changes its answer: it asks for the size of the group, and for no driver
 
 from __future__ import annotations
 
-from iommu_inspect.model.target import Target
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
 from iommu_inspect.plan.steps.checking import Check

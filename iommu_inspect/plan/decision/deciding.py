@@ -10,18 +10,18 @@ from iommu_inspect.kernel.variants import known_variant
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host import FATAL, UseKind
-from iommu_inspect.model.host_losses import (
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.relations import Relations
+from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.uses.host import FATAL, UseKind
+from iommu_inspect.model.uses.losses import (
     Loss,
     host_losses,
     is_in,
     perhaps_lost,
     perhaps_untold,
 )
-from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.relations import Relations
-from iommu_inspect.model.text import listed, shown
-from iommu_inspect.model.use_words import described
+from iommu_inspect.model.uses.words import described
 from iommu_inspect.plan.decision import neighbours
 from iommu_inspect.plan.decision.dpdk import (
     asks_nothing_of_group,

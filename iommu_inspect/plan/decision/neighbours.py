@@ -8,8 +8,6 @@ from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host import HostUse
-from iommu_inspect.model.host_losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
@@ -18,7 +16,9 @@ from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_STORAGE,
 )
 from iommu_inspect.model.text import listed, shown
-from iommu_inspect.model.use_words import described
+from iommu_inspect.model.uses.host import HostUse
+from iommu_inspect.model.uses.losses import perhaps_lost, perhaps_untold
+from iommu_inspect.model.uses.words import described
 from iommu_inspect.plan.decision.dpdk import driver_for_dpdk
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.rules._words import addresses, verb

@@ -9,14 +9,14 @@ from functools import partial
 from iommu_inspect.kernel.denylist import denial, is_listed
 from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.relations import Relations
-from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.dpdk import refusals_of_dpdk
 from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Move, Refusal

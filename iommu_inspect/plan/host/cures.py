@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import Decision, Move
 from iommu_inspect.rules import cures

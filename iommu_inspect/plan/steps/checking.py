@@ -15,10 +15,10 @@ from iommu_inspect.kernel.ownership.operations import (
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.state import Outcome
 from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbind
+from iommu_inspect.model.asked.target import Target, same_target
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target, same_target
 from iommu_inspect.plan.steps import acts
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Severity

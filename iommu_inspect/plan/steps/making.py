@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.uio import works_through
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.target import Target
 from iommu_inspect.plan.decision.assuming import Condition, assume
 from iommu_inspect.plan.decision.attaching import attaching
 from iommu_inspect.plan.decision.deciding import decide

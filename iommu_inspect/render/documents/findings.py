@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from iommu_inspect.model.host import UseKind
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.rules import cures
 from iommu_inspect.rules.finding import Finding
 

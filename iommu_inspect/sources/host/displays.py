@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.pci.address import PciAddress
+from iommu_inspect.model.uses.host import HostUse, UseKind
 from iommu_inspect.sources.host.needs import Locate
 from iommu_inspect.sources.tree.tree import Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.fact import Fact, Missing, complete, known, value_or
-from iommu_inspect.model.host import Carrier, HostUse, UseKind
+from iommu_inspect.model.uses.host import Carrier, HostUse, UseKind
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.mounts import Mount, Route
 from iommu_inspect.sources.host.needs import Locate, Needs, all_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import Fact, Missing, known
-from iommu_inspect.model.host import HostUse, UseKind
+from iommu_inspect.model.uses.host import HostUse, UseKind
 from iommu_inspect.sources.host.block import Blocks
 from iommu_inspect.sources.host.needs import Locate
 from iommu_inspect.sources.tree.tree import Tree

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, unread
-from iommu_inspect.model.host import Carrier, Host, HostUse, UseKind
+from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.sources.host import mounts
 from iommu_inspect.sources.host.attached import mediated, thunderbolt, usb
 from iommu_inspect.sources.host.block import Blocks

@@ -17,7 +17,6 @@ from iommu_inspect.sources.text.parts.devbind import DevbindReader
 from iommu_inspect.sources.text.parts.devices import DeviceReader
 from iommu_inspect.sources.text.parts.driverctl import DriverctlReader
 from iommu_inspect.sources.text.parts.entries import EntryReader
-from iommu_inspect.sources.text.parts.fields import FieldReader
 from iommu_inspect.sources.text.parts.forms import ADDRESS, split_joined
 from iommu_inspect.sources.text.parts.iommu_tree import IommuTreeReader
 from iommu_inspect.sources.text.parts.libvirt.tree import NodeTreeReader
@@ -25,9 +24,10 @@ from iommu_inspect.sources.text.parts.libvirt.xml import NodeXmlReader
 from iommu_inspect.sources.text.parts.links import LinkReader
 from iommu_inspect.sources.text.parts.log.reader import LogReader
 from iommu_inspect.sources.text.parts.lshw import LshwReader
+from iommu_inspect.sources.text.parts.lspci.fields import FieldReader
+from iommu_inspect.sources.text.parts.lspci.topology import TopologyReader
 from iommu_inspect.sources.text.parts.modprobe import ModprobeReader
 from iommu_inspect.sources.text.parts.tables import TableReader
-from iommu_inspect.sources.text.parts.topology import TopologyReader
 from iommu_inspect.sources.text.said import CUT, Line, Reader, Said
 
 __all__ = ["Paste", "Strange", "cut"]

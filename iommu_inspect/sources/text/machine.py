@@ -10,7 +10,6 @@ from typing import Any
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
-from iommu_inspect.model.host import Host
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     InterruptRemapping,
@@ -25,6 +24,7 @@ from iommu_inspect.model.pci.regs import (
 from iommu_inspect.model.platform import Architecture, Processor
 from iommu_inspect.model.settings import ModprobeConfig, Settings
 from iommu_inspect.model.text import natural_key
+from iommu_inspect.model.uses.host import Host
 from iommu_inspect.sources.bounds import check_devices, check_group, check_lines
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.host.command_line import parse_command_line

@@ -9,8 +9,8 @@ import os
 import select
 import stat
 
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.text import printable
-from iommu_inspect.model.usage import BadRequestError
 from iommu_inspect.sources.tree.opening import acts_when_read
 
 __all__ = ["MAX_OPTION", "read_option"]

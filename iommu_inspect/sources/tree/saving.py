@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from iommu_inspect.model.usage import BadRequestError
+from iommu_inspect.model.asked.usage import BadRequestError
 
 __all__ = ["check_writable", "is_root", "save"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.sources.text.parts.class_names import is_class_name
+from iommu_inspect.sources.text.parts.lspci.class_names import is_class_name
 from iommu_inspect.sources.text.parts.tails import tail_of
 from iommu_inspect.sources.text.said import CUT
 

@@ -76,7 +76,7 @@ class Run:
 
     @cached_property
     def _facts(self) -> tuple[Said, ...]:
-        from iommu_inspect.sources.text.parts.words import facts_of
+        from iommu_inspect.sources.text.parts.lspci.words import facts_of
 
         return facts_of(self)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.sources.text.parts.class_names import class_of_name
 from iommu_inspect.sources.text.parts.forms import Entry
+from iommu_inspect.sources.text.parts.lspci.class_names import class_of_name
 from iommu_inspect.sources.text.said import CUT
 
 __all__ = ["FirstLine", "split_name"]

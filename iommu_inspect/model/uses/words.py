@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iommu_inspect.model.host import HostUse, UseKind
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.model.uses.host import HostUse, UseKind
 
 __all__ = ["NOT_SHOWN", "described", "names"]
 

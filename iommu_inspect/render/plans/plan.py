@@ -10,10 +10,10 @@ from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.plan.steps.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.writing import Written
-from iommu_inspect.render.advice import look_block
+from iommu_inspect.render.audits.advice import look_block
 from iommu_inspect.render.devices import device_name
 from iommu_inspect.render.layout import PLAIN, Style, table
-from iommu_inspect.render.plan_blocks import (
+from iommu_inspect.render.plans.blocks import (
     block,
     boot_blocks,
     guest_blocks,

@@ -1,10 +1,8 @@
 """What one record of ``lspci`` says about its function.
 
 Bytes of a dump count more than words. What the words leave out depends on how lspci
-was called, and by whom: only the output of ``-v`` lists capabilities, only that of
-``-vv`` their registers, and only root sees any. And a text can end anywhere. So what is
-not there is absent only in a record that is whole. The words are those of pciutils'
-ls-caps.c, ls-ecaps.c and lspci.c, old and new.
+was called, and by whom. And a text can end anywhere. So what is not there is absent
+only in a record that is whole. The words are those of pciutils' lspci.c, old and new.
 """
 
 from __future__ import annotations
@@ -14,26 +12,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
-from iommu_inspect.model.device import Acs, SrIov
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.model.pci.regs import (
-    PCI_ACS_CR,
-    PCI_ACS_DT,
-    PCI_ACS_EC,
-    PCI_ACS_RR,
-    PCI_ACS_SV,
-    PCI_ACS_TB,
-    PCI_ACS_UF,
-    PCI_CLASS_BRIDGE_CARDBUS,
-    PciExpType,
-    PciHeaderType,
-)
+from iommu_inspect.model.pci.regs import PCI_CLASS_BRIDGE_CARDBUS, PciHeaderType
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
-from iommu_inspect.sources.text.parts.first_line import FirstLine
+from iommu_inspect.sources.text.parts.lspci.capabilities import ACS_NAME, Capabilities
+from iommu_inspect.sources.text.parts.lspci.first_line import FirstLine
 from iommu_inspect.sources.text.parts.record import Record, Run
-from iommu_inspect.sources.text.said import CUT, DeviceFacts, Said
+from iommu_inspect.sources.text.said import DeviceFacts, Said
 
 __all__ = ["facts_of"]
 
@@ -46,37 +33,6 @@ _DRIVER = re.compile(r"Kernel driver in use: ?([\w.+]+(?:-[\w.+]+)*)(?: |$)")
 _BUSES = re.compile(
     r"Bus: primary=[0-9a-f]{2}, secondary=([0-9a-f]{2}), subordinate=([0-9a-f]{2})"
 )
-_CAPABILITY = re.compile(rf"Capabilities: \[([0-9a-f]{{2,3}})(?: v\d+)?\] ([^{CUT}]*)$")
-_EXPRESS = re.compile(r"(?:PCI )?Express(?: \(v\d+\))? (.*)")
-_HOTPLUG = re.compile(r"SltCap:.*\bHotPlug([+-])")
-_TOTAL_VFS = re.compile(r"Total VFs: (\d{1,5}), Number of VFs: (\d{1,5})(?=\D)")
-_VF_OFFSET = re.compile(
-    r"VF offset: (\d{1,5}), stride: (\d{1,5})(?:, Device ID: ([0-9a-f]{4})|$)"
-)
-_ACS_NAME = "Access Control Services"
-_SRIOV_NAME = "Single Root I/O Virtualization"
-_ACS_BITS = {
-    "SrcValid": PCI_ACS_SV,
-    "TransBlk": PCI_ACS_TB,
-    "ReqRedir": PCI_ACS_RR,
-    "CmpltRedir": PCI_ACS_CR,
-    "UpstreamFwd": PCI_ACS_UF,
-    "EgressCtrl": PCI_ACS_EC,
-    "DirectTrans": PCI_ACS_DT,
-}
-# The longest first: one name is the beginning of another one.
-_TYPES = {
-    "Root Complex Integrated Endpoint": PciExpType.RC_END,
-    "Root Complex Event Collector": PciExpType.RC_EC,
-    "PCI-Express to PCI/PCI-X Bridge": PciExpType.PCI_BRIDGE,
-    "PCI/PCI-X to PCI-Express Bridge": PciExpType.PCIE_BRIDGE,
-    "PCI/PCI-X Bridge": PciExpType.PCI_BRIDGE,
-    "Legacy Endpoint": PciExpType.LEG_END,
-    "Downstream Port": PciExpType.DOWNSTREAM,
-    "Upstream Port": PciExpType.UPSTREAM,
-    "Root Port": PciExpType.ROOT_PORT,
-    "Endpoint": PciExpType.ENDPOINT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +56,8 @@ def facts_of(run: Run) -> tuple[Said, ...]:
     shown = _Shown(
         drivers=any(function.drivers for function in alone),
         groups=any(function.detail_groups for function in alone),
-        capabilities=any(function.lists_capabilities for function in alone),
-        extended=any(function.lists_extended for function in alone),
+        capabilities=any(function.capabilities.are_listed for function in alone),
+        extended=any(function.capabilities.extended_are_listed for function in alone),
         details=any(record.details for record in run.records),
         # One such line may be somebody's own words, several are a script's.
         flat_drivers=sum(1 for record in run.records if record.flat_drivers) > 1,
@@ -166,23 +122,20 @@ class _Function:
             flat_drivers=False,
         )
         self._lines = [text for text, _ in record.details]
-        self._text = "\n".join(self._lines)
+        self.capabilities = Capabilities(
+            self._lines,
+            ended=record.closed,
+            filtered=run.filtered,
+            any_listed=self._shown.capabilities,
+            any_extended=self._shown.extended,
+        )
         self._config = ConfigSpace(record.config)
         self._filtered = run.filtered
-        self._listed = run.listed
 
     @property
     def _is_whole(self) -> bool:
         """Whether what is not in the record was not there."""
         return self.record.closed and not self._filtered
-
-    @property
-    def _past_capabilities(self) -> bool:
-        """Whether the lines go on behind the capabilities, or end where they end."""
-        behind = ("Kernel driver in use:", "Kernel modules:")
-        return not self._filtered and (
-            self.record.closed or any(line.startswith(behind) for line in self._lines)
-        )
 
     @cached_property
     def drivers(self) -> tuple[str, ...]:
@@ -208,31 +161,11 @@ class _Function:
         told = (self.record.group, *self.detail_groups, self.record.entry.group)
         return tuple(dict.fromkeys(group for group in told if group))
 
-    @property
-    def lists_capabilities(self) -> bool:
-        """Whether a capability is listed."""
-        return "Capabilities: [" in self._text
-
-    @property
-    def lists_extended(self) -> bool:
-        """Whether a capability in extended space is listed."""
-        return any(len(where) == 3 for where, _ in self._named_capabilities)
-
-    @property
-    def is_detailed(self) -> bool:
-        """Whether lspci was told to be verbose about the function."""
-        return any(line.startswith(("Flags: ", "Control: ")) for line in self._lines)
-
-    @property
-    def is_asleep(self) -> bool:
-        """Whether the function did not answer: all its registers read as ones."""
-        return "Unknown header type 7f" in self._text
-
     def facts(self) -> DeviceFacts:
         """Return all that the record says."""
         bits = self._config.identity
         ids = self.first.ids(self._lines)
-        if not self.is_asleep and bits.vendor is not Missing.UNREADABLE:
+        if not self.capabilities.is_asleep and bits.vendor is not Missing.UNREADABLE:
             ids = self.first.joined(ids, bits, self._of_bytes)
         return DeviceFacts(
             name=self.first.name,
@@ -241,16 +174,18 @@ class _Function:
             group=self._group(),
             header_type=self._header_type(),
             multifunction=self._of_bytes(self._config.multifunction, Missing.ABSENT),
-            pcie_type=self._of_bytes(self._config.pcie_type, self._type_by_words()),
-            acs=self._of_bytes(self._config.acs, self._acs_by_words()),
-            acs_listed=self._extended(_ACS_NAME),
-            sriov=self._of_bytes(self._config.sriov, self._sriov_by_words()),
+            pcie_type=self._of_bytes(
+                self._config.pcie_type, self.capabilities.pcie_type()
+            ),
+            acs=self._of_bytes(self._config.acs, self.capabilities.acs()),
+            acs_listed=self.capabilities.lists_extended(ACS_NAME),
+            sriov=self._of_bytes(self._config.sriov, self.capabilities.sriov()),
             enabled_vfs=self._enabled_vfs(),
             # Registers of a virtual function show no ids (PCIe 6.0, 9.3.4.1); words
             # show the same of both.
             physfn=None if known(bits.vendor) else Missing.ABSENT,
             hotplug_slot=self._of_bytes(
-                self._config.hotplug_slot, self._hotplug_by_words()
+                self._config.hotplug_slot, self.capabilities.hotplug_slot()
             ),
             buses=self._buses(),
             parent=self._parent(),
@@ -294,133 +229,33 @@ class _Function:
     def _group(self) -> Fact[str | None]:
         if self.all_groups:
             return self.all_groups[0]
-        told = self.is_detailed and self._is_whole and not self.record.wrapped
+        told = (
+            self.capabilities.is_detailed and self._is_whole and not self.record.wrapped
+        )
         if self._shown.groups and told:
             return None
         return Missing.ABSENT
 
     def _answers(self) -> Fact[bool]:
-        lost = self.is_asleep or (
+        lost = self.capabilities.is_asleep or (
             not self._lines and self.record.entry.text.endswith("(rev ff)")
         )
         if lost:
             return False
-        words = True if self.is_detailed else Missing.ABSENT
+        words = True if self.capabilities.is_detailed else Missing.ABSENT
         return self._of_bytes(self._config.answers, words)
 
     def _of_bytes(self, fact: Fact[T], words: Fact[T]) -> Fact[T]:
         """Take what the bytes say, or the words where the bytes end before it."""
-        if self.is_asleep:
+        if self.capabilities.is_asleep:
             return Missing.UNREADABLE
         if not self.record.config:
             return words
         told = fact is not Missing.TRUNCATED or words is Missing.ABSENT
         return fact if told else words
 
-    @cached_property
-    def _named_capabilities(self) -> tuple[tuple[str, str], ...]:
-        found = (_CAPABILITY.match(line) for line in self._lines)
-        return tuple((match[1], match[2]) for match in found if match)
-
-    @cached_property
-    def _capabilities(self) -> dict[str, str] | Missing:
-        """What the lines of capabilities call them, by their offsets."""
-        if self.is_asleep:
-            return Missing.UNREADABLE
-        if "Capabilities: <access denied>" in self._text:
-            return Missing.DENIED
-        if not self.is_detailed or not self._shown.capabilities:
-            return Missing.ABSENT
-        found = dict(self._named_capabilities)
-        # The status register says that there is a list: it was cut out of the text.
-        cut_out = not found and "Status: Cap+" in self._text
-        return Missing.TRUNCATED if cut_out else found
-
-    def _absent(self, value: T) -> T | Missing:
-        """Return what stands for something that is not listed, where all is."""
-        return value if self._past_capabilities else Missing.TRUNCATED
-
-    @cached_property
-    def _express(self) -> Fact[str | None]:
-        listed = self._capabilities
-        if not known(listed):
-            return listed
-        broken = "<chain" in self._text or "Capabilities: [ff]" in self._text
-        for offset, name in listed.items():
-            found = _EXPRESS.fullmatch(name)
-            if found and len(offset) == 2:
-                return found[1]
-        return Missing.UNREADABLE if broken else self._absent(None)
-
-    def _type_by_words(self) -> Fact[int | None]:
-        if not known(self._express) or self._express is None:
-            return self._express
-        for name, kind in _TYPES.items():
-            if self._express.startswith(name):
-                return kind
-        return Missing.UNREADABLE
-
-    def _hotplug_by_words(self) -> Fact[bool]:
-        if not known(self._express):
-            return self._express
-        if self._express is None or "(Slot+)" not in self._express:
-            return False
-        found = _HOTPLUG.search(self._text)
-        return found[1] == "+" if found else Missing.TRUNCATED
-
-    def _extended(self, name: str) -> Fact[bool]:
-        """Say whether an extended capability is listed."""
-        listed = self._capabilities
-        if not known(listed):
-            return listed
-        here = [what for where, what in listed.items() if len(where) == 3]
-        if any(what.startswith(name) for what in here):
-            return True
-        if self._express is None or not known(self._express):
-            return False if self._express is None else self._express
-        if "<chain" in self._text:
-            return Missing.UNREADABLE
-        # Nothing was read of any function's extended space (dumps of 256 bytes, no
-        # ECAM): then that this one shows none means nothing.
-        if here or self._shown.extended:
-            return self._absent(value=False)
-        return Missing.TRUNCATED
-
-    def _acs_by_words(self) -> Fact[Acs | None]:
-        listed = self._extended(_ACS_NAME)
-        if not known(listed):
-            return listed
-        if not listed:
-            return None
-        capability, control = (self._acs_register(n) for n in ("ACSCap:", "ACSCtl:"))
-        if capability is None or control is None:
-            return Missing.TRUNCATED
-        return Acs(capability, control)
-
-    def _acs_register(self, name: str) -> int | None:
-        lines = [line for line in self._lines if line.startswith(name)]
-        if len(set(lines)) != 1:
-            return None
-        words = dict(re.findall(r"([A-Za-z]+)([+-])", lines[0]))
-        if any(bit not in words for bit in _ACS_BITS):
-            return None
-        return sum(value for bit, value in _ACS_BITS.items() if words[bit] == "+")
-
-    def _sriov_by_words(self) -> Fact[SrIov | None]:
-        listed = self._extended(_SRIOV_NAME)
-        if not known(listed):
-            return listed
-        if not listed:
-            return None
-        total, offset = _TOTAL_VFS.search(self._text), _VF_OFFSET.search(self._text)
-        if total is None or offset is None:
-            return Missing.TRUNCATED
-        model = int(offset[3], 16) if offset[3] else Missing.ABSENT
-        return SrIov(int(total[1]), int(offset[1]), int(offset[2]), model)
-
     def _enabled_vfs(self) -> Fact[int]:
-        found = _TOTAL_VFS.search(self._text)
-        words = int(found[2]) if found else Missing.ABSENT
+        words = self.capabilities.enabled_vfs()
         return self._of_bytes(self._config.enabled_vfs, words)
 
     def _header_type(self) -> Fact[int]:
@@ -429,7 +264,7 @@ class _Function:
         if any(_BUSES.match(line) for line in self._lines):
             cardbus = self.first.class_base == PCI_CLASS_BRIDGE_CARDBUS
             words = PciHeaderType.CARDBUS if cardbus else PciHeaderType.BRIDGE
-        elif self.is_detailed and self._past_capabilities:
+        elif self.capabilities.is_detailed and self.capabilities.are_past:
             words = PciHeaderType.NORMAL
         return self._of_bytes(self._config.header_type, words)
 

@@ -6,12 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
-from iommu_inspect.model.group import Group
-from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.naming import (
+from iommu_inspect.model.asked.naming import (
     LEAST_LETTERS,
     has_part,
     interfaces_and_disks,
@@ -21,8 +16,13 @@ from iommu_inspect.model.naming import (
     place_of,
     slot_of,
 )
+from iommu_inspect.model.asked.usage import BadRequestError, nearest
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Group
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.classes import class_name
-from iommu_inspect.model.usage import BadRequestError, nearest
 
 __all__ = [
     "Target",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import UIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
-from iommu_inspect.model.host import FATAL, Carrier, HostUse, UseKind
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_NETWORK,
@@ -19,6 +18,7 @@ from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_WIRELESS,
     PCI_CLASS_OTHERS,
 )
+from iommu_inspect.model.uses.host import FATAL, Carrier, HostUse, UseKind
 
 __all__ = [
     "Loss",

@@ -6,16 +6,16 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
 from iommu_inspect.audit.told_once import Told
 from iommu_inspect.kernel.answers import OK
+from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.target import Target
 from iommu_inspect.model.text import printable
-from iommu_inspect.render.advice import advice_blocks
+from iommu_inspect.render.audits.advice import advice_blocks
+from iommu_inspect.render.audits.findings import finding_blocks
+from iommu_inspect.render.audits.prospects import prospects_table, prospects_text
+from iommu_inspect.render.audits.since import new_sentence, since_lines
 from iommu_inspect.render.devices import device_name
-from iommu_inspect.render.findings import finding_blocks
 from iommu_inspect.render.layout import PLAIN, Style
-from iommu_inspect.render.prospects import prospects_table, prospects_text
 from iommu_inspect.render.purposes import PHRASES
-from iommu_inspect.render.since import new_sentence, since_lines
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.judge import TargetVerdict

@@ -10,9 +10,9 @@ from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.sources.text.parts.class_names import class_of_name
-from iommu_inspect.sources.text.parts.first_line import split_name
 from iommu_inspect.sources.text.parts.forms import ADDRESS
+from iommu_inspect.sources.text.parts.lspci.class_names import class_of_name
+from iommu_inspect.sources.text.parts.lspci.first_line import split_name
 from iommu_inspect.sources.text.said import CUT, DeviceFacts, Line, Said
 
 __all__ = ["FieldReader"]

@@ -1,0 +1,1 @@
+"""What a person asks for: targets, expectations, and what cannot be had."""

@@ -1,0 +1,1 @@
+"""What ``lspci`` prints of a function: its first line, its details, its tree."""
