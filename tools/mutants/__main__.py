@@ -32,7 +32,8 @@ COVERED = KEPT / "coverage"
 FLOOR = 0.9
 # Others hardly run these rooms, or start programs, which never see a mutant.
 _ASKED = (
-    *("kernel", "rules", "plan", "verdict", "audit", "render", "cli", "test_field.py"),
+    *("kernel", "rules", "plan", "verdict", "audit", "render", "cli", "sentences"),
+    "test_field.py",
     *("test_real_kernels.py", "test_lab_captures.py"),
 )
 
@@ -45,21 +46,10 @@ def _map() -> int:
     python = (sys.executable, "-m")
     report = f"--junitxml={KEPT / 'times.xml'}"
     environment = {**os.environ, "COVERAGE_FILE": str(COVERED)}
+    pytest = ("pytest", "-q", "-n", "auto", "--dist", "worksteal", "-m", "not no_cover")
+    measuring = ("-p", "tools.measuring", "--by-test", "-o", "junit_family=xunit1")
     for words in (
-        [
-            *(
-                "pytest",
-                "-q",
-                "-n",
-                "auto",
-                "--dist",
-                "worksteal",
-                "-m",
-                "not no_cover",
-            ),
-            *("-p", "tools.measuring", "--by-test", "-o", "junit_family=xunit1"),
-            *(report, *asked),
-        ],
+        [*pytest, *measuring, report, *asked],
         ["coverage", "combine", "--quiet"],
     ):
         done = subprocess.run([*python, *words], cwd=ROOT, env=environment, check=False)
@@ -115,6 +105,9 @@ def _tried(chosen: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, Fate]]
 def _run(count: int, seed: int, only: str, jobs: int) -> int:
     if only:
         chosen = _only(only)
+        if not chosen:
+            print(f"no mutant is made of {only}")
+            return 2
     else:
         everything = _all()
         chosen = random.Random(seed).sample(everything, count)
