@@ -21,7 +21,7 @@ from iommu_inspect.plan.host.commands import (
 )
 from iommu_inspect.plan.steps import acts
 from iommu_inspect.plan.steps.making import Plan
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, verb
 
 __all__ = ["Sheet", "dpdk", "saved_driverctl", "spdk"]
 
@@ -88,9 +88,9 @@ def dpdk(plan: Plan) -> Sheet:
         m.device for m in plan.moves if m.asked and _is_used(m) and _on_host(m)
     ]
     if by_kernel:
-        notes.append(
-            f"{addresses(by_kernel)} stays on its driver: DPDK uses it through that."
-        )
+        stays = verb(by_kernel, "stays on its driver", "stay on their drivers")
+        it = verb(by_kernel, "it through that", "them through these")
+        notes.append(f"{addresses(by_kernel)} {stays}: DPDK uses {it}.")
     return Sheet(tuple(lines), tuple(notes))
 
 

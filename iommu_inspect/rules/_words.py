@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sized
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
@@ -27,8 +27,8 @@ def addresses(devices: Iterable[Device]) -> str:
     return listed(shown(device.address) for device in devices)
 
 
-def verb(devices: Sequence[Device], one: str, more: str) -> str:
-    """Return the verb that goes with so many devices: "has" or "have"."""
+def verb(devices: Sized, one: str, more: str) -> str:
+    """Return the word that goes with one of these, or with several: "has", "have"."""
     return one if len(devices) == 1 else more
 
 

@@ -26,7 +26,7 @@ from iommu_inspect.plan.host.ids import ids_of, ids_word, left_out
 from iommu_inspect.plan.host.modules import modules_of
 from iommu_inspect.plan.host.systems import Place, initramfs_places, loader_places
 from iommu_inspect.plan.steps.making import Plan
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, verb
 
 __all__ = ["Boot", "boot", "cure", "leads_with_boot", "nothing_set"]
 
@@ -151,10 +151,11 @@ def _denied(machine: Machine, moves: Iterable[Move]) -> bool:
 
 
 def _about_denylist(moves: Sequence[Move]) -> Iterable[str]:
+    it = verb(moves, "it", "them")
     yield (
-        f"disable_denylist=1 stays with it: {_names(moves)} is in the denylist of "
-        "vfio-pci, because a guest may harm the host through it. Only trusted guests "
-        "should get it."
+        f"disable_denylist=1 stays with {it}: {_names(moves)} "
+        f"{verb(moves, 'is', 'are')} in the denylist of vfio-pci, because a guest may "
+        f"harm the host through {it}. Only trusted guests should get {it}."
     )
 
 

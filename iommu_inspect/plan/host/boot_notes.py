@@ -12,7 +12,7 @@ from iommu_inspect.model.text import listed, shown
 from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision, Move
 from iommu_inspect.plan.host.modules import built_in, modules_of
 from iommu_inspect.plan.steps.making import Plan
-from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules._words import addresses, verb
 
 __all__ = ["boot_notes", "has_word", "word_notes", "words_of"]
 
@@ -54,13 +54,15 @@ def boot_notes(
     """Say what the settings do not reach, and what else may be set already."""
     virtual = [m for m in late if m.device.pci.is_virtual]
     if virtual:
+        what = verb(virtual, "is a virtual function", "are virtual functions")
+        it, comes = verb(virtual, "it is", "they are"), verb(virtual, "comes", "come")
         yield (
-            f"{_names(virtual)} is a virtual function: it is not there at boot, but "
-            "comes when something writes sriov_numvfs. modprobe.d does not reach it; "
-            "driverctl does."
+            f"{_names(virtual)} {what}: {it} not there at boot, but {comes} when "
+            "something writes sriov_numvfs. modprobe.d does not reach "
+            f"{verb(virtual, 'it', 'them')}; driverctl does."
         )
     for move in late:
-        if move not in virtual:
+        if not move.device.pci.is_virtual:
             yield (
                 f"{_names([move])} goes to {shown(move.becomes)}, which takes no ids: "
                 "driverctl gives it the device at every boot."
@@ -68,15 +70,18 @@ def boot_notes(
     settled = [m for m in to_vfio if m.decision is Decision.STAYS]
     if settled and any(not modules_of(plan.machine, move.device) for move in settled):
         yield (
-            f"{_names(settled)} is on {VFIO_PCI} already: if other settings see to "
-            "that at boot, keep one of the two; which driver of the host would take it "
-            "cannot be seen, so there is no softdep line for it."
+            f"{_names(settled)} {verb(settled, 'is', 'are')} on {VFIO_PCI} already: "
+            "if other settings see to that at boot, keep one of the two; which driver "
+            f"of the host would take {verb(settled, 'it', 'them')} cannot be seen, so "
+            f"there is no softdep line for {verb(settled, 'it', 'them')}."
         )
     elsewhere = [move for move in freed if not move.device.is_pci]
     if elsewhere:
+        what = verb(elsewhere, "is no PCI function", "are no PCI functions")
+        it = verb(elsewhere, "it", "them")
         yield (
-            f"{_names(elsewhere)} is no PCI function: modprobe.d does not reach it; "
-            "driverctl does, or a unit that unbinds it."
+            f"{_names(elsewhere)} {what}: modprobe.d does not reach {it}; driverctl "
+            f"does, or a unit that unbinds {it}."
         )
     yield from _other_files(plan.machine)
     yield from _about_booster(plan.machine)
