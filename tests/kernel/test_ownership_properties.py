@@ -134,6 +134,8 @@ def test_an_unbound_device_more_never_changes_a_verdict(
 ) -> None:
     before = only_group(host)
     more = with_members(host, *before.devices, device("0000:7f:00.0"))
+    # Of members whose buses are not told, it may tell that vfio made their group up.
+    assume(known(before.is_noiommu) or not known(only_group(more).is_noiommu))
     assert ownership_of(only_group(more), rules) is ownership_of(before, rules)
     assert answers(more, rules) == answers(host, rules)
     assert verdict_of(more, rules) is verdict_of(host, rules)

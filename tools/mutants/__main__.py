@@ -112,6 +112,9 @@ def _run(count: int, seed: int, only: str, jobs: int) -> int:
         everything = _all()
         chosen = random.Random(seed).sample(everything, count)
         print(f"mutants: {count} of {len(everything)}, seed {seed}", flush=True)
+    if not COVERED.exists():
+        print("which test runs which line is not known: python -m tools.mutants map")
+        return 2
     fates: Counter[str] = Counter()
     for number, (mutant, fate) in enumerate(_tried(chosen, jobs), 1):
         fates[fate.how] += 1
