@@ -63,6 +63,10 @@ class Family:
     virtual: tuple[Device, ...]
 
 
+# What a page table of two levels reaches (SAGAW bit 0); no VT-d unit has less.
+_LEAST_WIDTH = 30
+
+
 @dataclass(frozen=True, slots=True)
 class IommuUnit:
     """One entry of ``/sys/class/iommu``, such as ``dmar0``.
@@ -80,13 +84,16 @@ class IommuUnit:
         """The bits of the addresses that a VT-d unit translates.
 
         The lesser of what it can (MGAW) and what its deepest page table reaches
-        (SAGAW: bit 1 three levels, bit 2 four, bit 3 five).
+        (SAGAW: bit 1 three levels, bit 2 four, bit 3 five). A register that says less
+        than a page table of two levels reaches was not read whole.
         """
         if not known(self.capability):
             return self.capability
         widest = (self.capability >> 16 & 0x3F) + 1
         tables = [30 + 9 * bit for bit in (1, 2, 3) if self.capability >> 8 + bit & 1]
-        return min(widest, max(tables)) if tables else Missing.UNREADABLE
+        if not tables or widest < _LEAST_WIDTH:
+            return Missing.UNREADABLE
+        return min(widest, max(tables))
 
 
 @dataclass(frozen=True, slots=True)
