@@ -14,9 +14,9 @@ from iommu_inspect.plan.host.again import plan_command
 from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import Written, written
-from iommu_inspect.rules import cures
+from iommu_inspect.rules import _cures as cures
+from iommu_inspect.rules._cures import ByAddress, Cure, ProbeAgain
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.cures import ByAddress, Cure, ProbeAgain
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict
 

@@ -10,7 +10,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.rules.cures import WriteLine
+from iommu_inspect.rules._cures import WriteLine
 from iommu_inspect.rules.finding import Finding
 
 __all__ = ["Told", "nameless", "told_once"]

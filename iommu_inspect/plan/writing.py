@@ -21,7 +21,7 @@ from iommu_inspect.plan.host.script import refusing_script, script
 from iommu_inspect.plan.host.systems import Place, loader_places
 from iommu_inspect.plan.sheets import Sheet, dpdk, saved_driverctl, spdk
 from iommu_inspect.plan.steps.making import Plan
-from iommu_inspect.rules.cures import LoadModule
+from iommu_inspect.rules._cures import LoadModule
 from iommu_inspect.rules.finding import Purpose
 
 __all__ = ["Written", "written"]

@@ -10,8 +10,8 @@ from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import IortNode, XenRole
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._cures import Cure, Look, Looking, TakeSnapshot, WriteLine
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.cures import Cure, Look, Looking, TakeSnapshot, WriteLine
 from iommu_inspect.rules.finding import Certainty
 from iommu_inspect.settings.maker import Maker, asks_for_vtd, iommu_maker, turned_off
 

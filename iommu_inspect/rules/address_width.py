@@ -8,9 +8,9 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.model.machine import IommuUnit
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking
 
 ABOUT = About(
     id="address-width",

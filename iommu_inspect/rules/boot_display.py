@@ -13,9 +13,9 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY, PCI_CLASS_DISPLAY_VGA
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.uses.host import UseKind
+from iommu_inspect.rules._cures import Look, Looking, WriteLine
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking, WriteLine
 
 ABOUT = About(
     id="boot-display",

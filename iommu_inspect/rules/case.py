@@ -20,7 +20,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.rules.cures import Cure
+from iommu_inspect.rules._cures import Cure
 from iommu_inspect.rules.finding import About, Certainty, Finding, Purpose, Severity
 from iommu_inspect.settings.ids import IdSetting, id_settings
 

@@ -12,9 +12,9 @@ from iommu_inspect.kernel.ownership.mappings import (
 )
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking
 
 ABOUT = About(
     id="direct-mapping",

@@ -8,9 +8,9 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._cures import ClearOverride, Cure, ProbeAgain
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
-from iommu_inspect.rules.cures import ClearOverride, Cure, ProbeAgain
 
 ABOUT = About(
     id="driver-override",

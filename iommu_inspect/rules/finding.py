@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.rules.cures import Cure
+from iommu_inspect.rules._cures import Cure
 
 __all__ = [
     "EVERY_PURPOSE",

@@ -18,9 +18,9 @@ from iommu_inspect.model.uses.losses import (
     perhaps_untold,
 )
 from iommu_inspect.model.uses.words import NOT_SHOWN, described, names
+from iommu_inspect.rules._cures import Cure, Look, Looking, StopUsing
 from iommu_inspect.rules._words import leave_to_the_host
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Cure, Look, Looking, StopUsing
 
 __all__ = ["RULE", "stopping"]
 

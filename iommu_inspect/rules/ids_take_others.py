@@ -15,9 +15,9 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._cures import ByAddress
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import ByAddress
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, named_by

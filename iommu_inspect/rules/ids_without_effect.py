@@ -11,10 +11,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import shown
-from iommu_inspect.rules._ids import not_to_be_taken, warned
-from iommu_inspect.rules._words import bound_to
-from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import (
+from iommu_inspect.rules._cures import (
     ByAddress,
     Cure,
     LoadModule,
@@ -23,6 +20,9 @@ from iommu_inspect.rules.cures import (
     ProbeAgain,
     WriteLine,
 )
+from iommu_inspect.rules._ids import not_to_be_taken, warned
+from iommu_inspect.rules._words import bound_to
+from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import IdSetting, named_by
 from iommu_inspect.settings.oddity import is_plain

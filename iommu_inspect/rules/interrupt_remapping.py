@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._cures import Look, Looking, SetParameter
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking, SetParameter
 
 ABOUT = About(
     id="interrupt-remapping",

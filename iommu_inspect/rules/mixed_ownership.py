@@ -16,9 +16,9 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
 from iommu_inspect.model.uses.losses import is_fatal
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import EVERY_PURPOSE
 
 ABOUT = About(

@@ -10,9 +10,9 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._layers import missing_layer
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 from iommu_inspect.rules.xen_dom0 import is_dom0
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from iommu_inspect.model.fact import unread
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._cures import SetParameter
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import SetParameter
 from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(

@@ -16,9 +16,9 @@ from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._cures import LoadModule, Look, Looking
 from iommu_inspect.rules._words import bound_to, caution
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import LoadModule, Look, Looking
 from iommu_inspect.rules.finding import Purpose
 
 ABOUT = About(

@@ -17,9 +17,9 @@ from iommu_inspect.model.pci.regs import (
 )
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.topology import Topology
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking
 
 ABOUT = About(
     id="reset-scope",

@@ -10,10 +10,10 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.rules._ids import not_to_be_taken, warned
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.id_index import IdIndex
 from iommu_inspect.settings.lint import Oddity, lint

@@ -11,10 +11,10 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.text import listed, shown
+from iommu_inspect.rules._cures import AnotherSlot
 from iommu_inspect.rules._isolation import Lost, lost
 from iommu_inspect.rules._words import addresses, verb
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import AnotherSlot
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 
 ABOUT = About(

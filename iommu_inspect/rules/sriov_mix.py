@@ -10,9 +10,9 @@ from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Family
 from iommu_inspect.model.text import shown
+from iommu_inspect.rules._cures import RemoveVirtualFunctions
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Finding, Rule, Severity
-from iommu_inspect.rules.cures import RemoveVirtualFunctions
 
 ABOUT = About(
     id="sriov-mix",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.group import Group
+from iommu_inspect.rules._cures import Look, Looking, WriteLine
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.rules.cures import Look, Looking, WriteLine
 
 ABOUT = About(
     id="vfio-access",

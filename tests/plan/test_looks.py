@@ -6,7 +6,7 @@ from examples import each
 
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.plan.host.cures import cure_lines
-from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules._cures import Look, Looking
 
 CARD = DeviceId("0000:01:00.0", "pci")
 HERE = "/sys/bus/pci/devices/0000:01:00.0"

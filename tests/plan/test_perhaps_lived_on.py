@@ -15,7 +15,7 @@ from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plans.plan import plan_text
-from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules._cures import Look, Looking
 
 RULES = only(SINCE_6_6)
 AUDIO, VGA, USB, SATA, NVME = 0x040300, 0x030000, 0x0C0330, 0x010601, 0x010802

@@ -28,8 +28,8 @@ from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.plan.host.ids import ids_word, left_out
 from iommu_inspect.plan.host.script import refusing_script
 from iommu_inspect.plan.steps.making import make_plan
-from iommu_inspect.rules import cures
-from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules import _cures as cures
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.settings.dynamic_ids import split_ids
 from iommu_inspect.sources.host.command_line import parse_command_line

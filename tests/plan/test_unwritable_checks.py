@@ -14,7 +14,7 @@ from iommu_inspect.plan.host.script_checks import check_lines
 from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.render.plans.plan import plan_text
-from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 
 

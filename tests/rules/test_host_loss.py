@@ -21,7 +21,7 @@ from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.uses.losses import host_losses, is_fatal
 from iommu_inspect.model.uses.words import described
 from iommu_inspect.plan.host.cures import cure_lines
-from iommu_inspect.rules.cures import Look, Looking, StopUsing
+from iommu_inspect.rules._cures import Look, Looking, StopUsing
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 from iommu_inspect.verdict.outcome import Verdict
 

@@ -20,7 +20,7 @@ from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.render.audits.verdict import audit_text
-from iommu_inspect.rules.cures import ByAddress, Cure, WriteLine
+from iommu_inspect.rules._cures import ByAddress, Cure, WriteLine
 from iommu_inspect.rules.finding import Finding, Purpose
 from iommu_inspect.settings.maker import knows_relax_rmrr
 from iommu_inspect.sources.host.command_line import parse_command_line

@@ -19,7 +19,7 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
 from iommu_inspect.model.platform import Architecture, IortNode, Processor, XenRole
 from iommu_inspect.model.settings import Settings
-from iommu_inspect.rules.cures import WriteLine
+from iommu_inspect.rules._cures import WriteLine
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.settings.maker import Maker, iommu_maker, turned_off
 from iommu_inspect.sources.host.command_line import parse_command_line

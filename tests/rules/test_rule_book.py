@@ -33,7 +33,7 @@ STEMS = sorted(
     path.stem
     for path in FOLDER.glob("*.py")
     if not path.stem.startswith("_")
-    and path.stem not in ("base", "case", "cures", "finding", "registry")
+    and path.stem not in ("base", "case", "finding", "registry")
 )
 IDS = [rule.id for rule in RULES]
 

@@ -21,8 +21,8 @@ from iommu_inspect.model.text import shown
 from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.model.uses.losses import perhaps_lost, perhaps_untold
 from iommu_inspect.plan.decision.moves import NOT_TOLD
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.cures import Look, Looking
 
 __all__ = ["NOT_KNOWN", "Assumed", "Condition", "assume"]
 

@@ -13,8 +13,8 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import UIO, VFIO_PCI, Refusal
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 
 __all__ = [

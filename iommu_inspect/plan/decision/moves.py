@@ -10,8 +10,8 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.rules._cures import AnotherSlot, Cure
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.cures import AnotherSlot, Cure
 from iommu_inspect.rules.finding import Certainty, Finding
 
 __all__ = [

@@ -21,9 +21,9 @@ from iommu_inspect.model.uses.losses import perhaps_lost, perhaps_untold
 from iommu_inspect.model.uses.words import described
 from iommu_inspect.plan.decision.dpdk import driver_for_dpdk
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
+from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses, verb
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.rules.host_loss import stopping
 

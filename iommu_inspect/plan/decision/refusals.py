@@ -21,14 +21,14 @@ from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.dpdk import refusals_of_dpdk
 from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Move, Refusal
 from iommu_inspect.plan.decision.neighbours import driver_for, fits
-from iommu_inspect.rules._words import addresses
-from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.cures import (
+from iommu_inspect.rules._cures import (
     Look,
     Looking,
     RemoveVirtualFunctions,
     StopUsing,
 )
+from iommu_inspect.rules._words import addresses
+from iommu_inspect.rules.case import Case
 
 __all__ = ["of_asked", "of_group", "of_targets", "strange_names"]
 

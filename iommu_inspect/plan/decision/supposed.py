@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from iommu_inspect.plan.decision.assuming import NOT_KNOWN
 from iommu_inspect.plan.decision.moves import Move, Refusal
-from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules._cures import Look, Looking
 
 __all__ = ["unsure_of_neighbours"]
 

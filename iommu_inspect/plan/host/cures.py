@@ -9,7 +9,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.moves import Decision, Move
-from iommu_inspect.rules import cures
+from iommu_inspect.rules import _cures as cures
 
 __all__ = ["cure_lines", "fitting_lines"]
 

@@ -12,7 +12,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.plan.steps.making import Plan
-from iommu_inspect.rules.cures import Look, Looking
+from iommu_inspect.rules._cures import Look, Looking
 
 __all__ = ["CHECKS", "check_lines"]
 

@@ -10,7 +10,7 @@ from iommu_inspect.model.text import listed, printable
 from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.render.layout import Style
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules.cures import WriteLine
+from iommu_inspect.rules._cures import WriteLine
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
 __all__ = ["finding_blocks"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.uses.host import UseKind
-from iommu_inspect.rules import cures
+from iommu_inspect.rules import _cures as cures
 from iommu_inspect.rules.finding import Finding
 
 __all__ = ["finding_fields"]
