@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.model.asked.target import Target
@@ -12,7 +12,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.plan.decision.moves import Decision, Refusal, of_finding
 from iommu_inspect.plan.host.again import plan_command
 from iommu_inspect.plan.host.cures import cure_lines, fitting_lines
-from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
+from iommu_inspect.plan.steps.making import Outcome, Plan, plan_for
 from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.rules import _cures as cures
 from iommu_inspect.rules._cures import ByAddress, Cure, ProbeAgain
@@ -77,7 +77,7 @@ def advise(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
     """Say what makes the case's targets ready, by a plan that was tried."""
     if verdict is Verdict.READY:
         return Advice(Decision.STAYS)
-    plan = make_plan(case.machine, case.semantics, case.targets, purpose=case.purpose)
+    plan = plan_for(case)
     words = written(plan, case.semantics)
     if plan.has_steps and plan.there:
         return Advice(
@@ -160,7 +160,7 @@ def _mended(case: Case, finding: Finding) -> Iterator[Mending]:
         yield Mending(finding.rule, prose, tuple(dict.fromkeys(lines)))
         return
     targets = tuple(Target(d.address, d, group) for d in members)
-    plan = make_plan(case.machine, case.semantics, targets, purpose=case.purpose)
+    plan = plan_for(replace(case, targets=targets))
     if plan.refusals:
         refusal = min(plan.refusals, key=lambda each: not each.certain)
         yield Mending(finding.rule, f"{refusal.message} {refusal.remedy}".strip())
@@ -185,7 +185,7 @@ def _cured(case: Case, cure: Cure) -> tuple[str, ...]:
     if device is None:
         return ()
     target = Target(device.address, device, case.machine.group_of(device))
-    plan = make_plan(case.machine, case.semantics, [target], purpose=case.purpose)
+    plan = plan_for(replace(case, targets=(target,)))
     if plan.outcome is Outcome.PLANNED:
         return fitting_lines((cure,), plan.moves)
     return (_plan_command(case, [device.address]),)

@@ -26,7 +26,7 @@ from iommu_inspect.verdict.judge import (
 from iommu_inspect.verdict.outcome import Verdict
 from iommu_inspect.verdict.unseen import Unseen, unseen
 
-__all__ = ["Audit", "Since", "audit"]
+__all__ = ["Audit", "Since", "audit", "audit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,14 @@ def audit(
     ready: an error stands in its way whether or not somebody wants to read of it.
     """
     case = Case(Inquiry(machine, semantics), targets, purpose, expectations)
+    return audit_of(case, strict=strict, ignores=ignores)
+
+
+def audit_of(
+    case: Case, *, strict: bool = False, ignores: tuple[Ignore, ...] = ()
+) -> Audit:
+    """Audit a case, as ``audit``; what was found out before is not asked again."""
+    machine, targets = case.machine, case.targets
     kept, ignored = set_aside(findings_of(case), ignores, machine)
     findings = by_severity(map(_strictly, kept)) if strict else tuple(kept)
     judged = verdicts(case, [*findings, *(each.finding for each in ignored)])
@@ -96,7 +104,7 @@ def audit(
         verdict=verdict,
         targets=judged,
         findings=findings,
-        purpose=purpose,
+        purpose=case.purpose,
         ignored=tuple(ignored),
         summary=prospects,
         advice=advise(case, verdict, every) if targets else advise_host(case, findings),

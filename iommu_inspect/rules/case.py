@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
@@ -28,13 +29,28 @@ __all__ = ["Case"]
 
 _MOST_OTHERS = 64
 
+T = TypeVar("T")
+
+
+class _shared(cached_property[T]):  # noqa: N801 - it is used as one
+    """What a case finds out once, for all the rules that look at it."""
+
+    def __get__(self, case: object, owner: type[Any] | None = None) -> T:  # type: ignore[override]
+        if not isinstance(case, Case) or case.whole is None:
+            return super().__get__(case, owner)
+        name = self.attrname or ""
+        found: T = getattr(case.whole, name)
+        case.__dict__[name] = found
+        return found
+
 
 @dataclass(frozen=True)
 class Case:
     """What is judged: a machine under the rules of its kernel, and what was asked for.
 
     Without targets the whole host is judged. ``expectations`` are the devices that
-    somebody expects at certain addresses. ``about`` is the rule that looks at it.
+    somebody expects at certain addresses. ``about`` is the rule that looks at it, and
+    ``whole`` then the case that all rules share.
     """
 
     inquiry: Inquiry
@@ -42,6 +58,7 @@ class Case:
     purpose: Purpose = Purpose.VFIO
     expectations: tuple[Expectation, ...] = ()
     about: About | None = None
+    whole: Case | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def machine(self) -> Machine:
@@ -53,24 +70,24 @@ class Case:
         """The rules of its kernel, or those it is judged by."""
         return self.inquiry.semantics
 
-    @cached_property
+    @_shared
     def proposal(self) -> Inquiry:
         """The machine under the rule that was proposed in 2021."""
         return self.inquiry.once(
             "proposal", lambda: Inquiry(self.machine, named(PROPOSED.name))
         )
 
-    @cached_property
+    @_shared
     def grouping(self) -> Grouping:
         """The machine's answers about isolation."""
         return self.inquiry.once("grouping", lambda: Grouping(self.machine))
 
-    @cached_property
+    @_shared
     def recomputed(self) -> Recomputed:
         """The groups that isolation as it is now would give."""
         return self.inquiry.once("recomputed", lambda: recompute(self.machine))
 
-    @cached_property
+    @_shared
     def groups(self) -> tuple[Group, ...]:
         """The groups to look at, in the machine's order."""
         if not self.targets:
@@ -81,12 +98,12 @@ class Case:
             return () if only is None else (only,)
         return tuple(group for group in self.machine.groups if group.id in wanted)
 
-    @cached_property
+    @_shared
     def target_devices(self) -> tuple[Device, ...]:
         """The devices asked for one by one; those of ``group:N`` are not."""
         return tuple(t.device for t in self.targets if t.device is not None)
 
-    @cached_property
+    @_shared
     def whole_groups(self) -> frozenset[str]:
         """The ids of the groups asked for as ``group:N``."""
         return frozenset(t.group.id for t in self.targets if not t.device and t.group)
@@ -108,7 +125,7 @@ class Case:
         """Return the target that is this very device, ``None`` if none is."""
         return self._target_of.get(device.id)
 
-    @cached_property
+    @_shared
     def _target_of(self) -> dict[DeviceId, Target]:
         return {t.device.id: t for t in self.targets if t.device is not None}
 
@@ -119,7 +136,7 @@ class Case:
         group = self.machine.group_of(device)
         return group is not None and group.id in self.whole_groups
 
-    @cached_property
+    @_shared
     def asked(self) -> tuple[Device, ...]:
         """The devices asked for, by themselves or with their group."""
         alone = (t.device for t in self.targets if t.group is None)
@@ -127,7 +144,7 @@ class Case:
         found += [device for device in alone if device is not None]
         return tuple({device.id: device for device in found}.values())
 
-    @cached_property
+    @_shared
     def wanted(self) -> tuple[Device, ...]:
         """Those asked for that may go: devices named, and endpoints of groups named."""
         return tuple(
@@ -140,7 +157,7 @@ class Case:
         in_group = group is not None and group.id in self._group_ids
         return not self.targets or in_group or self.is_target(device)
 
-    @cached_property
+    @_shared
     def _group_ids(self) -> frozenset[str]:
         return frozenset(group.id for group in self.groups)
 
@@ -163,7 +180,7 @@ class Case:
             )
         return bool(self.targets) or bool(self.having(group, Role.VFIO))
 
-    @cached_property
+    @_shared
     def _targets_of(self) -> dict[str, list[Target]]:
         found: dict[str, list[Target]] = {}
         for target in self.targets:
@@ -171,7 +188,7 @@ class Case:
                 found.setdefault(target.group.id, []).append(target)
         return found
 
-    @cached_property
+    @_shared
     def together(self) -> tuple[tuple[Device, ...], ...]:
         """What goes to user space together: whole groups, devices without one.
 
@@ -214,7 +231,9 @@ class Case:
 
     def under(self, about: About) -> Case:
         """Return the case as a rule looks at it."""
-        return replace(self, about=about)
+        view = Case(self.inquiry, self.targets, self.purpose, self.expectations, about)
+        object.__setattr__(view, "whole", self.whole or self)
+        return view
 
     def share_group(self, one: Device, other: Device) -> bool:
         """Say whether two devices are in one group."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iommu_inspect.audit.auditing import audit
-from iommu_inspect.kernel.eras import Semantics, applicable
+from iommu_inspect.audit.auditing import audit_of
+from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.grouping.growth import Growing
 from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import recompute
@@ -14,7 +14,7 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.losses import is_fatal, perhaps_lost, perhaps_untold
-from iommu_inspect.plan.steps.making import Plan, make_plan
+from iommu_inspect.plan.steps.making import Plan, plan_for
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.judge import judge
@@ -26,14 +26,14 @@ _GROWS = {True: "grows", False: "cannot grow", None: "unknown"}
 
 def answers(machine: Machine) -> dict[str, str]:
     """Ask everything: each question and its answer."""
-    rules = applicable(machine.kernel)
+    inquiry = Inquiry(machine, applicable(machine.kernel))
     return dict(
         [
-            *_of_kernel(Inquiry(machine, rules)),
+            *_of_kernel(inquiry),
             *_of_groups(machine),
             *_of_uses(machine),
-            *_of_host(machine, rules),
-            *_of_targets(machine, rules),
+            *_of_host(inquiry),
+            *_of_targets(inquiry),
         ]
     )
 
@@ -66,9 +66,9 @@ def _of_uses(machine: Machine) -> Iterator[tuple[str, str]]:
         yield f"host {device.id}", lived_on
 
 
-def _of_host(machine: Machine, rules: Semantics) -> Iterator[tuple[str, str]]:
+def _of_host(inquiry: Inquiry) -> Iterator[tuple[str, str]]:
     for purpose in Purpose:
-        whole = audit(machine, rules, purpose=purpose)
+        whole = audit_of(Case(inquiry, purpose=purpose))
         yield f"audit {purpose.value}", whole.verdict.value
         for each in whole.summary:
             alone = " ".join(str(d.id) for d in each.devices)
@@ -76,14 +76,14 @@ def _of_host(machine: Machine, rules: Semantics) -> Iterator[tuple[str, str]]:
             yield f"summary {purpose.value} {names}", each.possible.value
 
 
-def _of_targets(machine: Machine, rules: Semantics) -> Iterator[tuple[str, str]]:
-    inquiry = Inquiry(machine, rules)
+def _of_targets(inquiry: Inquiry) -> Iterator[tuple[str, str]]:
+    machine = inquiry.machine
     for target in _targets(machine):
         for purpose in Purpose:
             about = f"{purpose.value} {target.text}"
             case = Case(inquiry, (target,), purpose)
             yield f"audit {about}", judge(case).verdict.value
-            plan = make_plan(machine, rules, (target,), purpose=purpose)
+            plan = plan_for(case)
             yield f"plan {about}", plan.outcome.value
             yield f"looks {about}", _looks(machine, plan)
 

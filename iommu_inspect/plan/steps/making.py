@@ -26,7 +26,7 @@ from iommu_inspect.rules.finding import Finding, Purpose, Severity
 from iommu_inspect.verdict.judge import findings_of, judge
 from iommu_inspect.verdict.outcome import Verdict
 
-__all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan"]
+__all__ = ["ACCEPTABLE", "Outcome", "Plan", "make_plan", "plan_for"]
 
 # Rules whose errors --accept may pass over: the kernel refuses nothing for the first,
 # and has a switch for the second.
@@ -119,13 +119,24 @@ def make_plan(
     Where facts are missing that would decide, the plan supposes them and names the
     conditions under which it holds.
     """
-    told = _planned(machine, semantics, targets, accept, purpose)
+    inquiry = Inquiry(machine, semantics)
+    return plan_for(Case(inquiry, tuple(targets), purpose), accept)
+
+
+def plan_for(case: Case, accept: frozenset[str] = frozenset()) -> Plan:
+    """Make the plan for a case's targets, as ``make_plan``.
+
+    What was found out about the machine before is not asked again.
+    """
+    machine, targets = case.machine, case.targets
+    told = _planned(Case(case.inquiry, targets, case.purpose), accept)
     if any(refusal.certain for refusal in told.refusals) or told.is_told:
         return told
     supposed = assume(machine, targets)
     if not supposed.conditions:
         return told
-    plan = _planned(supposed.machine, semantics, supposed.targets, accept, purpose)
+    inquiry = Inquiry(supposed.machine, case.semantics)
+    plan = _planned(Case(inquiry, tuple(supposed.targets), case.purpose), accept)
     if told.nothing_to_do and not told.refusals:
         return told
     if plan.refusals:
@@ -143,16 +154,10 @@ def make_plan(
     return replace(plan, conditions=supposed.conditions)
 
 
-def _planned(
-    machine: Machine,
-    semantics: Semantics,
-    targets: Sequence[Target],
-    accept: frozenset[str],
-    purpose: Purpose,
-) -> Plan:
+def _planned(case: Case, accept: frozenset[str]) -> Plan:
     """Make the plan of what is told."""
-    case = Case(Inquiry(machine, semantics), tuple(targets), purpose)
-    if purpose is Purpose.ATTACH:
+    machine, targets = case.machine, case.targets
+    if case.purpose is Purpose.ATTACH:
         return _of_attach(case)
     decided = decide(case, accept)
     moves, refused = decided.moves, [*of_targets(targets), *decided.refusals]
@@ -174,14 +179,14 @@ def _planned(
     ]
     return Plan(
         machine,
-        tuple(targets),
+        targets,
         moves,
         tuple(dict.fromkeys(refusals)),
         checked,
         there,
         back,
         tuple(warnings),
-        purpose=purpose,
+        purpose=case.purpose,
     )
 
 
