@@ -24,9 +24,11 @@ from faults.injecting import every_fault, pairs  # noqa: E402
 _PAIRS = 200
 
 
-def _one(work: tuple[FaultCase, int, int]) -> tuple[str, Counter[str], list[str]]:
-    case, count, every = work
-    injection, found = every_fault(case, every)
+def _one(
+    work: tuple[FaultCase, int, int, int],
+) -> tuple[str, Counter[str], list[str]]:
+    case, count, every, part = work
+    injection, found = every_fault(case, every, part)
     lines = [f"{case}: {fault}: {each}" for fault, each in found]
     dice = random.Random(zlib.crc32(str(case).encode()))
     lines += pairs(case, dice, count)
@@ -47,12 +49,13 @@ def main() -> int:
     parser.add_argument("--only", default="", help="captures whose names hold this")
     parser.add_argument("--pairs", type=int, default=_PAIRS, help="pairs a capture")
     parser.add_argument("--every", type=int, default=1, help="each N-th fault only")
+    parser.add_argument("--part", type=int, default=0, help="the first of these")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1)
     options = parser.parse_args()
     cases = [c for c in fault_cases(beside=options.shared) if options.only in c.path]
     total: Counter[str] = Counter()
     with Pool(options.jobs, maxtasksperchild=1) as pool:
-        work = [(case, options.pairs, options.every) for case in cases]
+        work = [(case, options.pairs, options.every, options.part) for case in cases]
         for name, counts, lines in pool.imap_unordered(_one, work):
             total += counts
             for line in lines:

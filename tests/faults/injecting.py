@@ -61,12 +61,13 @@ class Injection:
             return (f"it crashed: {traceback.format_exc()}",)
         return self._found[key]
 
-    def faults(self, every: int = 1) -> Iterator[Fault]:
+    def faults(self, every: int = 1, part: int = 0) -> Iterator[Fault]:
         """Yield every operation with every way to fail, for good and for once.
 
-        With ``every`` only each so-manieth of these. An odd number meets all errnos.
+        With ``every`` only each so-manieth of these, from number ``part`` on. An odd
+        number meets all errnos; all parts together are all faults.
         """
-        yield from islice(self._faults(), every // 2, None, every)
+        yield from islice(self._faults(), part, None, every)
 
     def _faults(self) -> Iterator[Fault]:
         for operation in self.operations:
@@ -83,16 +84,16 @@ def _read(tree: FailingTree) -> Machine:
 
 
 def every_fault(
-    case: FaultCase, every: int = 1
+    case: FaultCase, every: int = 1, part: int = 0
 ) -> tuple[Injection, tuple[tuple[str, str], ...]]:
     """Inject all faults of a case; return the counts, and each fault with a wrong.
 
-    With ``every`` only each so-manieth.
+    With ``every`` only each so-manieth, from number ``part`` on.
     """
     injection = Injection(case)
     return injection, tuple(
         (str(fault), each)
-        for fault in injection.faults(every)
+        for fault in injection.faults(every, part)
         for each in injection.judge(fault)
     )
 
