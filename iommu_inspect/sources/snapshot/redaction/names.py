@@ -55,6 +55,7 @@ class Names:
         self._words = words
         self._strict = strict
         self._files: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
 
     def interface(self, name: str) -> str:
         """Return the name of an interface, or what stands for it."""
@@ -109,12 +110,13 @@ class Names:
 
     def path(self, path: str) -> str:
         """Return a path, each part as it may be shown."""
-        done: list[str] = []
-        above: list[str] = []
-        for part in path.split("/"):
-            done.append(self._part(above, part))
-            above.append(part)
-        return "/".join(done)
+        found = self._paths.get(path)
+        if found is None:
+            above, slash, part = path.rpartition("/")
+            start = f"{self.path(above)}/" if slash else ""
+            found = start + self._part(above.split("/") if slash else [], part)
+            self._paths[path] = found
+        return found
 
     def link(self, place: str, text: str) -> str:
         """Return the text of the link at a place."""
