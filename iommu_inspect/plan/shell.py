@@ -55,7 +55,7 @@ _UDEV_RULE = re.compile(
 
 
 class UnwritableError(ValueError):
-    """A name with which no command is written."""
+    """Why a name or a text is in no command, as half a sentence."""
 
 
 class Word(str):
@@ -65,9 +65,15 @@ class Word(str):
 
 
 def _checked(pattern: re.Pattern[str], text: object) -> Word:
-    if not isinstance(text, str) or pattern.fullmatch(text) is None:
-        raise UnwritableError(printable(str(text)))
+    if not isinstance(text, str):
+        raise UnwritableError("a name that it needs is not in the source")
+    if pattern.fullmatch(text) is None:
+        raise _strange(text)
     return Word(text)
+
+
+def _strange(text: str) -> UnwritableError:
+    return UnwritableError(f"{printable(text)!r} is no name that a command may hold")
 
 
 def name(text: object) -> Word:
@@ -86,9 +92,12 @@ def device(about: Device | DeviceId) -> Word:
         UnwritableError: the bus gives no such names, or is not told.
     """
     which = about.id if isinstance(about, Device) else about
+    if not isinstance(which.bus, str):
+        where = f"which bus {printable(which.name)} is on"
+        raise UnwritableError(f"{where} is not in the source")
     name(which.bus)
     if which.bus == "pci" and which.pci is None:
-        raise UnwritableError(printable(which.name))
+        raise _strange(which.name)
     return name(which.name)
 
 
@@ -127,7 +136,7 @@ def word(text: str) -> Word:
             terminal does not show, or bytes that are no UTF-8.
     """
     if not text or text.startswith("-") or text != printable(text):
-        raise UnwritableError(printable(text))
+        raise _strange(text)
     return Word(shlex.quote(text))
 
 
@@ -138,7 +147,7 @@ def path(text: str) -> Word:
         UnwritableError: it does not, or cannot be quoted.
     """
     if not text.startswith("/"):
-        raise UnwritableError(printable(text))
+        raise _strange(text)
     return word(text)
 
 
@@ -191,7 +200,7 @@ def file_line(text: str) -> str:
     if not _PLAIN_LINE.fullmatch(text) or (
         first not in _FIRST_WORDS and (more or "=" not in first)
     ):
-        raise UnwritableError(printable(text))
+        raise _strange(text)
     return text
 
 

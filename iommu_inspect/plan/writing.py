@@ -165,7 +165,7 @@ def _script(plan: Plan, label: str) -> str:
 
 
 def _unwritable(error: shell.UnwritableError) -> str:
-    return f"No command is written with the name {error}: the source does not tell it."
+    return f"No command is written: {error}."
 
 
 def _devices(plan: Plan) -> list[Device]:

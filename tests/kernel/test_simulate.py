@@ -208,6 +208,7 @@ def test_a_newcomer_makes_the_singleton_rule_fail_for_its_port() -> None:
     assert Inquiry(after, NOW).attach(BARE).result == "-EINVAL"
     newcomer = next(d for d in after.devices if d.address == "0000:12:00.0")
     assert newcomer.driver == "e1000e"
+    assert newcomer.pci.pcie_type is PciExpType.ENDPOINT
 
 
 def test_what_was_plugged_in_can_be_used_by_later_steps_and_pulled() -> None:
@@ -228,8 +229,11 @@ CONVENTIONAL = placed(
 
 def test_a_bridge_to_conventional_pci_takes_the_newcomer_into_its_group() -> None:
     host = machine(group(CONVENTIONAL, id="5"))
-    outcome = take("hotplug=00:05.0", host=host).outcomes[0]
+    simulation = take("hotplug=00:05.0", host=host)
+    outcome = simulation.outcomes[0]
     assert (outcome.answer.result, outcome.group) == ("0", "5")
+    (newcomer,) = set(simulation.after.devices) - set(host.devices) - {CONVENTIONAL}
+    assert newcomer.pci.pcie_type is None
 
 
 def test_a_card_needs_a_place_that_takes_it_while_the_host_runs() -> None:

@@ -47,6 +47,15 @@ HOSTILE = [
 PLAIN = ["vfio-pci", "e1000e", "snd_hda_intel", "3w-9xxx", "none", "8250_mid"]
 
 
+def test_it_is_said_why_there_is_no_command() -> None:
+    with pytest.raises(shell.UnwritableError, match="which bus dev0 is on is not in"):
+        shell.device(DeviceId("dev0", Missing.DENIED))
+    with pytest.raises(shell.UnwritableError, match="a name that it needs is not in"):
+        shell.name(Missing.DENIED)
+    with pytest.raises(shell.UnwritableError, match="'x y' is no name that a command"):
+        shell.driver("x y")
+
+
 @each("text", HOSTILE)
 def test_no_check_lets_a_name_through_that_a_shell_would_read(text: str) -> None:
     checks = (shell.name, shell.driver, shell.module, shell.group)

@@ -31,15 +31,29 @@ def test_a_script_fails_where_the_name_of_a_check_is_not_told() -> None:
     assert line.startswith("fail '")
 
 
-def test_what_is_ready_and_has_no_name_for_a_command_is_written_as_a_note() -> None:
-    strange = device("0000:01:00.0", "vfio-pci", bus=Missing.ABSENT)
+@each(
+    "name, bus, because",
+    [
+        (
+            "0000:01:00.0",
+            Missing.ABSENT,
+            "a name that it needs is not in the source",
+        ),
+        ("x;id", "pci", "'x;id' is no name that a command may hold"),
+        ("0000:01:00.0", "p ci", "'p ci' is no name that a command may hold"),
+    ],
+)
+def test_what_is_ready_and_has_no_name_for_a_command_is_written_as_a_note(
+    name: str, bus: Fact[str], because: str
+) -> None:
+    strange = device(name, "vfio-pci", bus=bus)
     host = machine(group(strange))
     plan = make_plan(host, UNKNOWN_KERNEL, [find_target(host, "group:1")])
     words = written(plan, UNKNOWN_KERNEL)
     assert plan.nothing_to_do
     assert words.saved_driverctl is not None
     assert words.saved_driverctl.lines == ()
-    assert "No command is written" in words.saved_driverctl.notes[0]
+    assert words.saved_driverctl.notes == (f"No command is written: {because}.",)
 
 
 @each("bus", ["pci", "p ci", Missing.ABSENT])

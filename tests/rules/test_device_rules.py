@@ -21,6 +21,7 @@ from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_ISA,
     PCI_CLASS_SYSTEM_IOMMU,
     PCI_CLASS_SYSTEM_RCEC,
+    PciExpType,
 )
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.rules import sriov_mix
@@ -349,6 +350,33 @@ def test_the_iommus_own_function_is_not_offered_to_vfio() -> None:
         assert "part of the chipset" in told.message
         assert told.final
         assert "vfio-pci" not in told.remedy + told.step
+
+
+def chain(count: int) -> Machine:
+    """A bridge to conventional PCI, alone in its group, with bridges below it."""
+    path, bridges = "sys/devices/pci0000:00", []
+    for number in range(count):
+        group_id = None if number else "1"
+        plain = device(f"0000:{number:02x}:01.0", bridge=True, group=group_id)
+        path = f"{path}/{plain.address}"
+        kind = None if number else PciExpType.PCI_BRIDGE
+        pci = dataclasses.replace(plain.pci, acs=None, sriov=None, pcie_type=kind)
+        bridges.append(dataclasses.replace(plain, path=path, pci=pci))
+    return machine(group(bridges[0]), ungrouped=bridges[1:])
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (2, "00:01.0 (conventional bus with free slots) and 0000:01:01.0 (con"),
+        (3, "slots) and 0000:02:01.0 (conventional bus with free slots):"),
+        (4, "0000:02:01.0 (conventional bus with free slots) and 1 more:"),
+        (6, "0000:02:01.0 (conventional bus with free slots) and 3 more:"),
+    ],
+)
+def test_of_many_ways_to_grow_three_are_named(count: int, said: str) -> None:
+    (finding,) = found("singleton-can-grow", chain(count), "group:1")
+    assert said in finding.message
 
 
 def one_card(driver: str, count: int) -> Machine:
