@@ -455,3 +455,30 @@ def test_ids_on_the_command_line_that_name_what_stays_are_not_written_again() ->
     found = boot_of(host, "01:00.0")
     assert found.kernel_words == ("vfio-pci.ids=1002:ab20,10de:1b80,10de:10f0",)
     assert any("144d:a808" in n and "0000:05:00.0" in n for n in found.notes)
+
+
+ON_VFIO = device("0000:05:00.0", "vfio-pci", group="5")
+SCREEN = replace(
+    other(GPU, "0000:06:00.0", "6"), driver="vfio-pci", vfio_devices=("vfio0",)
+)
+
+
+@each(
+    "settled, said",
+    [
+        # Which driver of the host would take a network card cannot be seen.
+        ([ON_VFIO], "0000:05:00.0 is on vfio-pci already: if other"),
+        # A graphics card of this vendor is known by its class and vendor.
+        ([SCREEN], None),
+        ([ON_VFIO, SCREEN], "0000:05:00.0 and 0000:06:00.0 are on vfio-pci already"),
+    ],
+)
+def test_what_is_on_vfio_already_has_no_softdep_where_its_driver_is_not_told(
+    settled: list[Device], said: str | None
+) -> None:
+    groups = [group(d, id=str(d.group)) for d in settled]
+    host = machine(group(GPU, AUDIO), *groups)
+    found = boot_of(host, "01:00.0", *(d.address for d in settled))
+    notes = [note for note in found.notes if "already: if other settings" in note]
+    assert bool(notes) is (said is not None)
+    assert all(note.startswith(said or "") for note in notes)

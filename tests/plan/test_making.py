@@ -277,6 +277,38 @@ def test_what_cannot_be_handed_over_is_refused(member: Device, rule: str) -> Non
     assert rules_of(plan) == {rule}
 
 
+@pytest.mark.parametrize(
+    ("header", "base", "outcome"),
+    [
+        (0, 0x0601, Outcome.REFUSED),  # an ISA bridge's header is that of an endpoint
+        (Missing.TRUNCATED, 0x0601, Outcome.REFUSED),
+        (Missing.TRUNCATED, 0x0604, Outcome.REFUSED),
+        (0, 0x0200, Outcome.PLANNED),
+    ],
+)
+def test_a_group_of_the_chipset_holds_nothing_for_vfio(
+    header: Any, base: int, outcome: Outcome
+) -> None:
+    found = of_class("0000:00:1f.0", "lpc_ich", base << 8)
+    found = replace(found, pci=replace(found.pci, header_type=header))
+    plan = plan_for(machine(group(found)), "group:1")
+    assert plan.outcome is outcome
+
+
+def test_whether_a_group_holds_anything_for_vfio_may_not_be_told() -> None:
+    plain = of_class("0000:00:1f.0", "lpc_ich", 0x060100)
+    untold = replace(
+        of_class("0000:00:1e.0", "x", 0),
+        ids=PciIds(0x8086, 0x1234, class_code=Missing.UNREADABLE),
+        pci=replace(plain.pci, header_type=Missing.UNREADABLE),
+    )
+    for members in ([plain, untold], [untold]):
+        plan = plan_for(machine(group(*members)), "group:1")
+        refusal = plan.refusals[0]
+        assert plan.outcome is Outcome.UNKNOWN
+        assert "does not tell whether group:1 holds a device" in refusal.message
+
+
 def physical(driver: str = "ixgbe", *, vfs: tuple[str, ...]) -> Device:
     found = device("0000:01:00.0", driver)
     return replace(found, pci=PciPlacement(header_type=0, virtfns=functions(*vfs)))
