@@ -69,14 +69,27 @@ class TarTree(Tree):
         super().__init__(label)
         self._top = top
         self._ignored = ignored
+        self._found: dict[str, Folder] = {"": top}
 
     def _entry(self, path: str) -> Entry | None:
-        entry: Entry | None = self._top
-        for part in path.split("/") if path else ():
+        if not path:
+            return self._top
+        above, _, name = path.rpartition("/")
+        folder = self._at(above)
+        return None if folder is None else folder.get(name)
+
+    def _at(self, path: str) -> Folder | None:
+        """Return a directory, which stays where it is found once."""
+        if path in self._found:
+            return self._found[path]
+        folder = self._top
+        for part in path.split("/"):
+            entry = folder.get(part)
             if not isinstance(entry, dict):
                 return None
-            entry = entry.get(part)
-        return entry
+            folder = entry
+        self._found[path] = folder
+        return folder
 
     def _kind(self, path: str) -> Fact[Kind]:
         entry = self._entry(path)
@@ -130,12 +143,12 @@ class _Builder:
 
     def _entry(self, member: Member) -> Entry:
         info, link = member.info, member.info.linkname
-        if info.isdir():
+        if info.is_folder:
             return {}
-        if info.issym():
+        if info.is_symlink:
             usable = 0 < len(link) <= MAX_NAME and "\0" not in link
             return Link(link) if usable else Missing.UNREADABLE
-        if info.islnk():
+        if info.is_hard_link:
             return self._earlier(link)
         content = member.content
         # Few large files are read, and none may crowd out the small ones.

@@ -1,14 +1,12 @@
 """The members of a tar one after the other, out of bytes that nobody vouches for.
 
-`tarfile` decodes the single headers; their sequence is followed here, because
-`tarfile` reads extended headers of any length and searches them with expressions that
-take quadratic time on the interpreters that hosts still run (CVE-2024-6232), and takes
-a damaged header for the end of the archive.
+Their sequence is followed here, because `tarfile` reads extended headers of any length
+and searches them with expressions that take quadratic time on the interpreters that
+hosts still run (CVE-2024-6232), and takes a damaged header for the end of the archive.
 """
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, TypeAlias, cast
 
@@ -18,6 +16,20 @@ from iommu_inspect.sources.tree.inflating import (
     UnreadableTarError,
     past,
     pieces,
+)
+from iommu_inspect.sources.tree.tar_header import (
+    BLOCK,
+    DIRTYPE,
+    GNUTYPE_LONGLINK,
+    GNUTYPE_LONGNAME,
+    GNUTYPE_SPARSE,
+    LNKTYPE,
+    SOLARIS_XHDTYPE,
+    SYMTYPE,
+    XGLTYPE,
+    XHDTYPE,
+    Header,
+    decode,
 )
 from iommu_inspect.sources.tree.tree import MAX_LARGE
 
@@ -43,20 +55,11 @@ MAX_HEADER = 1 << 20
 """Bytes of one extended header."""
 MAX_HEADERS = 32 << 20
 """Bytes of all of them: nothing takes longer to read."""
-_BLOCK = 512
-_ZEROS = bytes(_BLOCK)
-_PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
-_LONG_TYPES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-_NO_DATA_TYPES = frozenset(
-    (
-        tarfile.LNKTYPE,
-        tarfile.SYMTYPE,
-        tarfile.CHRTYPE,
-        tarfile.BLKTYPE,
-        tarfile.DIRTYPE,
-        tarfile.FIFOTYPE,
-    )
-)
+_ZEROS = bytes(BLOCK)
+_PAX_TYPES = (XHDTYPE, SOLARIS_XHDTYPE)
+_DESCRIBING = frozenset((*_PAX_TYPES, GNUTYPE_LONGNAME, GNUTYPE_LONGLINK))
+# Links, directories, and device files and pipes.
+_NO_DATA_TYPES = frozenset((LNKTYPE, SYMTYPE, DIRTYPE, b"3", b"4", b"6"))
 
 _CUT_OFF = "the tar is cut off"
 _DAMAGED = "the tar is damaged"
@@ -81,7 +84,7 @@ is no plain file."""
 class Member(NamedTuple):
     """One member, with the name and the link that its extended headers give it."""
 
-    info: tarfile.TarInfo
+    info: Header
     content: Content
 
 
@@ -174,17 +177,17 @@ class _Extended:
     def add(self, kind: bytes, content: bytes) -> None:
         if kind in _PAX_TYPES:
             self._pax(content)
-        elif kind == tarfile.GNUTYPE_LONGNAME:
+        elif kind == GNUTYPE_LONGNAME:
             self.name = _decoded(content.partition(b"\0")[0])
         else:
             self.link = _decoded(content.partition(b"\0")[0])
 
-    def applied(self, info: tarfile.TarInfo) -> tarfile.TarInfo:
-        if self.name is not None:
-            info.name = self.name
-        if self.link is not None:
-            info.linkname = self.link
-        return info
+    def applied(self, info: Header) -> Header:
+        if self.name is None and self.link is None:
+            return info
+        name = info.name if self.name is None else self.name
+        link = info.linkname if self.link is None else self.link
+        return info._replace(name=name, linkname=link)
 
     def _pax(self, content: bytes) -> None:
         at = 0
@@ -257,12 +260,12 @@ def _first(block: bytes) -> str:
 
 def _sequence(stream: _Stream, counted: _Counted) -> Iterator[Member]:
     extended, described, count = _Extended(), 0, 0
-    while (block := stream.read(_BLOCK)) != _ZEROS or not count:
-        if count and len(block) < _BLOCK:
+    while (block := stream.read(BLOCK)) != _ZEROS or not count:
+        if count and len(block) < BLOCK:
             raise UnreadableTarError(_CUT_OFF)
         try:
-            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.TarError, ValueError, OverflowError):
+            info = decode(block)
+        except ValueError:
             raise UnreadableTarError(_DAMAGED if count else _first(block)) from None
         count += 1
         if count > counted.most_members:
@@ -272,14 +275,14 @@ def _sequence(stream: _Stream, counted: _Counted) -> Iterator[Member]:
                 "the tar holds far more members than its size lets expect; capture "
                 "less of /sys"
             )
-        if info.type in _PAX_TYPES or info.type in _LONG_TYPES:
+        if info.type in _DESCRIBING:
             described += info.size
             if described > MAX_HEADERS:
                 raise past("what the tar says of its members is", MAX_HEADERS)
             extended.add(info.type, _header(stream, info.size))
         else:
             content = _data(stream, info, extended, block)
-            if info.type != tarfile.XGLTYPE:
+            if info.type != XGLTYPE:
                 yield Member(extended.applied(info), content)
             extended = _Extended()
 
@@ -290,13 +293,11 @@ def _header(stream: _Stream, size: int) -> bytes:
             f"the tar has an extended header larger than {MAX_HEADER >> 20} MiB"
         )
     content = stream.exactly(size)
-    stream.skip(-size % _BLOCK)
+    stream.skip(-size % BLOCK)
     return content
 
 
-def _data(
-    stream: _Stream, info: tarfile.TarInfo, extended: _Extended, block: bytes
-) -> Content:
+def _data(stream: _Stream, info: Header, extended: _Extended, block: bytes) -> Content:
     """Pass over what follows a member's header, and return what is kept of it."""
     size = info.size if extended.size is None else extended.size
     if info.type in _NO_DATA_TYPES:
@@ -305,15 +306,15 @@ def _data(
         raise UnreadableTarError(_DAMAGED)
     if size > MAX_TOTAL:
         raise past("a member of the tar is", MAX_TOTAL)
-    sparse = extended.sparse or info.type == tarfile.GNUTYPE_SPARSE
-    if info.type == tarfile.GNUTYPE_SPARSE:
+    sparse = extended.sparse or info.type == GNUTYPE_SPARSE
+    if info.type == GNUTYPE_SPARSE:
         _skip_sparse_map(stream, block)
-    if sparse or not info.isreg() or size > MAX_LARGE:
-        stream.skip(size + -size % _BLOCK)
-        kept = info.isreg() and not sparse
+    if sparse or not info.is_file or size > MAX_LARGE:
+        stream.skip(size + -size % BLOCK)
+        kept = info.is_file and not sparse
         return Missing.TRUNCATED if kept else Missing.UNREADABLE
     content = stream.exactly(size)
-    stream.skip(-size % _BLOCK)
+    stream.skip(-size % BLOCK)
     if not content.endswith(b"\0\0\0\0\0\0\0\0"):
         return content
     return Padded(content.rstrip(b"\0"), size)
@@ -323,4 +324,4 @@ def _skip_sparse_map(stream: _Stream, block: bytes) -> None:
     """Pass over the rest of an old GNU sparse map, which follows its header."""
     more = block[482]
     while more:
-        more = stream.exactly(_BLOCK)[504]
+        more = stream.exactly(BLOCK)[504]
