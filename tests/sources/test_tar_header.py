@@ -30,13 +30,15 @@ def blocks(draw: st.DrawFn) -> bytes:
     """Headers as programs write them, or with other bytes in a few places."""
     info = tarfile.TarInfo(draw(NAMES))
     info.type, info.linkname = draw(TYPES), draw(st.just("") | NAMES)
-    info.size = draw(st.integers(0, 1 << 40))
-    info.uid, info.mode = draw(st.integers(0, 1 << 22)), draw(st.integers(0, 0o7777))
-    info.mtime = draw(st.integers(0, 1 << 33))
+    info.size = draw(st.integers(0, 1 << 20) | st.integers(0, 1 << 40))
+    info.uid, info.mode = (
+        draw(st.sampled_from([0, 1000, 1 << 22])),
+        draw(st.integers(0, 0o7777)),
+    )
+    info.mtime = draw(st.integers(0, 1 << 31) | st.integers(0, 1 << 34))
+    kind = draw(st.sampled_from(FORMATS))
     try:
-        block = info.tobuf(draw(st.sampled_from(FORMATS)), "utf-8", "surrogateescape")[
-            -BLOCK:
-        ]
+        block = info.tobuf(kind, "utf-8", "surrogateescape")[-BLOCK:]
     except (ValueError, UnicodeError):
         block = bytes(BLOCK)
     changed = bytearray(block)
