@@ -12,7 +12,7 @@ from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.rules._ids import not_to_be_taken, warned
-from iommu_inspect.rules._words import addresses, bound_to
+from iommu_inspect.rules._words import addresses, bound_to, verb
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.id_index import IdIndex
@@ -34,11 +34,12 @@ def _check(case: Case) -> Iterator[Finding]:
         yield _judge(case, oddity)
     unread = value_or(machine.settings.modprobe, ModprobeConfig()).unread
     if unread and case.targets:
+        says = verb(unread, "it says", "they say")
         yield case.finding(
             None,
-            f"{listed(map(shown, unread))} could not be read: what it says about "
+            f"{listed(map(shown, unread))} could not be read: what {says} about "
             "vfio-pci is not known.",
-            "Look what they say about vfio-pci, as root.",
+            f"Look what {says} about vfio-pci, as root.",
             severity=Severity.INFO,
             certainty=Certainty.UNKNOWN,
             cures=(Look(Looking.SETTINGS, file) for file in unread),

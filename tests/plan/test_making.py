@@ -36,6 +36,7 @@ from iommu_inspect.plan.steps.checking import check
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 
@@ -319,6 +320,19 @@ def virtual(group_id: str) -> Device:
     return replace(
         found, pci=PciPlacement(header_type=0, physfn=functions("0000:01:00.0")[0])
     )
+
+
+def test_no_refusal_is_certain_because_of_a_driver_that_was_only_supposed() -> None:
+    """The virtual functions may be on vfio-pci like their parent: then all is ready."""
+    parent = physical("vfio-pci", vfs=("0000:01:10.0",))
+    child = replace(virtual("1"), driver=Missing.DENIED)
+    host = machine(group(parent, child))
+    for target in ("01:00.0", "group:1"):
+        for purpose in (Purpose.VFIO, Purpose.DPDK, Purpose.ONE_PER_GROUP):
+            found = find_target(host, target)
+            plan = make_plan(host, only(SINCE_6_6), (found,), purpose=purpose)
+            assert plan.outcome is Outcome.UNKNOWN
+            assert not any("(its driver)" in r.message for r in plan.refusals)
 
 
 def test_a_physical_function_with_virtual_ones_is_refused_the_virtual_one_is_not() -> (

@@ -6,9 +6,12 @@ their reasons and their sources.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from faults.cases import FaultCase, opened
+from faults.failing import FailingTree, Fault, operations
 from shared import FIXTURES, SYSFS
 
 from iommu_inspect.kernel.answers import Answer
@@ -30,6 +33,7 @@ from iommu_inspect.plan.writing import written
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.sources.capture import read_source
+from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_source
 from iommu_inspect.verdict.judge import findings_of
 from tools.advice.machines import machine as made_up
@@ -39,6 +43,7 @@ __all__ = ["COLLECTIONS", "machines", "sentences"]
 # Names of its devices are sentences.
 _NO_NAMES = ("hostile-names",)
 _SEEDS = range(1, 25)
+_LOSING = ("half-a-group", "sriov-one-group", "bridge-shpchp", "platform-members")
 _EVERY_ERA = (*map(only, ERAS), only(PROPOSED))
 _ADDRESS = re.compile(r"\b(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[0-9a-f]{2}(?:\.[0-7])?\b")
 _NUMBER = re.compile(r"(?<![\w.:])(?:0x[0-9a-f]+|\d+)(?![\w.:]*\.\d)\b")
@@ -46,12 +51,30 @@ _LIST = re.compile(r"D(?:, D)+(?: and (?:D|# more))?|D and D")
 
 
 def machines() -> Iterator[Machine]:
-    """Yield the fixtures, and some that were made up."""
+    """Yield the fixtures, some that were made up, and some that lost facts."""
     paths = [path for path in sorted(SYSFS.iterdir()) if path.name not in _NO_NAMES]
     for path in (*paths, *sorted((FIXTURES / "kernels").glob("*.tar.gz"))):
         if path.is_dir() or path.suffix == ".gz":
             yield read_source(open_source(str(path)))
     yield from map(made_up, _SEEDS)
+    for name in _LOSING:
+        yield from _losing(FaultCase(str(SYSFS / name), live=True))
+
+
+def _losing(case: FaultCase) -> Iterator[Machine]:
+    """Yield a machine once for each kind of file that nobody may read."""
+    tree = opened(case)
+    whole = FailingTree(tree)
+    read_machine(whole, processes=True)
+    kinds: dict[str, list[Fault]] = {}
+    for operation in operations(whole.made):
+        kind = _plain(operation[1].rpartition("/")[2])
+        kinds.setdefault(kind, []).append(Fault(operation, errno.EACCES))
+    machines = (
+        read_machine(FailingTree(tree, *faults), processes=True)
+        for faults in kinds.values()
+    )
+    yield from {repr(machine): machine for machine in machines}.values()
 
 
 def sentences(collect: Callable[[Machine], Iterable[str]]) -> list[str]:

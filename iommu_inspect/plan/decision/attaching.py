@@ -5,6 +5,7 @@ No step changes its answer: it asks for the size of the group, and for no driver
 
 from __future__ import annotations
 
+from iommu_inspect.kernel.answers import UNKNOWN
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
@@ -27,7 +28,10 @@ def attaching(case: Case) -> tuple[tuple[Move, ...], tuple[Refusal, ...], Check]
             Refusal(
                 "singleton-assumption",
                 judged.verdict is Verdict.BLOCKED,
-                f"iommu_attach_device() returns {answer.result}: {answer.because}.",
+                f"What iommu_attach_device() returns cannot be told: {answer.because}."
+                if answer.result == UNKNOWN
+                else f"iommu_attach_device() returns {answer.result}: "
+                f"{answer.because}.",
             )
             for target in judged.targets
             for _, answer in target.answers

@@ -139,7 +139,9 @@ class _Deciding:
         if together.ask_nothing:
             return stays("DPDK asks nothing of the others in the group")
         if role is Role.VFIO:
-            return stays(f"on a vfio driver already ({_driver(device)})")
+            driver = device.driver
+            name = f" ({shown(driver)})" if isinstance(driver, str) else ""
+            return stays(f"on a vfio driver already{name}")
         if parent := together.takers.get(device.id):
             why = f"goes with {addresses(parent)}, which has it below it"
             # By whatever name it was asked for: it is there for nobody any more.

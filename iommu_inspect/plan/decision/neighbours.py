@@ -45,6 +45,7 @@ __all__ = [
 _OF_THE_SYSTEM = (0x0C05, 0x0C80, 0x1180, 0x0780, 0x0880, 0x0800)
 
 _NO_KIND = "a device"
+_NO_DRIVER_NAME = "its driver"
 _Decision = tuple[Decision, str, Refusal | None]
 
 
@@ -78,7 +79,8 @@ def decision(
         why = "nothing shows that the host does not live on it"
         return Decision.STAYS, why, perhaps_lived_on(group, [device])
     if not device.is_pci:
-        why = f"{counts}; on the bus {device.bus} plan can only unbind"
+        bus = f"the bus {shown(device.bus)}" if known(device.bus) else "another bus"
+        why = f"{counts}; on {bus} plan can only unbind"
         return Decision.RELEASED, why, None
     if not known(device.is_bridge):
         why = "what it is cannot be told, nor whether the host lives on it"
@@ -208,9 +210,7 @@ def _slot(device: Device) -> str | None:
 def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
     """Refuse because nothing shows that the host does not live on neighbours."""
     one = len(devices) == 1
-    names = listed(
-        f"{shown(d.address)} ({what_it_is(d)}, {driver_name(d)})" for d in devices
-    )
+    names = listed(f"{shown(d.address)} ({_described(d)})" for d in devices)
     it = "it" if one else "them"
     on_network = any(_base(d) == PCI_BASE_CLASS_NETWORK for d in devices)
     on_disk = any(_base(d) != PCI_BASE_CLASS_NETWORK for d in devices)
@@ -227,6 +227,12 @@ def perhaps_lived_on(group: Group, devices: Sequence[Device]) -> Refusal:
         elsewhere=True,
         asks=tuple(device.id for device in devices),
     )
+
+
+def _described(device: Device) -> str:
+    driver = driver_name(device)
+    known_as = [] if driver == _NO_DRIVER_NAME else [driver]
+    return ", ".join([what_it_is(device), *known_as])
 
 
 def what_it_is(device: Device) -> str:
@@ -256,5 +262,5 @@ def driver_name(device: Device) -> str:
     """Return the driver's name for prose."""
     driver = device.driver
     if driver is None or not known(driver) or driver == NOT_TOLD:
-        return "its driver"
+        return _NO_DRIVER_NAME
     return shown(driver)

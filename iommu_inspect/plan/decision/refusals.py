@@ -85,13 +85,20 @@ def _of_asked(case: Case, device: Device) -> Iterator[Refusal]:
 
 def _no_endpoint(device: Device) -> Iterator[Refusal]:
     name = shown(device.address)
-    if not device.is_pci:
-        bus = shown(device.bus) if known(device.bus) else "not known"
+    if not known(device.bus):
         yield Refusal(
             "not-on-vfio",
-            known(device.bus),
-            f"{name} is no PCI function (its bus is {bus}): plan hands over PCI "
+            False,
+            f"The source does not tell which bus {name} is on: plan hands over PCI "
             "functions only.",
+            "Look where its link 'subsystem' leads, on the host itself.",
+        )
+    elif not device.is_pci:
+        yield Refusal(
+            "not-on-vfio",
+            True,
+            f"{name} is no PCI function (its bus is {shown(device.bus)}): plan hands "
+            "over PCI functions only.",
             "Other buses have vfio drivers of their own (vfio-platform, vfio-fsl-mc, "
             "vfio-cdx), which need support for the very device.",
         )
@@ -227,6 +234,14 @@ def strange_names(move: Move) -> Iterator[Refusal]:
     Every member is named by some command, the drivers of those that change.
     """
     device = move.device
+    if not known(device.bus):
+        yield Refusal(
+            "not-on-vfio",
+            False,
+            f"No command is written for {shown(device.address)}: the source does not "
+            "tell which bus it is on.",
+        )
+        return
     strange = _strange(device.address, lambda: shell.device(device))
     if move.changes:
         drivers = (device.driver, device.driver_override, move.becomes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.eras import Semantics
@@ -14,7 +14,13 @@ from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.decision.assuming import Condition, assume
 from iommu_inspect.plan.decision.attaching import attaching
 from iommu_inspect.plan.decision.deciding import decide
-from iommu_inspect.plan.decision.moves import Decision, Move, Refusal, of_finding
+from iommu_inspect.plan.decision.moves import (
+    NOT_TOLD,
+    Decision,
+    Move,
+    Refusal,
+    of_finding,
+)
 from iommu_inspect.plan.decision.refusals import of_targets
 from iommu_inspect.plan.decision.supposed import unsure_of_neighbours
 from iommu_inspect.plan.steps.acts import AllowUnsafe, Load, PlanStep
@@ -143,15 +149,28 @@ def plan_for(case: Case, accept: frozenset[str] = frozenset()) -> Plan:
         unsure = unsure_of_neighbours(plan.moves, plan.refusals)
         if unsure is not None:
             return replace(plan, refusals=unsure)
-        # What is certain under the most favourable facts is certain; who is in a group
-        # whose members are supposed is not.
-        supposed_members = any(t.group is None or not t.group.whole for t in targets)
-        certain = any(
-            refusal.certain and not (supposed_members and refusal.rule in _OF_MEMBERS)
-            for refusal in plan.refusals
-        )
-        return plan if certain else told
+        certain = tuple(_certain(plan.refusals, targets, supposed.targets))
+        if not certain:
+            return told
+        return replace(plan, refusals=tuple(dict.fromkeys(certain + told.refusals)))
     return replace(plan, conditions=supposed.conditions)
+
+
+def _certain(
+    refusals: Iterable[Refusal], told: Iterable[Target], supposed: Iterable[Target]
+) -> Iterator[Refusal]:
+    """Yield what is certain although something was supposed.
+
+    What is so under the most favourable facts is. But that of a group's members, or of
+    drivers of the host, is not where these were supposed.
+    """
+    short = any(target.group is None or not target.group.whole for target in told)
+    groups = [target.group for target in supposed if target.group is not None]
+    guessed = any(d.driver == NOT_TOLD for group in groups for d in group.devices)
+    for refusal in refusals:
+        of_members = refusal.rule in _OF_MEMBERS and (short or guessed)
+        if refusal.certain and not of_members:
+            yield refusal
 
 
 def _planned(case: Case, accept: frozenset[str]) -> Plan:
