@@ -140,3 +140,22 @@ def test_a_neighbour_in_a_group_that_is_only_supposed_makes_nothing_certain() ->
     assert {move.group.id for move in wanted.moves} == {"?"}
     own = make_plan(host, RULES, [find_target(host, "04:00.0")])
     assert own.outcome is Outcome.REFUSED
+
+
+def test_the_script_checks_that_a_card_is_alone_with_itself() -> None:
+    """The groups of two cards are supposed; each is checked for its own functions."""
+
+    def card(address: str) -> Device:
+        found = device(address, "nvme", group=Missing.ABSENT)
+        return replace(found, path=f"sys/devices/pci0000:00/{address}")
+
+    cards = [card("0000:03:00.0"), card("0000:03:00.1"), card("0000:05:00.0")]
+    told = Host(untold=(), disks=(), interfaces=())
+    host = machine(ungrouped=cards, groups_known=False, host=told)
+    targets = [find_target(host, "03:00.0"), find_target(host, "05:00.0")]
+    script = str(written(make_plan(host, RULES, targets), RULES).script)
+    checks = [line.split() for line in script.splitlines() if "    card " in line]
+    assert checks == [
+        ["card", "pci", "0000:03:00.0", "0000:03:00.0", "0000:03:00.1"],
+        ["card", "pci", "0000:05:00.0", "0000:05:00.0"],
+    ]

@@ -202,6 +202,9 @@ def test_a_mount_point_is_quoted_and_one_with_control_characters_is_told() -> No
     [
         "options vfio-pci ids=10de:1e04",
         "softdep nouveau pre: vfio-pci",
+        "weakdep nouveau vfio-pci",
+        "alias vfio-gpu vfio-pci",
+        "blacklist nouveau",
         "vfio-pci.ids=10de:1e04,10de:10f0",
         "intel_iommu=on",
         'SUBSYSTEM=="vfio", KERNEL=="13", GROUP="kvm", MODE="0660"',

@@ -234,8 +234,9 @@ def test_a_narrow_unit_is_told_of_and_no_other(
 )
 def test_a_node_of_root_alone_is_told_of(node: Any, certainty: str | None) -> None:
     host = machine(group(device("0000:01:00.0", "vfio-pci"), node=node))
-    certainties = [f.certainty.value for f in found("vfio-access", host, "01:00.0")]
-    assert certainties == ([certainty] if certainty else [])
+    findings = found("vfio-access", host, "01:00.0")
+    assert [f.certainty.value for f in findings] == ([certainty] if certainty else [])
+    assert all("/dev/vfio/1" in f.message.split() for f in findings)
 
 
 @pytest.mark.parametrize(
