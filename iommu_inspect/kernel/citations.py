@@ -16,6 +16,7 @@ __all__ = [
     "PROPOSED_SINGLE_DRIVER",
     "REQUIRE_DIRECT",
     "SINGLETON",
+    "VFIO_LEAVES_GROUP",
     "VFIO_VIABLE_REMOVED",
     "Citation",
 ]
@@ -64,6 +65,11 @@ DEVICE_CLAIM = Citation(
     "commit 89395ccedbc1",
     "iommu: Add device-centric DMA ownership interfaces",
     "in v6.2",
+)
+VFIO_LEAVES_GROUP = Citation(
+    "commit 3dd59a7dcb97",
+    "vfio: Make the group FD disassociate from the iommu_group",
+    "in v6.1",
 )
 REQUIRE_DIRECT = Citation(
     "commit a48ce36e2786",

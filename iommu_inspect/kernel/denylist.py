@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import DENYLIST
-from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.eras import Era, Semantics, version_within
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, unread, value_or
-from iommu_inspect.model.kernel_release import carries_code_back, version_of
+from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL
 from iommu_inspect.model.settings import ModprobeConfig
@@ -64,13 +64,7 @@ def denied_in(machine: Machine, device: Device, era: Era) -> Denial:
         return Denial(False, f"{pair} is in the denylist, but disable_denylist is on")
     certainly, not_before = DENIED[device.ids.device]
     release = value_or(machine.kernel.release, "")
-    version = version_of(release)
-    if (
-        version is None
-        or version < era.since
-        or (version >= (5, 19) and era.since < (5, 19))
-    ):
-        version = None
+    version = version_within(release, era)
     at_least = version or era.since
     if at_least >= certainly:
         return Denial(True, f"{pair} is in the denylist of vfio-pci")

@@ -30,6 +30,7 @@ __all__ = [
     "UnknownSemanticsError",
     "applicable",
     "named",
+    "version_within",
 ]
 
 
@@ -110,6 +111,17 @@ class Semantics:
 
 def _era_index(version: tuple[int, int]) -> int:
     return max(i for i, era in enumerate(ERAS) if era.since <= version)
+
+
+def version_within(release: str, era: Era) -> tuple[int, int] | None:
+    """Return a release's version if the era's rules are those of it, else ``None``.
+
+    Of a kernel that the host does not run only the era is known.
+    """
+    version = version_of(release)
+    if version is None or ERAS[_era_index(version)].since != era.since:
+        return None
+    return version
 
 
 def _from_release(release: str, version: tuple[int, int]) -> Semantics:

@@ -17,7 +17,7 @@ from builders import (
     only,
 )
 
-from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.eras import Era, Semantics, applicable
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
@@ -30,7 +30,7 @@ from iommu_inspect.kernel.steps.step import BadStepError, Rebind, parse_step
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.group import Group
+from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine, VfioSettings
 from iommu_inspect.model.pci.regs import PciExpType
@@ -120,6 +120,72 @@ def test_a_kernel_driver_cannot_bind_in_a_claimed_group_since_5_19(era: Era) -> 
     steps = (*CLAIMED, "bind=15:00.1,snd_hda_intel", "release=6")
     assert results(*steps, rules=only(era)) == ["0", "0", "-EBUSY", "0"]
     assert results(*steps, "bind=15:00.1,snd_hda_intel", rules=only(era))[-1] == "0"
+
+
+def of_release(release: str) -> Machine:
+    return replace(HOST, kernel=replace(HOST.kernel, release=release))
+
+
+LEFT = (*CLAIMED, "unbind=15:00.0")
+TAKEN_BACK = (*LEFT, "bind=15:00.1,snd_hda_intel", "bind=15:00.0,vfio-pci", "claim=6")
+
+
+@pytest.mark.parametrize("release", ["6.1.0", "6.12.1", "7.3.4"])
+def test_since_6_1_a_claim_ends_when_the_last_vfio_device_goes(release: str) -> None:
+    host = of_release(release)
+    rules = applicable(host.kernel)
+    assert results(*TAKEN_BACK, host=host, rules=rules)[3:] == ["0", "0", "-EPERM"]
+    pulled = (*CLAIMED, "unplug=15:00.0", "bind=15:00.1,snd_hda_intel")
+    assert results(*pulled, host=host, rules=rules)[2:] == ["0", "0"]
+
+
+@pytest.mark.parametrize("release", ["5.10.0", "5.18.0", "6.0.0"])
+def test_before_6_1_the_last_vfio_device_waits_for_the_user(release: str) -> None:
+    host = of_release(release)
+    rules = applicable(host.kernel)
+    assert results(*LEFT, host=host, rules=rules)[-1] == "blocks"
+    pulled = (*CLAIMED, "unplug=15:00.0")
+    assert results(*pulled, host=host, rules=rules)[-1] == "blocks"
+    let_go = (*CLAIMED, "release=6", "unbind=15:00.0")
+    assert results(*let_go, host=host, rules=rules)[-1] == "0"
+
+
+@pytest.mark.parametrize(
+    ("release", "era"),
+    [("6.12.1", SINCE_5_19), ("4.14.0", BEFORE_5_19), ("5.14.0-362.el9", BEFORE_5_19)],
+)
+def test_what_ends_a_claim_is_not_known_where_the_release_is_not(
+    release: str, era: Era
+) -> None:
+    assert results(*LEFT, host=of_release(release), rules=only(era))[-1] == "unknown"
+
+
+def test_a_claim_lasts_while_another_vfio_device_is_in_the_group() -> None:
+    both = ("unbind=15:00.1", "bind=15:00.1,vfio-pci", "claim=6", "unbind=15:00.0")
+    steps = (*both, "bind=15:00.0,e1000e", "unbind=15:00.1", "bind=15:00.0,e1000e")
+    assert results(*steps)[4:] == ["-EBUSY", "0", "0"]
+
+
+def test_a_driver_that_may_be_a_vfio_driver_leaves_the_claim_unknown() -> None:
+    other = replace(SOUND, driver=Missing.DENIED)
+    held = group(NIC, other, id="6", held=Held.BY_USER)
+    assert results("unbind=15:00.0", host=machine(held)) == ["unknown"]
+
+
+def test_virtual_functions_take_the_claim_with_them() -> None:
+    physical = replace(
+        NIC,
+        driver="nvme",
+        pci=replace(NIC.pci, virtfns=(DeviceId("0000:15:10.0", "pci"),)),
+    )
+    virtual = replace(
+        below(BUSY, 0, "vfio-pci", "7"), id=DeviceId("0000:15:10.0", "pci")
+    )
+    held = group(virtual, id="7", held=Held.BY_USER)
+    host = machine(group(physical, id="6"), held)
+    assert results("sriov=15:00.0,0", host=host) == ["0"]
+    old = replace(host, kernel=replace(host.kernel, release="5.10.0"))
+    assert results("sriov=15:00.0,0", host=old, rules=OLD) == ["blocks"]
 
 
 def test_before_5_19_it_kills_the_host_and_nothing_comes_after() -> None:

@@ -12,19 +12,18 @@ from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import DENYLIST, DMA_OWNER_BUSES
 from iommu_inspect.kernel.denylist import denied_in
 from iommu_inspect.kernel.drivers import ENFORCING_BUSES
-from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.eras import Era, version_within
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["bind_answer", "refused_by_override"]
 
 _RULE = "mixed-ownership"
-_ERROR_SINCE, _DMA_OWNER_SINCE = (5, 14), (5, 19)
+_ERROR_SINCE = (5, 14)
 
 
 def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:
@@ -75,10 +74,8 @@ def _refused(errno: str, machine: Machine, era: Era, rule: str, because: str) ->
     -ENODEV. It does since "driver core: Flow the return code from ->probe() through to
     sysfs bind", in v5.14.
     """
-    version = version_of(value_or(machine.kernel.release, ""))
-    told = version is not None and (
-        era.since <= version < _DMA_OWNER_SINCE and version >= _ERROR_SINCE
-    )
+    version = version_within(value_or(machine.kernel.release, ""), era)
+    told = version is not None and version >= _ERROR_SINCE
     result = errno if era.dma_owner or told else UNKNOWN
     return Answer(result, rule, because, probe=errno)
 

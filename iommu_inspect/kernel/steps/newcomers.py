@@ -8,6 +8,7 @@ from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
 from iommu_inspect.kernel.steps.binding import bind_answer
+from iommu_inspect.kernel.steps.leaving import leave_vfio
 from iommu_inspect.kernel.steps.state import (
     Outcome,
     Taken,
@@ -187,7 +188,7 @@ def _free_address(topology: Topology, port: Device) -> str | None:
     return None if slot is None else str(PciAddress(above.domain, bus, slot, 0))
 
 
-def sriov(machine: Machine, step: Sriov) -> Taken:
+def sriov(machine: Machine, era: Era, step: Sriov) -> Taken:
     """Write ``sriov_numvfs``: virtual functions appear, or go with 0."""
     physical = device_of(machine, step)
     wanted = step.count
@@ -220,7 +221,7 @@ def sriov(machine: Machine, step: Sriov) -> Taken:
         answer = Answer("-EBUSY", _RULE, "it has virtual functions already")
         return done(machine, step, answer, group)
     if not wanted:
-        return _without_vfs(machine, step, physical, present)
+        return _without_vfs(machine, era, step, physical, present)
     return _with_vfs(machine, step, physical, wanted)
 
 
@@ -298,21 +299,32 @@ def _vf_id(physical: Device, index: int) -> DeviceId:
 
 
 def _without_vfs(
-    machine: Machine, step: Step, physical: Device, gone: tuple[DeviceId, ...]
+    machine: Machine,
+    era: Era,
+    step: Step,
+    physical: Device,
+    gone: tuple[DeviceId, ...],
 ) -> Taken:
+    group = machine.group_of(physical)
+    machine, waits = leave_vfio(machine, gone, era)
+    if waits is not None:
+        return done(machine, step, waits, group)
     placed = replace(physical, pci=replace(physical.pci, virtfns=()))
     after = machine.with_device(physical, placed)
     answer = Answer(OK, _RULE, f"{len(gone)} virtual functions go")
-    group = machine.group_of(physical)
     return done(_without(after, set(gone)), step, answer, group)
 
 
-def unplug(machine: Machine, step: Unplug) -> Taken:
+def unplug(machine: Machine, era: Era, step: Unplug) -> Taken:
     """Take a device away, with what is below it."""
     device = device_of(machine, step)
+    group = machine.group_of(device)
     gone = {d.id for d in Topology(machine).subtree(device)}
+    machine, waits = leave_vfio(machine, gone, era)
+    if waits is not None:
+        return done(machine, step, waits, group)
     answer = Answer(OK, _RULE, "what is below it goes too")
-    return done(_without(machine, gone), step, answer, machine.group_of(device))
+    return done(_without(machine, gone), step, answer, group)
 
 
 def _without(machine: Machine, gone: set[DeviceId]) -> Machine:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from iommu_inspect.kernel.answers import BLOCKS, UNKNOWN, Answer
+from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.steps.leaving import leave_vfio
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.group import Held
@@ -30,8 +32,8 @@ LEAVES_VIRTUAL = frozenset({"ena", "nvme", "pci_pf_stub"})
 _RULE = "sriov-mix"
 
 
-def let_go(machine: Machine, device: Device) -> tuple[Machine, Answer | None]:
-    """Take away what vanishes with a device's driver.
+def let_go(machine: Machine, device: Device, era: Era) -> tuple[Machine, Answer | None]:
+    """Take away what vanishes with a device's driver, and the claims that end with it.
 
     Returns the machine without it, and an answer where the driver does not let go or
     what becomes of the virtual functions cannot be told.
@@ -48,9 +50,10 @@ def let_go(machine: Machine, device: Device) -> tuple[Machine, Answer | None]:
     if held:
         because = f"{held[0].address} is open: the driver waits until it is closed"
         return machine, Answer(BLOCKS, "mixed-ownership", because)
-    if not gone:
-        return machine, None
-    after = _without(machine, device, gone)
+    after, waits = leave_vfio(machine, {device.id, *_ids(gone)}, era)
+    if waits is not None or not gone:
+        return after, waits
+    after = _without(after, device, gone)
     if driver == "vmd":
         groups = tuple(
             group

@@ -145,7 +145,7 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
             device = device_of(machine, step)
             return _bound(machine, era, step, device, device, step.driver)
         case Unbind():
-            return _unbind(machine, step)
+            return _unbind(machine, era, step)
         case Override():
             return _override(machine, step)
         case Claim():
@@ -157,11 +157,11 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
         case Detach():
             return _detach(machine, step)
         case Sriov():
-            return sriov(machine, step)
+            return sriov(machine, era, step)
         case Hotplug():
             return hotplug(machine, era, step)
         case Unplug():
-            return unplug(machine, step)
+            return unplug(machine, era, step)
 
 
 def _bind(machine: Machine, era: Era, step: Bind) -> Taken:
@@ -203,7 +203,7 @@ def _bound(
     return done(machine, step, answer, group)
 
 
-def _unbind(machine: Machine, step: Unbind) -> Taken:
+def _unbind(machine: Machine, era: Era, step: Unbind) -> Taken:
     device = device_of(machine, step)
     group = machine.group_of(device)
     if not known(device.driver):
@@ -214,7 +214,7 @@ def _unbind(machine: Machine, step: Unbind) -> Taken:
     if device.driver is None:
         answer = Answer("-ENOENT", "mixed-ownership", "no driver is bound")
         return done(machine, step, answer, group)
-    machine, refused = let_go(machine, device)
+    machine, refused = let_go(machine, device, era)
     if refused is not None:
         return done(machine, step, refused, group)
     answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
