@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from iommu_inspect.kernel.answers import HOST_CRASH
+from iommu_inspect.kernel.answers import BLOCKS, HOST_CRASH
 from lab.errors import LabError
 from lab.evidence import Evidence, State, Taken, save
 from lab.guest import Guest, GuestCrash, GuestError, boot
@@ -62,7 +62,10 @@ def run_machine(job: Job) -> Evidence:
 
 
 def _take(guest: Guest, moves: Iterable[Move], state: State) -> bool:
-    """Make the moves that lead to a state; say whether the kernel lives."""
+    """Make the moves that lead to a state; say whether the guest can be asked more.
+
+    A step that blocks has locks which whatever is read next would wait for.
+    """
     for move in moves:
         texts = commands(move)
         if isinstance(move, Command):
@@ -74,7 +77,10 @@ def _take(guest: Guest, moves: Iterable[Move], state: State) -> bool:
         except GuestCrash:
             state.taken.append(Taken(texts[-1], steps, HOST_CRASH))
             return False
-        state.taken.append(Taken(texts[-1], steps, answer_of(move, answers[-1])))
+        answer = answer_of(move, answers[-1])
+        state.taken.append(Taken(texts[-1], steps, answer))
+        if answer == BLOCKS:
+            return False
     return True
 
 

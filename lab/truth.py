@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from iommu_inspect.kernel.answers import NOT_APPLICABLE
+from iommu_inspect.kernel.answers import BLOCKS, NOT_APPLICABLE
 from lab.errors import LabError
 from lab.guest import Answer, Guest
 from lab.steps import Step, Verb
@@ -23,6 +23,8 @@ _NOTHING_KEPT = f"-{errno.ENOENT}"
 
 def result_of(value: str) -> str:
     """Return ``-EPERM`` for ``-1``, ``n/a`` for ``na``, ``0`` for ``0``."""
+    if value == BLOCKS:
+        return BLOCKS
     if value == "na":
         return "n/a"
     number = int(value)

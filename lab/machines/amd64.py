@@ -17,6 +17,8 @@ from lab.machines.parts import (
     SPARES,
     SRIOV,
     SWITCH,
+    bind,
+    claim,
     disk,
     down,
     functions,
@@ -42,6 +44,19 @@ _PORTS = (
         "a NIC below a port with ACS, two behind a PCIe-to-PCI bridge, USB, audio",
         MIXED,
         states=_HAND_OVER,
+    ),
+    Machine(
+        "claim-ends",
+        "a NIC and USB on one card, whose group user space holds while both leave vfio",
+        FUNCTIONS,
+        states=(
+            BOOTED,
+            (*give("f0", "f1"), claim("f0")),
+            unbind("f0"),
+            (bind("f0", "e1000e"),),
+            unbind("f1"),
+            (bind("f0", "e1000e"), bind("f1", "vfio-pci"), claim("f1")),
+        ),
     ),
     Machine(
         "two-functions",

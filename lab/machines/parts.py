@@ -17,6 +17,8 @@ __all__ = [
     "SRIOV",
     "SWITCH",
     "VIRTUAL",
+    "bind",
+    "claim",
     "disk",
     "down",
     "functions",
@@ -40,6 +42,16 @@ def give(*names: str, driver: str = "vfio-pci") -> tuple[Step, ...]:
 def unbind(*names: str) -> tuple[Step, ...]:
     """Return the steps that take the devices ``names`` from their drivers."""
     return tuple(Step(Verb.UNBIND, name) for name in names)
+
+
+def claim(name: str) -> Step:
+    """Return the step by which user space takes the group of the device ``name``."""
+    return Step(Verb.CLAIM, name)
+
+
+def bind(name: str, driver: str) -> Step:
+    """Return the step that binds ``driver`` to a device that has none."""
+    return Step(Verb.BIND, name, driver)
 
 
 def plug(*names: str) -> tuple[Step, ...]:
