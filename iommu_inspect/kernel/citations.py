@@ -16,6 +16,7 @@ __all__ = [
     "PROPOSED_SINGLE_DRIVER",
     "REQUIRE_DIRECT",
     "SINGLETON",
+    "SRIOV_CONFIGURE",
     "VFIO_LEAVES_GROUP",
     "VFIO_VIABLE_REMOVED",
     "Citation",
@@ -80,6 +81,9 @@ PROPOSED_SINGLE_DRIVER = Citation(
     "posting 20220106022053.2406748",
     "Scrap iommu_attach/detach_group() interfaces",
     "2022-01-06, never merged",
+)
+SRIOV_CONFIGURE = Citation(
+    "drivers/pci/iov.c", "sriov_numvfs_store()", "v6.12 and v7.3"
 )
 DENYLIST = Citation(
     "drivers/vfio/pci/vfio_pci.c", "vfio_pci_dev_in_denylist()", "since v5.9"

@@ -172,6 +172,30 @@ def test_a_driver_that_may_be_a_vfio_driver_leaves_the_claim_unknown() -> None:
     assert results("unbind=15:00.0", host=machine(held)) == ["unknown"]
 
 
+@pytest.mark.parametrize(
+    ("driver", "result"),
+    [
+        ("ixgbe", "0"),
+        ("nvme", "0"),
+        ("pci-pf-stub", "0"),
+        ("pci-stub", "-ENOENT"),
+        ("uio_pci_generic", "-ENOENT"),
+        (None, "-ENOENT"),
+        ("vfio-pci", "unknown"),
+        ("virtio-pci", "unknown"),
+        ("nvidia", "unknown"),
+        (Missing.DENIED, "unknown"),
+    ],
+)
+def test_virtual_functions_are_made_by_drivers_that_can(
+    driver: Any, result: str
+) -> None:
+    host = machine(group(BUSY, id="5"), group(replace(NIC, driver=driver), id="6"))
+    found = take("sriov=15:00.0,2", host=host)
+    assert found.outcomes[0].answer.result == result
+    assert any(d.pci.is_virtual for d in found.after.devices) is (result == "0")
+
+
 def test_virtual_functions_take_the_claim_with_them() -> None:
     physical = replace(
         NIC,

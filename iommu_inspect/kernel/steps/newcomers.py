@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
+from iommu_inspect.kernel.citations import SRIOV_CONFIGURE
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
+from iommu_inspect.kernel.sriov_drivers import MAKES_NO_VIRTUAL, MAKES_VIRTUAL
 from iommu_inspect.kernel.steps.binding import bind_answer
 from iommu_inspect.kernel.steps.leaving import leave_vfio
 from iommu_inspect.kernel.steps.state import (
@@ -18,7 +20,7 @@ from iommu_inspect.kernel.steps.state import (
 )
 from iommu_inspect.kernel.steps.step import Hotplug, Sriov, Step, Unplug
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
-from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
@@ -234,7 +236,14 @@ def _cannot_have_vfs(physical: Device) -> Answer | None:
     if has_vfio_driver(physical) is not False:
         because = "vfio-pci makes them only with its parameter enable_sriov"
         return Answer(UNKNOWN, _RULE, because)
-    return None
+    driver = normalised(physical.driver)
+    if driver in MAKES_VIRTUAL:
+        return None
+    if driver in MAKES_NO_VIRTUAL:
+        because = f"the driver {physical.driver} makes no virtual functions"
+        return Answer("-ENOENT", _RULE, because, (SRIOV_CONFIGURE,))
+    because = f"whether {physical.driver} makes virtual functions is not known"
+    return Answer(UNKNOWN, _RULE, because)
 
 
 def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Taken:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from iommu_inspect.kernel.answers import BLOCKS, UNKNOWN, Answer
 from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.sriov_drivers import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.steps.leaving import leave_vfio
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
@@ -16,19 +17,8 @@ from iommu_inspect.model.machine import Gone, Machine
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import natural_key
 
-__all__ = ["LEAVES_VIRTUAL", "REMOVES_VIRTUAL", "came_back", "let_go"]
+__all__ = ["came_back", "let_go"]
 
-# What the remove function of a physical function's driver does with the virtual ones,
-# read in v6.12: these call pci_disable_sriov() ...
-REMOVES_VIRTUAL = frozenset(
-    {
-        *("420xx", "4xxx", "bnxt_en", "c3xxx", "c6xx", "cxgb4", "dh895xcc", "fm10k"),
-        *("i40e", "ice", "igb", "ixgbe", "mlx5_core"),
-    }
-)
-# ... and these, whose sriov_configure is pci_sriov_configure_simple(), leave them: the
-# log says "driver left SR-IOV enabled after remove" (pci_iov_remove()).
-LEAVES_VIRTUAL = frozenset({"ena", "nvme", "pci_pf_stub"})
 _RULE = "sriov-mix"
 
 

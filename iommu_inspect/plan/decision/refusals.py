@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from iommu_inspect.kernel.denylist import denial, is_listed
-from iommu_inspect.kernel.steps.parents import LEAVES_VIRTUAL, REMOVES_VIRTUAL
+from iommu_inspect.kernel.sriov_drivers import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
