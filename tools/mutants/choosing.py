@@ -41,6 +41,7 @@ def in_order(
 
 
 _OF_ALL = "tests/sentences/"
+_TABLES = f"{_OF_ALL}test_sentences.py::test_the_tables"
 
 
 class Tests:
@@ -62,17 +63,20 @@ class Tests:
 
         What is only run when the module is imported concerns all who run anything in
         it; a table concerns those who run what imports it. What is said of many
-        machines concerns every mutant, and comes last.
+        machines takes long, and comes last.
         """
         by_line = self._by_line(path)
         found = {test for line in lines for test in by_line.get(line, ())}
-        found = found or self._whole(path)
-        for importer in self._importers(path) if not found else ():
-            found |= self._whole(importer)
+        if not found:
+            # Constants are read whole: no test runs a line of theirs.
+            found = self._whole(path)
+            for importer in self._importers(path) if not found else ():
+                found |= self._whole(importer)
+            found |= {test for test in self._took if test.startswith(_TABLES)}
         room = path.split("/")[1]
-        last = sorted(t for t in self._took if t.startswith(_OF_ALL))
-        found.difference_update(last)
-        return [*in_order(found, self._took, room, most), *last]
+        last = {test for test in found if test.startswith(_OF_ALL)}
+        first = in_order(found - last, self._took, room, most)
+        return [*first, *sorted(last, key=lambda test: self._took.get(test, 1.0))]
 
     def _whole(self, path: str) -> set[str]:
         return {test for tests in self._by_line(path).values() for test in tests}
