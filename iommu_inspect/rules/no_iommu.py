@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from iommu_inspect.kernel.grouping.making.covered import switch_of_graphics
+from iommu_inspect.kernel.grouping.making.covered import (
+    GRAPHICS_OFF,
+    switch_of_graphics,
+)
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
@@ -118,7 +121,7 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         severity=Severity.WARNING if unsafe else None,
         certainty=Certainty.UNKNOWN if untold else Certainty.KERNEL,
         step=(
-            f"take {shown(switch)} off the kernel command line"
+            _without_switch(switch)
             if switch
             else "choose a device that an IOMMU covers"
         ),
@@ -143,8 +146,7 @@ def _not_covered(machine: Machine, devices: Sequence[Device]) -> tuple[str, str]
     if switch:
         return (
             f"{shown(switch)} on the kernel command line takes graphics out of VT-d",
-            f"Take {shown(switch)} off the kernel command line, if the device is to be "
-            "handed over.",
+            f"T{_without_switch(switch)[1:]}, if the device is to be handed over.",
         )
     controllers = dict.fromkeys(c for d in devices if (c := _controller(d)))
     if controllers:
@@ -159,6 +161,21 @@ def _not_covered(machine: Machine, devices: Sequence[Device]) -> tuple[str, str]
         "no IOMMU unit covers " + ("it" if len(devices) == 1 else "them"),
         "Use a device that an IOMMU covers; what covers what is in the firmware's "
         "tables (DMAR, IVRS, IORT) or the device tree's iommu-map.",
+    )
+
+
+def _without_switch(word: str) -> str:
+    """Say how a word of the command line stops keeping graphics from VT-d."""
+    key, _, value = word.partition("=")
+    options = value.split(",")
+    off = [option for option in options if option in GRAPHICS_OFF]
+    left = [option for option in options if option not in GRAPHICS_OFF]
+    if not left:
+        return f"take {shown(word)} off the kernel command line"
+    rest = f"{key}={','.join(left)}"
+    return (
+        f"take {listed(off)} out of {shown(word)} on the kernel command line "
+        f"({shown(rest)} stays)"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from builders import (
+    BEFORE_4_2,
     BEFORE_5_19,
     SINCE_5_19,
     SINCE_6_6,
@@ -17,7 +18,7 @@ from builders import (
     only,
 )
 
-from iommu_inspect.kernel.eras import Era, Semantics, applicable
+from iommu_inspect.kernel.eras import PROPOSED, Era, Semantics, applicable
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
     CLAIM,
@@ -272,6 +273,20 @@ def test_a_group_that_grew_is_not_detached() -> None:
     simulation = take(*steps)
     assert "does not detach" in simulation.outcomes[-1].answer.because
     assert Inquiry(simulation.after, NOW).attach(BARE).result == "-EINVAL"
+
+
+@pytest.mark.parametrize(
+    ("era", "detaches"),
+    [(BEFORE_4_2, True), (BEFORE_5_19, False), (SINCE_6_6, False), (PROPOSED, True)],
+    ids=lambda each: getattr(each, "name", str(each)),
+)
+def test_a_group_that_grew_is_detached_where_attaching_does_not_count(
+    era: Era, detaches: bool
+) -> None:
+    steps = ("attach=00:02.0", "hotplug=00:02.0", "detach=00:02.0")
+    simulation = take(*steps, rules=only(era))
+    assert simulation.outcomes[-1].answer.result == "0"
+    assert (the_group(simulation, "2").held is Held.FREE) is detaches
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,35 @@ def on_a_board() -> Device:
 
 
 @each(
+    "line, step",
+    [
+        (
+            "intel_iommu=on,igfx_off",
+            "take igfx_off out of intel_iommu=on,igfx_off on the kernel command line "
+            "(intel_iommu=on stays)",
+        ),
+        (
+            "intel_iommu=igfx_off",
+            "take intel_iommu=igfx_off off the kernel command line",
+        ),
+        (
+            "intel_iommu=intgpu_off,on,igfx_off,sp_off",
+            "take intgpu_off and igfx_off out of "
+            "intel_iommu=intgpu_off,on,igfx_off,sp_off on the kernel command line "
+            "(intel_iommu=on,sp_off stays)",
+        ),
+    ],
+)
+def test_graphics_come_back_without_the_iommu_being_turned_off(
+    line: str, step: str
+) -> None:
+    host = beside_a_group(display(), line=line)
+    (finding,) = told(host, "00:02.0")
+    assert finding.step == step
+    assert finding.remedy.startswith(f"T{step[1:]}, if the device")
+
+
+@each(
     "host, target, words, severity",
     [
         (beside_a_group(display()), "00:02.0", "no IOMMU unit covers it", "warning"),

@@ -13,6 +13,7 @@ from iommu_inspect.kernel.answers import (
     Answer,
     differing,
 )
+from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.kernel.eras import ERAS, Era, Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
@@ -155,7 +156,7 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
         case Attach():
             return _attach(machine, era, step)
         case Detach():
-            return _detach(machine, step)
+            return _detach(machine, era, step)
         case Sriov():
             return sriov(machine, era, step)
         case Hotplug():
@@ -270,8 +271,12 @@ def _attach(machine: Machine, era: Era, step: Attach) -> Taken:
     return done(after, step, answer, group)
 
 
-def _detach(machine: Machine, step: Detach) -> Taken:
-    """``iommu_detach_device()`` returns nothing: a skipped detach only warns."""
+def _detach(machine: Machine, era: Era, step: Detach) -> Taken:
+    """``iommu_detach_device()`` returns nothing: a skipped detach only warns.
+
+    It counts the group's devices since v4.2, as attaching does; before, and under the
+    proposed rule, it detaches whatever the group has become.
+    """
     device = device_of(machine, step)
     group = machine.group_of(device)
     rule = "singleton-assumption"
@@ -280,12 +285,13 @@ def _detach(machine: Machine, step: Detach) -> Taken:
             NOT_APPLICABLE, rule, "nothing is attached: there is no domain to detach"
         )
         return done(machine, step, answer, group)
-    if len(group.devices) != 1:
+    if era.singleton_check and len(group.devices) != 1:
         answer = Answer(
             OK,
             rule,
             f"the group has grown to {len(group.devices)} devices: the kernel warns "
             "and does not detach, and the domain stays",
+            (SINGLETON,),
         )
         return done(machine, step, answer, group)
     after = with_group(machine, group, replace(group, held=Held.FREE))

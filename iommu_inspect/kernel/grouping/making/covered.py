@@ -20,7 +20,10 @@ from iommu_inspect.model.pci.regs import (
 )
 from iommu_inspect.model.platform import Architecture
 
-__all__ = ["AMD_LIKE", "Reach", "switch_of_graphics"]
+__all__ = ["AMD_LIKE", "GRAPHICS_OFF", "Reach", "switch_of_graphics"]
+
+GRAPHICS_OFF = frozenset({"igfx_off", "intgpu_off"})
+"""Options of intel_iommu= that keep VT-d from integrated graphics."""
 
 AMD_LIKE = (PCI_VENDOR_ID_AMD, 0x1D94)  # Hygon has AMD's IOMMU
 _BY_FIRMWARE = (
@@ -128,6 +131,6 @@ def switch_of_graphics(machine: Machine, device: Device) -> str:
         return ""
     for word in value_or(machine.settings.command_line, ()):
         options = (word.value or "").split(",")
-        if word.key == "intel_iommu" and {"igfx_off", "intgpu_off"} & set(options):
+        if word.key == "intel_iommu" and GRAPHICS_OFF & set(options):
             return word.text
     return ""
