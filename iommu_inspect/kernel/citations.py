@@ -12,6 +12,7 @@ __all__ = [
     "DEVICE_CLAIM",
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
+    "ISOLATED_MSI",
     "PCIEPORT_MANAGED",
     "PROPOSED_SINGLE_DRIVER",
     "REQUIRE_DIRECT",
@@ -84,6 +85,11 @@ PROPOSED_SINGLE_DRIVER = Citation(
 )
 SRIOV_CONFIGURE = Citation(
     "drivers/pci/iov.c", "sriov_numvfs_store()", "v6.12 and v7.3"
+)
+ISOLATED_MSI = Citation(
+    "commit 6b1a7a00427c",
+    "vfio/type1: Convert to iommu_group_has_isolated_msi()",
+    "in v6.3",
 )
 DENYLIST = Citation(
     "drivers/vfio/pci/vfio_pci.c", "vfio_pci_dev_in_denylist()", "since v5.9"

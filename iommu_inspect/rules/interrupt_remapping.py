@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.kernel.citations import ISOLATED_MSI
+from iommu_inspect.kernel.ownership.interrupts import asked_for_isolation
 from iommu_inspect.model.fact import known, unread
+from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._cures import Look, Looking, SetParameter
+from iommu_inspect.rules._words import addresses, verb
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 
 ABOUT = About(
@@ -27,7 +31,10 @@ def _check(case: Case) -> Iterator[Finding]:
     unsafe = machine.vfio.type1_allow_unsafe_interrupts is True
     if unsafe or machine.vfio.iommufd_allow_unsafe_interrupts is True:
         yield _unsafe(case)
-    if unsafe or machine.interrupt_remapping is InterruptRemapping.ON:
+    if unsafe:
+        return
+    if machine.interrupt_remapping is InterruptRemapping.ON:
+        yield from _of_devices(case, groups)
         return
     needed = any(case.handed_over(group) for group in groups)
     if not known(machine.interrupt_remapping):
@@ -61,6 +68,32 @@ def _check(case: Case) -> Iterator[Finding]:
         certainty=Certainty.UNKNOWN if untold else Certainty.KERNEL,
         step="turn interrupt remapping on",
     )
+
+
+def _of_devices(case: Case, groups: list[Group]) -> Iterator[Finding]:
+    """Speak of what is no PCI function and has, or has not, an MSI controller."""
+    for group in filter(case.handed_over, groups):
+        asked = {
+            device.id: device
+            for era in case.semantics.eras
+            for device in asked_for_isolation(case.machine, group, era)
+        }
+        if asked:
+            devices = list(asked.values())
+            yield case.finding(
+                group,
+                f"Since v6.3 VFIO_SET_IOMMU asks each device whether its interrupts "
+                f"are isolated. {addresses(devices)} "
+                f"{verb(devices, 'is no PCI function', 'are no PCI functions')}, and "
+                "sysfs does not show whether "
+                f"{verb(devices, 'it has', 'they have')} an MSI controller that does: "
+                "without one the call returns -EPERM.",
+                "Where every user is trusted as much as the host, allow unsafe "
+                "interrupts (allow_unsafe_interrupts of vfio_iommu_type1).",
+                certainty=Certainty.UNKNOWN,
+                references=(ISOLATED_MSI,),
+                step="find out whether the device has an MSI controller that isolates",
+            )
 
 
 def _off(machine: Machine) -> str:

@@ -9,19 +9,24 @@ from builders import (
     ALL_ERAS,
     BEFORE_5_19,
     SINCE_5_19,
+    SINCE_6_2,
     SINCE_6_6,
     UNKNOWN_KERNEL,
     device,
     group,
+    machine,
     only,
     ownership_of,
 )
 from examples import each
 
 from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.kernel.ownership.operations import SET_IOMMU
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.machine import Kernel, VfioSettings
 
 NIC = "0000:01:00.0"
 BRIDGE = "0000:00:01.0"
@@ -148,3 +153,30 @@ def test_where_the_possible_kernels_differ_the_ownership_is_unknown() -> None:
     assert ownership_of(mixed, only(BEFORE_5_19)) is Ownership.USER
     assert ownership_of(mixed, only(SINCE_6_6)) is Ownership.CONFLICT
     assert ownership_of(mixed, UNKNOWN_KERNEL) is Ownership.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("release", "era", "bus", "unsafe", "result"),
+    [
+        ("6.12.50", SINCE_6_6, "platform", False, "unknown"),
+        ("6.3.0", SINCE_6_2, "platform", False, "unknown"),
+        ("6.2.0", SINCE_6_2, "platform", False, "0"),
+        ("6.12.50", SINCE_6_2, "fsl-mc", False, "unknown"),
+        ("6.1.0", SINCE_5_19, "platform", False, "0"),
+        ("6.12.50", SINCE_6_6, "platform", True, "0"),
+        ("6.12.50", SINCE_6_6, "pci", False, "0"),
+    ],
+)
+def test_since_6_3_a_device_is_asked_for_its_own_interrupts(
+    release: str, era: Era, bus: str, unsafe: bool, result: str
+) -> None:
+    """6b1a7a00427c; a platform device without an MSI controller is refused."""
+    driver = "vfio-pci" if bus == "pci" else f"vfio-{bus}"
+    member = device("0000:01:00.0", driver, bus=bus, vfio_devices=("vfio0",))
+    host = machine(
+        group(member),
+        kernel=Kernel(release=release),
+        vfio=VfioSettings(False, unsafe, False, type1_loaded=True),
+    )
+    answer = Inquiry(host, only(era)).operation(host.groups[0], SET_IOMMU)
+    assert answer.result == result

@@ -23,11 +23,12 @@ from iommu_inspect.kernel.citations import (
 )
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
+from iommu_inspect.kernel.ownership.interrupts import accepted, refused_interrupts
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
-from iommu_inspect.model.fact import known, unread
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = [
     "ASK",
@@ -183,8 +184,8 @@ def _set_iommu(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
         _refused_type(machine)
         or _refused_domain(group)
         or refused_attach(machine, group, era)
-        or _refused_interrupts(machine, group)
-        or _accepted(machine)
+        or refused_interrupts(machine, group, era)
+        or accepted(machine)
     )
 
 
@@ -209,45 +210,6 @@ def _refused_type(machine: Machine) -> Answer | None:
         "not-on-vfio",
         "the source does not tell whether vfio_iommu_type1 is loaded",
     )
-
-
-def _refused_interrupts(machine: Machine, group: Group) -> Answer | None:
-    rule = "interrupt-remapping"
-    remapping = machine.interrupt_remapping
-    if machine.vfio.type1_allow_unsafe_interrupts is True:
-        return None
-    if remapping is InterruptRemapping.ON:
-        if not any(device.is_below_vmd for device in group.devices):
-            return None
-        return Answer(
-            UNKNOWN,
-            rule,
-            "whether interrupts behind a VMD count as remapped differs by kernel",
-        )
-    if not known(remapping):
-        return Answer(
-            UNKNOWN, rule, "the source does not tell whether interrupts are remapped"
-        )
-    if unread(machine.vfio.type1_allow_unsafe_interrupts):
-        return Answer(
-            UNKNOWN,
-            rule,
-            "interrupts are not remapped, and whether unsafe ones are allowed could "
-            "not be read",
-        )
-    return Answer(
-        "-EPERM",
-        rule,
-        "interrupts are not remapped, and unsafe ones are not allowed",
-    )
-
-
-def _accepted(machine: Machine) -> Answer:
-    remapped = machine.interrupt_remapping is InterruptRemapping.ON
-    because = "unsafe interrupts are allowed"
-    if remapped:
-        because = "interrupts are remapped"
-    return Answer(OK, "interrupt-remapping", because)
 
 
 ASK: dict[str, Callable[[Machine, GroupOwnership, Era], Answer]] = {

@@ -15,6 +15,7 @@ __all__ = [
     "bound",
     "cannot_tell",
     "is_mediated",
+    "names",
 ]
 
 _MOST = 64
@@ -46,8 +47,13 @@ def bound(devices: Sequence[Device]) -> str:
     return ", ".join([*words, *_more(devices)])
 
 
+def names(devices: Sequence[Device]) -> str:
+    """Name devices, the first of thousands."""
+    words = [device.address for device in devices[:_MOST]]
+    return ", ".join([*words, *_more(devices)])
+
+
 def cannot_tell(devices: Sequence[Device]) -> str:
     """Say that these devices' drivers could be of either kind."""
-    words = [device.address for device in devices[:_MOST]]
-    names = ", ".join([*words, *_more(devices)])
-    return f"the source does not tell what kind of driver is bound to {names}"
+    about = names(devices)
+    return f"the source does not tell what kind of driver is bound to {about}"
