@@ -120,7 +120,7 @@ def _path_text(found: Sharing, style: Style, *, legend: bool) -> str:
     lines += [
         fold(f"ACS of {hop.device.address} is off: {hop.off}.", style.width)
         for hop in found.path
-        if hop.off is not None and hop.isolates is False
+        if hop.off is not None
     ]
     if legend:
         lines.append(_legend(found, style))

@@ -88,8 +88,8 @@ def _of_devices(case: Case, groups: list[Group]) -> Iterator[Finding]:
                 "sysfs does not show whether "
                 f"{verb(devices, 'it has', 'they have')} an MSI controller that does: "
                 "without one the call returns -EPERM.",
-                "Where every user is trusted as much as the host, allow unsafe "
-                "interrupts (allow_unsafe_interrupts of vfio_iommu_type1).",
+                "allow_unsafe_interrupts of vfio_iommu_type1 passes over that, where "
+                "every user is trusted as much as the host.",
                 certainty=Certainty.UNKNOWN,
                 references=(ISOLATED_MSI,),
                 step="find out whether the device has an MSI controller that isolates",

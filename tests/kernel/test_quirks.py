@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from builders import device
+from builders import device, group, machine
 from examples import each
 
+from iommu_inspect.kernel.grouping.acs.isolation import Isolation
+from iommu_inspect.kernel.grouping.acs.off import why_off
 from iommu_inspect.kernel.grouping.acs.quirks import Quirk, acs_quirk
 from iommu_inspect.kernel.grouping.making.dma_aliases import (
     BridgeAlias,
     alias_devfns,
     bridge_alias,
 )
+from iommu_inspect.kernel.grouping.making.placing import Mechanism, possible
 from iommu_inspect.model.device import Acs, Device, PciIds
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Kernel
 from iommu_inspect.model.pci.regs import PciExpType
 
 END, ROOT, DOWN = PciExpType.ENDPOINT, PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM
@@ -69,7 +74,7 @@ def one(vendor: Any, product: Any, kind: Any = END, **pci: Any) -> Device:
     ],
 )
 def test_a_quirk_is_that_of_the_kernels_table(found: Device, quirk: Quirk) -> None:
-    assert acs_quirk(found, on_root_bus=True, has_ivrs=False) is quirk
+    assert acs_quirk(found, on_root_bus=True, has_ivrs=False, several=None) is quirk
 
 
 @each(
@@ -81,14 +86,58 @@ def test_a_quirk_is_that_of_the_kernels_table(found: Device, quirk: Quirk) -> No
         (True, True, False, Quirk.NONE),
         (True, None, True, Quirk.PERHAPS_ISOLATED),
         (True, True, None, Quirk.PERHAPS_ISOLATED),
-        (Missing.DENIED, True, True, Quirk.PERHAPS_ISOLATED),
+        (None, True, True, Quirk.PERHAPS_ISOLATED),
     ],
 )
 def test_amds_south_bridge_is_isolated_on_the_root_bus_of_an_amd_iommu_alone(
-    several: Any, on_root_bus: bool | None, has_ivrs: bool | None, quirk: Quirk
+    several: bool | None, on_root_bus: bool | None, has_ivrs: bool | None, quirk: Quirk
 ) -> None:
-    found = one(0x1022, 0x780F, None, multifunction=several)
-    assert acs_quirk(found, on_root_bus=on_root_bus, has_ivrs=has_ivrs) is quirk
+    found = one(0x1022, 0x780F, None)
+    told = acs_quirk(found, on_root_bus=on_root_bus, has_ivrs=has_ivrs, several=several)
+    assert told is quirk
+
+
+@each("header", [True, False, Missing.DENIED])
+def test_a_function_above_0_is_one_of_several_whatever_its_header_says(
+    header: Any,
+) -> None:
+    """pci_scan_slot(); the south bridge's other functions have a zero there."""
+    found = replace(
+        one(0x1002, 0x4383, None, multifunction=header),
+        id=DeviceId("0000:00:14.2", "pci"),
+        path="sys/devices/pci0000:00/0000:00:14.2",
+    )
+    host = machine(group(found), firmware_tables=("IVRS",))
+    assert Isolation(host).isolates(found) is True
+
+
+IDT = Acs(0x1F, 0x1C)  # all but source validation and translation blocking
+
+
+@each(
+    "product, release, acs, isolates",
+    [
+        (0x80B5, "7.3.4", IDT, True),
+        (0x8090, "7.3.4", IDT, True),
+        (0x80B5, "6.12.1", IDT, False),
+        (0x80B5, "6.18.1", IDT, None),
+        (0x80B5, None, IDT, None),
+        (0x80B5, "6.18.1", Acs(0x1F, 0x1D), True),
+        (0x80B5, "6.18.1", Acs(0x1F, 0x14), False),
+        (0x80B5, "7.3.4", Acs(0x1F, 0x14), False),
+        (0x80B6, "7.3.4", IDT, False),
+    ],
+)
+def test_source_validation_of_idts_switches_does_not_count_since_7_3(
+    product: int, release: str | None, acs: Acs, isolates: bool | None
+) -> None:
+    """pci_disable_broken_acs_cap()"""
+    found = one(0x111D, product, DOWN, acs=acs)
+    kernel = Kernel(release=Missing.ABSENT if release is None else release)
+    host = machine(group(found), kernel=kernel)
+    assert Isolation(host).isolates(found) is isolates
+    because = why_off(host, found) or ""
+    assert ("erratum" in because) is (release == "7.3.4" and isolates is True)
 
 
 @each(
@@ -123,16 +172,48 @@ def test_a_switchtec_bridge_is_asked_by_the_kernel_and_not_foretold() -> None:
 
 
 @each(
-    "kind, alias",
+    "ids, kind, release, alias",
     [
-        (ROOT, BridgeAlias.NONE),
-        (DOWN, BridgeAlias.NONE),
-        (PciExpType.PCI_BRIDGE, BridgeAlias.TAKES_OVER),
-        (None, BridgeAlias.TAKES_OVER),
-        (Missing.DENIED, BridgeAlias.UNKNOWN),
+        ((0x1B36, 0x000E), ROOT, "6.12.1", BridgeAlias.NONE),
+        ((0x1B36, 0x000E), DOWN, "6.12.1", BridgeAlias.NONE),
+        ((0x1B36, 0x000E), PciExpType.PCI_BRIDGE, "6.12.1", BridgeAlias.TAKES_OVER),
+        ((0x1B36, 0x000E), None, "6.12.1", BridgeAlias.TAKES_OVER),
+        ((0x1B36, 0x000E), Missing.DENIED, "6.12.1", BridgeAlias.UNKNOWN),
+        # Of a BMC's graphics: v7.3 knows that it passes ids on.
+        ((0x1A03, 0x1150), PciExpType.PCI_BRIDGE, "6.12.1", BridgeAlias.TAKES_OVER),
+        ((0x1A03, 0x1150), PciExpType.PCI_BRIDGE, "7.3.4", BridgeAlias.NONE),
+        # ThunderX2 translates here.
+        ((0x14E4, 0x9084), PciExpType.PCI_BRIDGE, "6.12.1", BridgeAlias.ROOT),
+        ((0x14E4, 0x9000), ROOT, "6.12.1", BridgeAlias.ROOT),
     ],
 )
 def test_bridges_to_conventional_buses_put_an_id_of_their_own(
-    kind: Any, alias: BridgeAlias
+    ids: tuple[int, int], kind: Any, release: str, alias: BridgeAlias
 ) -> None:
-    assert bridge_alias(one(0x1B36, 0x000E, kind)) is alias
+    bridge = one(*ids, kind)
+    host = machine(group(bridge), kernel=Kernel(release=release))
+    assert bridge_alias(bridge, host) is alias
+
+
+def test_what_is_above_a_translation_root_takes_nothing_over() -> None:
+    """PCI_DEV_FLAGS_BRIDGE_XLATE_ROOT"""
+    top, root, end = (
+        replace(
+            one(*ids, kind),
+            id=DeviceId(address, "pci"),
+            path=f"sys/devices/pci0000:00/{path}",
+        )
+        for ids, kind, address, path in (
+            ((0x1B36, 0x000E), None, "0000:00:01.0", "0000:00:01.0"),
+            ((0x14E4, 0x9084), ROOT, "0000:01:00.0", "0000:00:01.0/0000:01:00.0"),
+            (
+                (0x8086, 0x10C9),
+                END,
+                "0000:02:00.0",
+                "0000:00:01.0/0000:01:00.0/0000:02:00.0",
+            ),
+        )
+    )
+    facts = Isolation(machine(group(top, root, end)))
+    found = possible(facts, [root, top], lambda each: each is top, end).placement
+    assert found.mechanism is not Mechanism.DMA_ALIAS

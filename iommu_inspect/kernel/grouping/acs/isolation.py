@@ -16,14 +16,16 @@ from iommu_inspect.kernel.grouping.acs.quirks import (
     acs_quirk,
     has_required,
     has_wide_controls,
+    uncounted_controls,
 )
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen, why_unseen
 from iommu_inspect.kernel.grouping.making.covered import AMD_LIKE
 from iommu_inspect.kernel.grouping.making.dma_aliases import alias_devfns, devfn
-from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.device import Acs, Device
+from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
+    PCI_ACS_SV,
     PCI_CLASS_BRIDGE_HOST,
     PciExpType,
 )
@@ -100,6 +102,7 @@ class Isolation:
                 self.topology.parent(device) is None if device.is_placed else None
             ),
             has_ivrs=self._has_ivrs,
+            several=self.multifunction(device),
             asked=self._asked,
         )
 
@@ -120,7 +123,16 @@ class Isolation:
             return self._once_asked(device)
         if not known(acs):
             return None
-        return acs is not None and has_required(acs)
+        return acs is not None and self._has_required(device, acs)
+
+    def _has_required(self, device: Device, acs: Acs) -> bool | None:
+        release = value_or(self.machine.kernel.release, "")
+        uncounted = uncounted_controls(device, release)
+        if known(uncounted):
+            return has_required(acs, uncounted)
+        if has_required(acs):
+            return True
+        return None if has_required(acs, PCI_ACS_SV) else False
 
     def _once_asked(self, device: Device) -> bool | None:
         """Say whether ACS of a function is on once the kernel asked for it.

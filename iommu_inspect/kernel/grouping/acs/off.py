@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS
+from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS, uncounted_controls
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.kernel_release import version_of
@@ -53,6 +53,12 @@ def why_off(machine: Machine, device: Device) -> str | None:
     """
     if not controls_off(device):
         return None
+    uncounted = uncounted_controls(device, value_or(machine.kernel.release, ""))
+    if uncounted == controls_off(device):
+        return (
+            "the kernel does without the source validation of this switch, which drops "
+            "completions (IDT erratum 36), and does not miss it"
+        )
     word = _turned_off(machine, device)
     if word is not None:
         return f"the kernel was booted with {word}, which names {device.address}"

@@ -16,6 +16,7 @@ from iommu_inspect.model.pci.regs import (
 __all__ = [
     "AMD_SOUTH_BRIDGE",
     "ANNAPURNA",
+    "BROKEN_SOURCE_VALIDATION",
     "CAVIUM",
     "CAVIUM_PORTS",
     "INTEL_PCH",
@@ -202,6 +203,9 @@ ISOLATED: dict[int, frozenset[int]] = {
         }
     ),
 }
+# Switches of IDT whose source validation the kernel does not use.
+BROKEN_SOURCE_VALIDATION = frozenset({(0x111D, 0x80B5), (0x111D, 0x8090)})
+
 # South bridge functions of AMD, isolated where an IVRS table describes an IOMMU.
 AMD_SOUTH_BRIDGE = {
     PCI_VENDOR_ID_ATI: frozenset({0x4383, 0x4384, 0x4385, 0x4399, 0x439C, 0x439D}),

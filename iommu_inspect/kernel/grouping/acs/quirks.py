@@ -11,6 +11,7 @@ import enum
 from iommu_inspect.kernel.grouping.acs.quirk_ids import (
     AMD_SOUTH_BRIDGE,
     ANNAPURNA,
+    BROKEN_SOURCE_VALIDATION,
     CAVIUM,
     CAVIUM_PORTS,
     INTEL_PCH,
@@ -22,7 +23,8 @@ from iommu_inspect.kernel.grouping.acs.quirk_ids import (
     ZHAOXIN_PORTS,
 )
 from iommu_inspect.model.device import Acs, Device
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.pci.regs import (
     PCI_ACS_CR,
     PCI_ACS_EC,
@@ -36,7 +38,14 @@ from iommu_inspect.model.pci.regs import (
     PciExpType,
 )
 
-__all__ = ["REQUIRED_ACS", "Quirk", "acs_quirk", "has_required", "has_wide_controls"]
+__all__ = [
+    "REQUIRED_ACS",
+    "Quirk",
+    "acs_quirk",
+    "has_required",
+    "has_wide_controls",
+    "uncounted_controls",
+]
 
 # REQ_ACS_FLAGS of drivers/iommu/iommu.c.
 REQUIRED_ACS = PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF
@@ -67,9 +76,27 @@ _WITH_RULES = (PCI_VENDOR_ID_INTEL, CAVIUM, ANNAPURNA, ZHAOXIN, WANGXUN)
 _PORTS = (PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM)
 
 
-def has_required(acs: Acs) -> bool:
-    """Say whether the required controls are on; one not implemented counts as on."""
-    return _satisfied(acs.capability, acs.control)
+def has_required(acs: Acs, uncounted: int = 0) -> bool:
+    """Say whether the required controls are on; one not implemented counts as on.
+
+    ``uncounted`` are controls that the kernel does as if the function had not.
+    """
+    return _satisfied(acs.capability & ~uncounted, acs.control)
+
+
+def uncounted_controls(device: Device, release: str) -> Fact[int]:
+    """Return the controls of a function that the kernel does not count.
+
+    pci_disable_broken_acs_cap() in drivers/pci/quirks.c takes source validation off two
+    IDT switches (erratum 36): v7.3 has it and v6.12 has not, and what is between was
+    not read.
+    """
+    if (device.ids.vendor, device.ids.device) not in BROKEN_SOURCE_VALIDATION:
+        return 0
+    version = version_of(release)
+    if version is None or (6, 12) < version < (7, 3):
+        return Missing.UNREADABLE
+    return PCI_ACS_SV if version >= (7, 3) else 0
 
 
 def _satisfied(capability: int, control: int) -> bool:
@@ -82,6 +109,7 @@ def acs_quirk(
     *,
     on_root_bus: bool | None,
     has_ivrs: bool | None,
+    several: bool | None,
     asked: bool = False,
 ) -> Quirk:
     """Look a function up.
@@ -90,6 +118,8 @@ def acs_quirk(
         device: The function.
         on_root_bus: Whether no bridge is above it; ``None`` if that is not known.
         has_ivrs: Whether firmware has an IVRS table; ``None`` if that is not known.
+        several: Whether the kernel takes it for one of several functions, which is
+            more than its header says; ``None`` if that is not known.
         asked: Suppose that the kernel set the function up while an IOMMU was at work,
             and switched its ACS on.
     """
@@ -101,7 +131,7 @@ def acs_quirk(
     if product in ISOLATED.get(vendor, ()):
         return Quirk.ISOLATED
     if product in AMD_SOUTH_BRIDGE.get(vendor, ()):
-        return _amd_south_bridge(device, on_root_bus, has_ivrs)
+        return _amd_south_bridge(on_root_bus, has_ivrs, several)
     if vendor not in _WITH_RULES:
         return Quirk.NONE
     if vendor == WANGXUN:
@@ -167,11 +197,11 @@ def _either(isolated: bool) -> Quirk:
 
 
 def _amd_south_bridge(
-    device: Device, on_root_bus: bool | None, has_ivrs: bool | None
+    on_root_bus: bool | None, has_ivrs: bool | None, several: bool | None
 ) -> Quirk:
-    if device.pci.multifunction is False or False in (on_root_bus, has_ivrs):
+    if False in (on_root_bus, has_ivrs, several):
         return Quirk.NONE
-    if device.pci.multifunction is True and on_root_bus and has_ivrs:
+    if on_root_bus and has_ivrs and several:
         return Quirk.ISOLATED
     return Quirk.PERHAPS_ISOLATED
 

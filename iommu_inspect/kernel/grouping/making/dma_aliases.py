@@ -9,7 +9,9 @@ from __future__ import annotations
 import enum
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_OTHER,
     PCI_VENDOR_ID_INTEL,
@@ -46,11 +48,24 @@ _MAKERS = _SWITCHTEC_VENDORS | {
 }
 
 
+# Broadcom Vulcan and Cavium ThunderX2: the IOMMU translates at this bridge, and what is
+# above it sees no request (PCI_DEV_FLAGS_BRIDGE_XLATE_ROOT).
+_TRANSLATION_ROOTS = frozenset({(0x14E4, 0x9000), (0x14E4, 0x9084)})
+# Aspeed's bridge to the graphics of a BMC has no conventional bus behind it: v7.3 knows
+# that it passes ids on (PCI_DEV_FLAGS_PCI_BRIDGE_NO_ALIAS), v6.12 does not; what is
+# between was not read. The groups are the same: it does not isolate.
+_PASSES_ON, _PASSED_ON_SINCE = (0x1A03, 0x1150), (7, 3)
+
+
 class BridgeAlias(enum.Enum):
-    """What a bridge does to the requester ids of what is below it."""
+    """What a bridge does to the requester ids of what is below it.
+
+    At the ``ROOT`` of the translation requests end.
+    """
 
     NONE = "none"
     TAKES_OVER = "takes-over"
+    ROOT = "root"
     UNKNOWN = "unknown"
 
 
@@ -111,15 +126,21 @@ def alias_devfns(device: Device) -> frozenset[int] | None:
     return frozenset()
 
 
-def bridge_alias(bridge: Device) -> BridgeAlias:
+def bridge_alias(bridge: Device, machine: Machine) -> BridgeAlias:
     """Say whether a bridge puts an id of its own on what passes upwards.
 
     Ports of PCI Express pass requests on as they are; bridges to and from
     conventional PCI do not (``pci_for_each_dma_alias()`` in drivers/pci/search.c).
     """
-    kind = bridge.pci.pcie_type
+    kind, product = bridge.pci.pcie_type, _product(bridge)
+    if product in _TRANSLATION_ROOTS:
+        return BridgeAlias.ROOT
     if not known(kind):
         return BridgeAlias.UNKNOWN
     if kind in (PciExpType.ROOT_PORT, PciExpType.UPSTREAM, PciExpType.DOWNSTREAM):
         return BridgeAlias.NONE
+    if product == _PASSES_ON and kind == PciExpType.PCI_BRIDGE:
+        version = version_of(value_or(machine.kernel.release, ""))
+        if version is not None and version >= _PASSED_ON_SINCE:
+            return BridgeAlias.NONE
     return BridgeAlias.TAKES_OVER

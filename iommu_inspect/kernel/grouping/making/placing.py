@@ -126,7 +126,9 @@ class _Search:
         """Follow a request to the root: which bridges put their id on it."""
         last, start = device, 0
         for number, bridge in enumerate(bridges):
-            alias = bridge_alias(bridge)
+            alias = bridge_alias(bridge, self._facts.machine)
+            if alias is BridgeAlias.ROOT:
+                break
             if alias is BridgeAlias.UNKNOWN:
                 self._anywhere_above(bridges[number:], last)
                 return
@@ -147,7 +149,7 @@ class _Search:
         """Keep all that can be joined where a bridge is of a kind that was not seen."""
         self.found.add(_ALONE)
         for bridge in bridges:
-            if bridge_alias(bridge) is BridgeAlias.UNKNOWN:
+            if bridge_alias(bridge, self._facts.machine) is BridgeAlias.UNKNOWN:
                 self.found.doubt(_kind_of(self._facts, bridge))
             self._beside(last)
             last = bridge

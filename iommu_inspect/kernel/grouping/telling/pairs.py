@@ -35,7 +35,7 @@ class Ends:
     """
 
     def __init__(self, grouping: Grouping, one: Device, other: Device) -> None:
-        self.one, self.other = one, other
+        self.one, self.other, self.machine = one, other, grouping.machine
         first = [one, *grouping.topology.upwards(one)]
         second = [other, *grouping.topology.upwards(other)]
         self.shared = [device for device in first if device in second]
@@ -66,7 +66,10 @@ def joined_by_alias(ends: Ends) -> tuple[Device, str] | None:
     """Find the bridge that gives the requests of both one requester id."""
     one, other = ends.one, ends.other
     for bridge in ends.shared:
-        if bridge_alias(bridge) is not BridgeAlias.TAKES_OVER:
+        alias = bridge_alias(bridge, ends.machine)
+        if alias is BridgeAlias.ROOT:
+            return None
+        if alias is not BridgeAlias.TAKES_OVER:
             continue
         if bridge in (one, other):
             below = other if bridge is one else one
@@ -152,8 +155,11 @@ def _joined_upwards(grouping: Grouping, ends: Ends) -> tuple[Device, str] | None
 
 
 def _leaks(grouping: Grouping, port: Device) -> bool:
-    alias = bridge_alias(port)
-    return alias is BridgeAlias.NONE and grouping.isolates(port) is False
+    passes = bridge_alias(port, grouping.machine) in (
+        BridgeAlias.NONE,
+        BridgeAlias.ROOT,
+    )
+    return passes and grouping.isolates(port) is False
 
 
 def _defect(device: Device) -> str:
@@ -218,10 +224,14 @@ def _apart_from_above(grouping: Grouping, ends: Ends) -> str:
 def _ports(grouping: Grouping, device: Device) -> list[Device]:
     """Return what is above a device and, if it is, above its topmost alias."""
     above = grouping.topology.upwards(device)
-    for index in range(len(above) - 1, -1, -1):
-        if bridge_alias(above[index]) is BridgeAlias.TAKES_OVER:
-            return above[index + 1 :]
-    return above
+    start = 0
+    for number, bridge in enumerate(above):
+        alias = bridge_alias(bridge, grouping.machine)
+        if alias is BridgeAlias.ROOT:
+            break
+        if alias is BridgeAlias.TAKES_OVER:
+            start = number + 1
+    return above[start:]
 
 
 def _apart_in_one_slot(grouping: Grouping, ends: Ends) -> str | None:
