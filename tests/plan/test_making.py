@@ -29,6 +29,7 @@ from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
+from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.host.commands import commands, driverctl_back
 from iommu_inspect.plan.steps import making
@@ -106,7 +107,9 @@ def test_what_vfio_pci_does_not_take_ends_without_a_driver() -> None:
             of_class("0000:00:1f.0", "lpc_ich", 0x060100),
             device("0000:00:1f.6", "e1000e"),
             device("PNP0C02:00", "acpi_thing", bus="platform"),
-        )
+        ),
+        # Whether a platform device's interrupts are isolated is not shown.
+        vfio=VfioSettings(False, True, False, type1_loaded=True),
     )
     plan = plan_for(host, "00:1f.6")
     assert plan.outcome is Outcome.PLANNED
@@ -213,6 +216,26 @@ def test_what_is_accepted_does_not_stand_in_for_what_is_not() -> None:
     assert rules_of(plan) == {"direct-mapping"}
     plan = plan_for(host, "group:1", accept=("interrupt-remapping",))
     assert rules_of(plan) == {"direct-mapping"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "outcome"),
+    [
+        ((), Outcome.REFUSED),
+        (("interrupt-remapping",), Outcome.REFUSED),
+        (("host-loss",), Outcome.PLANNED),
+        (("host-loss", "interrupt-remapping"), Outcome.PLANNED),
+    ],
+)
+def test_only_what_is_accepted_is_passed_over(
+    accept: tuple[str, ...], outcome: Outcome
+) -> None:
+    """The host's root file system is on the drive."""
+    drive = of_class("0000:01:00.0", "nvme", 0x010802)
+    use = HostUse(UseKind.FILE_SYSTEM, ("/",), ((str(drive.path),),))
+    told = Host(uses=(use,), untold=(), disks=(str(drive.path),), interfaces=())
+    host = machine(group(drive), host=told)
+    assert plan_for(host, "01:00.0", accept=accept).outcome is outcome
 
 
 def test_what_had_no_driver_has_none_after_the_undo() -> None:

@@ -253,6 +253,8 @@ def test_a_low_limit_of_locked_memory_is_told_of(limit: Any, counts: bool) -> No
         ("suspended", "info"),
         ("active", "warning"),
         ("error", "warning"),
+        ("suspending", "info"),
+        ("resuming", "info"),
         (Missing.ABSENT, "info"),
     ],
 )
