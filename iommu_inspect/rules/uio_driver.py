@@ -12,10 +12,12 @@ from iommu_inspect.kernel.ownership.uio import (
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.finding import Purpose
+from iommu_inspect.settings.maker import Maker, iommu_maker
 
 ABOUT = About(
     id="uio-driver",
@@ -38,7 +40,7 @@ def _judge(case: Case, device: Device) -> Finding:
     return case.finding(
         device,
         f"{shown(device.address)} is {bound_to(device)}{_told(reaches, group)}",
-        _remedy(group, reaches=reaches),
+        _remedy(case.machine, group, reaches=reaches),
         severity=Severity.WARNING if reaches else Severity.ERROR,
         certainty=Certainty.UNKNOWN if reaches is None else Certainty.DERIVED,
         step=f"bind {shown(device.address)} to vfio-pci"
@@ -66,10 +68,13 @@ def _told(reaches: bool | None, group: Group | None) -> str:
     )
 
 
-def _remedy(group: Group | None, *, reaches: bool | None) -> str:
+def _remedy(machine: Machine, group: Group | None, *, reaches: bool | None) -> str:
     if group is None:
         return "Nothing to do where the program is trusted with the whole machine."
-    other = "" if reaches else " (or boot with iommu=pt, which does not)"
+    # iommu= is parsed below arch/x86 and arch/powerpc only.
+    is_arm = iommu_maker(machine) is Maker.ARM
+    word = "iommu.passthrough=1" if is_arm else "iommu=pt"
+    other = "" if reaches else f" (or boot with {word}, which does not)"
     return f"Use VFIO, which isolates the device{other}."
 
 

@@ -26,7 +26,7 @@ from iommu_inspect.model.pci.regs import (
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.rules import sriov_mix
 from iommu_inspect.rules.case import Case
-from iommu_inspect.rules.finding import Finding
+from iommu_inspect.rules.finding import Finding, Purpose
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.tree.directory import DirTree
 
@@ -353,6 +353,24 @@ def test_the_iommus_own_function_is_not_offered_to_vfio() -> None:
         assert "part of the chipset" in told.message
         assert told.final
         assert "vfio-pci" not in told.remedy + told.step
+
+
+@pytest.mark.parametrize(
+    ("unit", "word"),
+    [("dmar0", "iommu=pt"), ("smmu3.0x09050000", "iommu.passthrough=1")],
+)
+def test_what_turns_translation_off_is_a_word_that_the_kernel_has(
+    unit: str, word: str
+) -> None:
+    host = machine(
+        group(device("0000:01:00.0", "uio_pci_generic", iommu=unit)),
+        iommus=(IommuUnit(unit),),
+        firmware_tables=Missing.ABSENT,
+    )
+    target = find_target(host, "01:00.0")
+    result = audit(host, UNKNOWN_KERNEL, (target,), purpose=Purpose.DPDK)
+    (finding,) = (f for f in result.findings if f.rule == "uio-driver")
+    assert f"(or boot with {word}, which does not)" in finding.remedy
 
 
 def chain(count: int) -> Machine:

@@ -368,6 +368,19 @@ def test_features_of_a_kernel_are_told_by_the_files_it_has(
     assert machine.kernel.features == {feature}
 
 
+@each(
+    "name, cdev",
+    [("vfio0", True), ("noiommu-vfio0", True), ("acme-vfio0", Missing.ABSENT)],
+)
+def test_a_node_for_iommufd_is_told_by_its_number(
+    tmp_path: Path, name: str, cdev: Fact[bool]
+) -> None:
+    """In no-IOMMU mode v7.3 calls it noiommu-vfioN (drivers/vfio/vfio_main.c)."""
+    root = built(fresh(tmp_path), {f"{DEVICE}/vfio-dev/{name}/dev": "511:0\n"})
+    (found,) = read_machine(open_path(str(root))).devices
+    assert found.vfio_cdev == cdev
+
+
 def test_a_host_without_units_has_none_and_a_capture_does_not_tell(
     tmp_path: Path,
 ) -> None:

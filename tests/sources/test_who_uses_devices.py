@@ -156,6 +156,7 @@ SYSFS: Spec = {
     "sys/class/uio/uio0": f"->{TWO}/uio/uio0",
     "sys/class/input/event3": f"->{TWO}/usb1/1-1/input/input3/event3",
     "sys/class/vfio-dev/vfio0": f"->{ONE}/vfio-dev/vfio0",
+    "sys/class/vfio-dev/noiommu-vfio1": f"->{TWO}/vfio-dev/noiommu-vfio1",
 }
 
 
@@ -170,6 +171,7 @@ SYSFS: Spec = {
         ("dev/uio0", [TWO]),
         ("dev/input/event3", [TWO]),
         ("dev/vfio/devices/vfio0", [ONE]),
+        ("dev/vfio/devices/noiommu-vfio1", [TWO]),
         ("dev/nvidia0", [ONE]),  # the only one of its driver
         ("dev/kfd", [TWO]),
         ("dev/nvidiactl", []),

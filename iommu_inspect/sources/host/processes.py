@@ -25,7 +25,7 @@ _CLASSES = (
     (re.compile(r"(uio[0-9]+)"), "uio"),
     (re.compile(r"(video[0-9]+)"), "video4linux"),
     (re.compile(r"infiniband/(uverbs[0-9]+)"), "infiniband_verbs"),
-    (re.compile(r"vfio/devices/(vfio[0-9]+)"), "vfio-dev"),
+    (re.compile(r"vfio/devices/((?:noiommu-)?vfio[0-9]+)"), "vfio-dev"),
     (re.compile(r"accel/(accel[0-9]+)"), "accel"),
 )
 _DISK = re.compile(r"(?:nvme[0-9]+n[0-9]+(?:p[0-9]+)?|sd[a-z]+[0-9]*|vd[a-z]+[0-9]*)")

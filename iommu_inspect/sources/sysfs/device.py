@@ -137,10 +137,11 @@ class DeviceReader:
     def _vfio_cdev(self, path: str, names: Fact[tuple[str, ...]]) -> Fact[bool]:
         """Say whether the first entry of ``vfio-dev`` has a device number.
 
-        An entry of which a capture has only the directory tells nothing.
+        An entry of which a capture has only the directory tells nothing. In no-IOMMU
+        mode v7.3 calls it "noiommu-vfio0" (drivers/vfio/vfio_main.c).
         """
         entries = names if known(names) else ()
-        for name in (name for name in entries if name.startswith("vfio")):
+        for name in (n for n in entries if n.startswith(("vfio", "noiommu-vfio"))):
             inside = self._tree.names(f"{path}/vfio-dev/{name}")
             if not known(inside):
                 return inside
