@@ -24,7 +24,7 @@ ABOUT = About(
 
 def _check(case: Case, group: Group) -> Iterator[Finding]:
     for device in group.devices:
-        user = attach_user(device)
+        user = attach_user(device, case.machine)
         if user is not None:
             yield _judge(case, group, device, user)
 

@@ -39,13 +39,16 @@ def _matters(case: Case, group: Group) -> bool:
     """Say whether somebody relies on a device that is alone in its group."""
     if len(group.devices) != 1 or not group.whole or group.is_noiommu is not False:
         return False
-    return case.handed_over(group) or attach_user(group.devices[0]) is not None
+    return (
+        case.handed_over(group)
+        or attach_user(group.devices[0], case.machine) is not None
+    )
 
 
 def _judge(case: Case, group: Group, grows: Growth) -> Finding:
     device = group.devices[0]
     certain = grows.can_grow is True
-    harmed = certain and attach_user(device) is not None
+    harmed = certain and attach_user(device, case.machine) is not None
     return case.finding(
         group,
         f"{_ways(group, device, grows)} {_consequences(case)}",

@@ -23,7 +23,8 @@ __all__ = ["Recorder"]
 _SELF = "proc/self"
 # Names in directories of devices that mean something though nothing in them is read.
 _TELLING = re.compile(
-    r"virtfn[0-9]+|lower_.+|brif|bonding|tun_flags|dev|(?:noiommu-)?vfio[0-9]+", re.DOTALL
+    r"virtfn[0-9]+|lower_.+|brif|bonding|tun_flags|dev|(?:noiommu-)?vfio[0-9]+",
+    re.DOTALL,
 )
 _TABLES = "sys/firmware/acpi/tables"
 _TABLES_READ = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
