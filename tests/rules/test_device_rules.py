@@ -373,6 +373,28 @@ def test_what_turns_translation_off_is_a_word_that_the_kernel_has(
     assert f"(or boot with {word}, which does not)" in finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("driver", "bus", "release", "said"),
+    [
+        ("octep_vdpa", "pci", "6.12.1", True),
+        ("pds_core", "pci", "7.3.4", True),
+        ("octep_vdpa", "pci", "6.1.0", False),
+        ("ifcvf", "pci", "6.1.0", True),
+        ("rkvdec", "platform", "7.3.4", True),
+        ("rkvdec", "platform", "6.12.1", False),
+        ("rkvdec", "platform", Missing.ABSENT, True),
+        ("mlx5_core", "pci", "7.3.4", False),
+    ],
+)
+def test_who_attaches_a_domain_is_told_by_driver_and_release(
+    driver: str, bus: str, release: Any, said: bool
+) -> None:
+    members = (device("0000:01:00.0", driver, bus=bus), device("0000:01:00.1"))
+    host = machine(group(*members), kernel=Kernel(release=release))
+    result = audit(host, UNKNOWN_KERNEL, purpose=Purpose.ATTACH)
+    assert any(f.rule == "attach-user" for f in result.findings) is said
+
+
 def chain(count: int) -> Machine:
     """A bridge to conventional PCI, alone in its group, with bridges below it."""
     path, bridges = "sys/devices/pci0000:00", []
