@@ -55,7 +55,8 @@ def test_type_1_may_be_served_by_iommufd() -> None:
         (replace(host, vfio=VfioSettings()), "unknown"),
     ):
         asked = Inquiry(found, only(SINCE_6_6))
-        assert asked.operation(found.groups[0], SET_IOMMU).result == result
+        answer = asked.operation(found.groups[0], SET_IOMMU)
+        assert (answer.result, answer.rule) == (result, "not-on-vfio")
 
 
 def test_a_driver_of_an_unknown_kind_cannot_be_judged_in_a_held_group() -> None:

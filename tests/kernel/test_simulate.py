@@ -173,6 +173,13 @@ def test_a_driver_that_may_be_a_vfio_driver_leaves_the_claim_unknown() -> None:
     assert results("unbind=15:00.0", host=machine(held)) == ["unknown"]
 
 
+def test_a_probe_without_a_name_is_not_foretold() -> None:
+    for found in (SOUND, replace(SOUND, driver=None)):
+        host = machine(group(replace(found, driver_override=None), id="6"))
+        (outcome,) = take("probe=15:00.1", host=host).outcomes
+        assert (outcome.answer.result, outcome.group) == ("unknown", "6")
+
+
 @pytest.mark.parametrize(
     ("driver", "result"),
     [

@@ -327,3 +327,11 @@ def test_what_is_not_looked_at_is_a_warning_and_no_error() -> None:
     assert "mlx5_core" in finding.message
     assert "rdma-core" in finding.message
     assert finding.certainty is Certainty.KERNEL
+
+
+def test_the_undo_waits_for_programs_and_not_for_guests() -> None:
+    host = machine(group(device("0000:01:00.0", "e1000e")))
+    target = [find_target(host, "01:00.0")]
+    for purpose, users in ((Purpose.DPDK, "programs"), (Purpose.VFIO, "guests")):
+        script = written(make_plan(host, NEW, target, purpose=purpose), NEW).script
+        assert f"# Shut the {users} down first" in str(script)
