@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from iommu_inspect.kernel.eras import ERAS, PROPOSED, Era, Semantics
+from iommu_inspect.kernel.eras import ERAS, PROPOSALS, Era, Semantics
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Ownership, summed
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact
@@ -23,7 +23,7 @@ from iommu_inspect.model.uses.host import Host
 from iommu_inspect.rules.finding import Finding
 
 BEFORE_4_2, BEFORE_5_19, SINCE_5_19, SINCE_6_2, SINCE_6_6 = ERAS
-ALL_ERAS = (*ERAS, PROPOSED)
+ALL_ERAS = (*ERAS, *PROPOSALS)
 UNKNOWN_KERNEL = Semantics(ERAS, "unknown kernel", "the kernel release is not known")
 
 

@@ -73,7 +73,8 @@ SemanticsOption = Annotated[
         "--semantics",
         metavar="auto|RELEASE|proposed-single-driver",
         help="Whose rules apply: those of the source's kernel, of a kernel release "
-        "such as 6.12, or of the proposal of 2021.",
+        "such as 6.12, or of the proposal of 2021 (as it was sketched first: "
+        "sketched-single-driver).",
     ),
 ]
 FormatOption = Annotated[

@@ -14,9 +14,11 @@ __all__ = [
     "DMA_OWNER_INTERFACES",
     "ISOLATED_MSI",
     "PCIEPORT_MANAGED",
+    "PROPOSED_SHARED",
     "PROPOSED_SINGLE_DRIVER",
     "REQUIRE_DIRECT",
     "SINGLETON",
+    "SKETCHED_SINGLE_DRIVER",
     "SRIOV_CONFIGURE",
     "VFIO_LEAVES_GROUP",
     "VFIO_VIABLE_REMOVED",
@@ -78,9 +80,19 @@ REQUIRE_DIRECT = Citation(
     "iommu: Prevent RESV_DIRECT devices from blocking domains",
     "in v6.6",
 )
+SKETCHED_SINGLE_DRIVER = Citation(
+    "discussion of posting 20211115020552.2378167",
+    "Fix BUG_ON in vfio_iommu_group_notifier()",
+    "sketched on 2021-11-18, never posted",
+)
+PROPOSED_SHARED = Citation(
+    "posting 20211217063708.1740334, 07/13",
+    "iommu: Add iommu_at[de]tach_device_shared() for multi-device groups",
+    "2021-12-17, never merged",
+)
 PROPOSED_SINGLE_DRIVER = Citation(
-    "posting 20220106022053.2406748",
-    "Scrap iommu_attach/detach_group() interfaces",
+    "posting 20220106022053.2406748, 3/8",
+    "iommu: Extend iommu_at[de]tach_device() for multi-device groups",
     "2022-01-06, never merged",
 )
 SRIOV_CONFIGURE = Citation(

@@ -7,14 +7,17 @@ Where the eras of that range give different answers, the answer is unknown.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import (
     DEVICE_CLAIM,
     DMA_OWNER_INTERFACES,
+    PROPOSED_SHARED,
     PROPOSED_SINGLE_DRIVER,
     REQUIRE_DIRECT,
     SINGLETON,
+    SKETCHED_SINGLE_DRIVER,
     Citation,
 )
 from iommu_inspect.model.asked.usage import BadRequestError
@@ -24,8 +27,12 @@ from iommu_inspect.model.machine import Kernel
 
 __all__ = [
     "ERAS",
+    "PROPOSALS",
     "PROPOSED",
+    "SHARED",
+    "SKETCHED",
     "Era",
+    "Proposal",
     "Semantics",
     "UnknownSemanticsError",
     "applicable",
@@ -38,6 +45,20 @@ class UnknownSemanticsError(BadRequestError):
     """What was asked for is neither a kernel release nor a name of a rule set."""
 
 
+class Proposal(enum.Enum):
+    """What was proposed, from November 2021 to January 2022, for groups of several.
+
+    ``SKETCHED``: iommu_attach_device() asks for one user of the DMA API in place of one
+    device. ``SHARED``: a second call beside it, for drivers that share a domain.
+    ``POSTED``: iommu_attach_device() for drivers that use no DMA API, and for groups
+    of one.
+    """
+
+    SKETCHED = "sketched"
+    SHARED = "shared"
+    POSTED = "posted"
+
+
 @dataclass(frozen=True, slots=True)
 class Era:
     """One set of rules; it holds from ``since`` (a release) to the next era.
@@ -46,7 +67,7 @@ class Era:
     ``dma_owner``: drivers and VFIO claim the group's DMA ownership.
     ``device_claim``: ``iommu_device_claim_dma_owner()`` and iommufd exist.
     ``require_direct``: a device with a firmware 1:1 mapping refuses the claim.
-    ``single_driver``: the rule proposed in 2021 instead of ``singleton_check``.
+    ``proposal``: the text of a proposal that was never merged.
     """
 
     name: str
@@ -56,7 +77,7 @@ class Era:
     dma_owner: bool = True
     device_claim: bool = True
     require_direct: bool = True
-    single_driver: bool = False
+    proposal: Proposal | None = None
 
 
 ERAS: tuple[Era, ...] = (
@@ -71,8 +92,20 @@ PROPOSED = Era(
     (6, 6),
     PROPOSED_SINGLE_DRIVER,
     singleton_check=False,
-    single_driver=True,
+    proposal=Proposal.POSTED,
 )
+SKETCHED = Era(
+    "sketched-single-driver",
+    (6, 6),
+    SKETCHED_SINGLE_DRIVER,
+    singleton_check=False,
+    proposal=Proposal.SKETCHED,
+)
+SHARED = Era(
+    "proposed-shared-attach", (6, 6), PROPOSED_SHARED, proposal=Proposal.SHARED
+)
+PROPOSALS = (PROPOSED, SKETCHED, SHARED)
+"""Rules that no kernel has, by name."""
 
 _FIRST_VFIO = (3, 6)
 # What exists only since a release, and so proves that the rules are not older.
@@ -136,17 +169,19 @@ def _from_release(release: str, version: tuple[int, int]) -> Semantics:
 
 
 def named(name: str) -> Semantics:
-    """Return the rules of a kernel release or of ``proposed-single-driver``.
+    """Return the rules of a kernel release, or of one of ``PROPOSALS``.
 
     Raises:
         UnknownSemanticsError: ``name`` is neither.
     """
-    if name == PROPOSED.name:
-        return Semantics((PROPOSED,), PROPOSED.name, "a proposal, never merged")
+    for proposal in PROPOSALS:
+        if name == proposal.name:
+            return Semantics((proposal,), name, "a proposal, never merged")
     version = version_of(name)
     if version is None:
         raise UnknownSemanticsError(
-            f"{name!r} is no kernel release such as 6.12, nor auto, nor {PROPOSED.name}"
+            f"{name!r} is no kernel release such as 6.12, nor auto, nor a proposal: "
+            f"{', '.join(each.name for each in PROPOSALS)}"
         )
     if version < _FIRST_VFIO:
         raise UnknownSemanticsError(f"{name!r}: VFIO came with release 3.6")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
@@ -16,6 +16,8 @@ from iommu_inspect.render.predictions import result_colour
 from iommu_inspect.render.text import fold
 
 __all__ = ["comparison_document", "comparison_text"]
+
+_NARROWEST = 16
 
 
 def comparison_text(
@@ -54,16 +56,21 @@ def _answers(
     by: dict[tuple[str, str], list[str]] = {}
     for label, answer in zip(labels, answers, strict=True):
         by.setdefault((answer.result, answer.because), []).append(label)
-    names = [", ".join(found) for found in by.values()]
+    room = max(style.width // 2 - 6, _NARROWEST)
+    names = [fold(", ".join(found), room).split("\n") for found in by.values()]
     results = [result for result, _ in by]
-    first, second = max(map(len, names)), max(map(len, results))
+    first = max(len(line) for lines in names for line in lines)
+    second = max(map(len, results)) + 2
     lines = []
     for name, (result, because) in zip(names, by, strict=True):
-        head, gap = f"    {name:<{first}}  ", " " * (second - len(result) + 2)
-        start = head + result + gap
-        text = fold(because, style.width, start, " " * len(start))
-        painted = style.paint(result, result_colour(result))
-        lines.append(head + painted + gap + text[len(start) :])
+        left = "    " + " " * (first + 2 + second)
+        said = fold(because, style.width, left, left).split("\n")
+        for label, result_here, text in zip_longest(name, [result], said, fillvalue=""):
+            painted = style.paint(result_here, result_colour(result)) + " " * (
+                second - len(result_here)
+            )
+            line = f"    {label:<{first}}  {painted}{text[len(left) :]}"
+            lines.append(line.rstrip())
     return lines
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
-from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
+from iommu_inspect.kernel.citations import (
+    PROPOSED_SINGLE_DRIVER,
+    SINGLETON,
+    SKETCHED_SINGLE_DRIVER,
+)
 from iommu_inspect.kernel.ownership.attach_users import AttachUser, attach_user
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
@@ -17,7 +21,7 @@ ABOUT = About(
     id="attach-user",
     summary="a driver that calls iommu_attach_device(), which needs a group of one",
     severity=Severity.WARNING,
-    references=(SINGLETON, PROPOSED_SINGLE_DRIVER),
+    references=(SINGLETON, SKETCHED_SINGLE_DRIVER, PROPOSED_SINGLE_DRIVER),
     purposes=EVERY_PURPOSE,
 )
 
@@ -31,15 +35,18 @@ def _check(case: Case, group: Group) -> Iterator[Finding]:
 
 def _judge(case: Case, group: Group, device: Device, user: AttachUser) -> Finding:
     answer = case.inquiry.attach(device)
-    proposed = case.proposal.attach(device).result
+    proposed = _proposal(
+        answer.result,
+        case.sketched.attach(device).result,
+        case.posted.attach(device).result,
+    )
     unknown = answer.result == UNKNOWN
     works = answer.result == OK
     return case.finding(
         device,
         f"{shown(device.address)} is on {shown(str(device.driver))}: {user.caller} "
         f"calls iommu_attach_device() for it {user.when}. "
-        f"{_outcome(answer.result, answer.because, user)} "
-        f"{_proposal(answer.result, proposed)}",
+        f"{_outcome(answer.result, answer.because, user)} {proposed}",
         _remedy(group, works=works, unknown=unknown),
         others=case.neighbours(device),
         severity=Severity.INFO if works else None,
@@ -56,9 +63,14 @@ def _outcome(result: str, because: str, user: AttachUser) -> str:
     return f"The kernel returns {result} ({because}), and {user.failure}."
 
 
-def _proposal(result: str, proposed: str) -> str:
-    same = " as well" if proposed == result else ""
-    return f"Under the proposed single-driver rule, the answer is {proposed}{same}."
+def _proposal(result: str, sketched: str, posted: str) -> str:
+    if sketched == posted == result:
+        return f"Under the proposed rules the answer is {result} as well."
+    return (
+        "Under the proposed single-driver rule the answer is "
+        f"{sketched} as it was sketched (2021-11-18), {posted} as it was posted "
+        "(2022-01-06)."
+    )
 
 
 def _remedy(group: Group, *, works: bool, unknown: bool) -> str:

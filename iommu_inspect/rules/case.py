@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from iommu_inspect.kernel.citations import Citation
-from iommu_inspect.kernel.eras import PROPOSED, Semantics, named
+from iommu_inspect.kernel.eras import PROPOSED, SKETCHED, Semantics, named
 from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import Recomputed, recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
@@ -71,10 +71,17 @@ class Case:
         return self.inquiry.semantics
 
     @_shared
-    def proposal(self) -> Inquiry:
-        """The machine under the rule that was proposed in 2021."""
+    def posted(self) -> Inquiry:
+        """The machine under the rule that was posted on 2022-01-06."""
         return self.inquiry.once(
-            "proposal", lambda: Inquiry(self.machine, named(PROPOSED.name))
+            "posted", lambda: Inquiry(self.machine, named(PROPOSED.name))
+        )
+
+    @_shared
+    def sketched(self) -> Inquiry:
+        """The machine under the rule that was sketched on 2021-11-18."""
+        return self.inquiry.once(
+            "sketched", lambda: Inquiry(self.machine, named(SKETCHED.name))
         )
 
     @_shared

@@ -157,9 +157,7 @@ def _severity(case: Case, group: Group, view: _View) -> tuple[Severity, Certaint
 
 def _if_attached(case: Case) -> tuple[Severity, Certainty]:
     """The kernel's own answer decides, in each era that may apply."""
-    checks = {
-        era.singleton_check and not era.single_driver for era in case.semantics.eras
-    }
+    checks = {era.singleton_check for era in case.semantics.eras}
     if not case.targets or checks == {False}:
         return Severity.INFO, Certainty.KERNEL
     certain = checks == {True}

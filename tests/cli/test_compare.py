@@ -58,7 +58,7 @@ def test_the_single_driver_rule_is_compared_device_by_device() -> None:
     assert done.returncode == 0
     text = " ".join(done.stdout.split())
     assert "iommu_attach_device 0000:03:02.0 5.10, 6.12 -EINVAL the group" in text
-    assert "proposed-single-driver 0 no other device here is on a driver" in text
+    assert "proposed-single-driver -EBUSY 0000:03:02.0 is bound to e1000" in text
     assert "0000:03:01.0" not in text
 
 

@@ -15,7 +15,7 @@ from faults.failing import FailingTree, Fault, operations
 from shared import FIXTURES, SYSFS
 
 from iommu_inspect.kernel.answers import Answer
-from iommu_inspect.kernel.eras import ERAS, PROPOSED, Semantics, applicable
+from iommu_inspect.kernel.eras import ERAS, PROPOSALS, Semantics, applicable
 from iommu_inspect.kernel.grouping.growth import Growing
 from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.recompute import recompute
@@ -44,7 +44,7 @@ __all__ = ["COLLECTIONS", "machines", "sentences"]
 _NO_NAMES = ("hostile-names",)
 _SEEDS = range(1, 25)
 _LOSING = ("half-a-group", "sriov-one-group", "bridge-shpchp", "platform-members")
-_EVERY_ERA = (*map(only, ERAS), only(PROPOSED))
+_EVERY_ERA = (*map(only, ERAS), *map(only, PROPOSALS))
 _ADDRESS = re.compile(r"\b(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[0-9a-f]{2}(?:\.[0-7])?\b")
 _NUMBER = re.compile(r"(?<![\w.:])(?:0x[0-9a-f]+|\d+)(?![\w.:]*\.\d)\b")
 _LIST = re.compile(r"D(?:, D)+(?: and (?:D|# more))?|D and D")

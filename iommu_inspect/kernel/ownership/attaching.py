@@ -1,13 +1,14 @@
-"""What ``iommu_attach_device()`` would answer, by today's rule or the proposed one."""
+"""What ``iommu_attach_device()`` would answer, by today's rule or a proposed one."""
 
 from __future__ import annotations
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
-from iommu_inspect.kernel.citations import PROPOSED_SINGLE_DRIVER, SINGLETON
+from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.mappings import refused_attach
-from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
+from iommu_inspect.kernel.ownership.proposals import PROPOSED, attach_as_proposed
+from iommu_inspect.kernel.ownership.roles import GroupOwnership
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
@@ -25,11 +26,9 @@ def attach(
     count = len(group.devices)
     if not group.whole:
         return Answer(UNKNOWN, "singleton-assumption", words.NOT_WHOLE)
-    if era.single_driver:
-        refused = _refused_by_single_driver(device, owners)
-        if refused is not None:
-            return refused
-    elif era.singleton_check and count != 1:
+    if era.proposal in PROPOSED:
+        return attach_as_proposed(machine, device, owners, era)
+    if era.singleton_check and count != 1:
         return Answer(
             "-EINVAL",
             "singleton-assumption",
@@ -45,13 +44,6 @@ def attach(
     refused = refused_attach(machine, group, era)
     if refused is not None:
         return refused
-    if era.single_driver:
-        return Answer(
-            OK,
-            "proposed-single-driver",
-            "no other device here is on a driver of the host",
-            (PROPOSED_SINGLE_DRIVER,),
-        )
     if not era.singleton_check:
         return Answer(
             OK, "singleton-assumption", "this kernel does not check the group"
@@ -62,15 +54,3 @@ def attach(
         "the device is alone in its group",
         (SINGLETON,),
     )
-
-
-def _refused_by_single_driver(device: Device, owners: GroupOwnership) -> Answer | None:
-    """Apply the proposal with the device's own driver as the caller."""
-    others = [d for d in owners.having(Role.KERNEL) if d is not device]
-    rule, cite = "proposed-single-driver", (PROPOSED_SINGLE_DRIVER,)
-    if others:
-        return Answer("-EBUSY", rule, f"{words.bound(others)} as well", cite)
-    unknown = [d for d in owners.having(Role.UNKNOWN) if d is not device]
-    if unknown:
-        return Answer(UNKNOWN, rule, words.cannot_tell(unknown), cite)
-    return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
-from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.eras import Proposal, Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
@@ -34,6 +34,8 @@ def compare(machine: Machine, rules: Sequence[Semantics]) -> tuple[Comparison, .
 
     The answers of each comparison stand in the order of ``rules``.
     """
+    shared = any(e.proposal is Proposal.SHARED for each in rules for e in each.eras)
+    asked_of = [Inquiry(machine, each).predictions(shared=shared) for each in rules]
     return tuple(
         Comparison(
             asked[0].operation,
@@ -41,7 +43,5 @@ def compare(machine: Machine, rules: Sequence[Semantics]) -> tuple[Comparison, .
             asked[0].group,
             tuple(prediction.answer for prediction in asked),
         )
-        for asked in zip(
-            *(Inquiry(machine, each).predictions() for each in rules), strict=True
-        )
+        for asked in zip(*asked_of, strict=True)
     )

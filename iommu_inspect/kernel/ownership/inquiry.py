@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from iommu_inspect.kernel.answers import UNKNOWN, Answer, across_eras
-from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.kernel.eras import Era, Proposal, Semantics
 from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE, attach
 from iommu_inspect.kernel.ownership.operations import ASK, GROUP_OPERATIONS
+from iommu_inspect.kernel.ownership.proposals import ATTACH_SHARED, attach_shared
 from iommu_inspect.kernel.ownership.roles import (
     GroupOwnership,
     Ownership,
@@ -131,18 +132,40 @@ class Inquiry:
             return Answer(UNKNOWN, "no-iommu", because)
         return Answer("-ENODEV", "no-iommu", f"{device.address} has no IOMMU group")
 
-    def predictions(self) -> Iterator[Prediction]:
+    def attach_shared(self, device: Device) -> Answer:
+        """Answer the proposed ``iommu_attach_device_shared()``."""
+        group = self.machine.group_of(device)
+        if group is None and (not known(device.group) or not self.machine.groups_known):
+            because = "the source does not tell the device's group"
+            return Answer(UNKNOWN, "no-iommu", because)
+        return across_eras(
+            self.semantics,
+            lambda era: attach_shared(
+                device, None if group is None else self.owners(group, era), era
+            ),
+        )
+
+    def predictions(self, *, shared: bool = False) -> Iterator[Prediction]:
         """Yield the answer to every operation for every group and device.
 
         Groups come in their order, each with its group operations and then its
-        devices; devices without a group come last.
+        devices; devices without a group come last. ``shared`` asks for the proposed
+        call too; it is asked for where its own text is.
         """
+        shared |= any(e.proposal is Proposal.SHARED for e in self.semantics.eras)
         for group in self.machine.groups:
             for name in GROUP_OPERATIONS:
                 answer = self.operation(group, name)
                 yield Prediction(name, group.id, group.id, answer)
             for device in group.devices:
-                answer = self.attach(device)
-                yield Prediction(ATTACH_DEVICE, device.id, group.id, answer)
+                yield from self._of_device(device, group.id, shared=shared)
         for device in self.machine.ungrouped:
-            yield Prediction(ATTACH_DEVICE, device.id, None, self.attach(device))
+            yield from self._of_device(device, None, shared=shared)
+
+    def _of_device(
+        self, device: Device, group: str | None, *, shared: bool
+    ) -> Iterator[Prediction]:
+        yield Prediction(ATTACH_DEVICE, device.id, group, self.attach(device))
+        if shared:
+            answer = self.attach_shared(device)
+            yield Prediction(ATTACH_SHARED, device.id, group, answer)

@@ -30,6 +30,8 @@ def asked_for_isolation(machine: Machine, group: Group, era: Era) -> tuple[Devic
         return ()
     if version is None and era.since < (6, 2):
         return ()
+    if words.is_mediated(group):  # vfio asks nothing of the groups that it makes up
+        return ()
     return tuple(device for device in group.devices if not device.is_pci)
 
 

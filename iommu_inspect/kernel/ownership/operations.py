@@ -25,6 +25,7 @@ from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.interrupts import accepted, refused_interrupts
 from iommu_inspect.kernel.ownership.mappings import refused_attach, refused_claim
+from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
@@ -87,7 +88,9 @@ def _refused_claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer
     if not group.whole:
         return Answer(UNKNOWN, "mixed-ownership", words.NOT_WHOLE)
     if group.held is Held.BY_KERNEL_DOMAIN:
-        return Answer("-EBUSY", "mixed-ownership", words.HELD[group.held])
+        # The proposals count an attach as a use of the group, kernels do not.
+        errno = "-EPERM" if era.proposal in PROPOSED else "-EBUSY"
+        return Answer(errno, "mixed-ownership", words.HELD[group.held])
     return refused_claim(machine, group, era)
 
 

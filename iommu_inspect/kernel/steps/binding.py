@@ -13,6 +13,7 @@ from iommu_inspect.kernel.citations import DENYLIST, DMA_OWNER_BUSES
 from iommu_inspect.kernel.denylist import denied_in
 from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
@@ -134,6 +135,11 @@ def _in_held_group(device: Device, group: Group, era: Era) -> Answer:
     if group.held is Held.BY_USER:
         because = f"user space holds group {group.id}"
         return Answer("-EBUSY", _RULE, because, (DMA_OWNER_BUSES,))
+    if era.proposal in PROPOSED:
+        # The attach counts as a use of the group, whoever else is bound.
+        because = "a driver of the host attached a domain of its own to the group"
+        cited = () if era.origin is None else (era.origin,)
+        return Answer("-EBUSY", "proposed-single-driver", because, cited)
     if GroupOwnership.of(group, era).having(Role.KERNEL):
         because = "a driver of the host attached a domain of its own to the group"
         return Answer("-EBUSY", _RULE, because, (DMA_OWNER_BUSES,))
