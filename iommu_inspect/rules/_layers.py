@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import IortNode, XenRole
 from iommu_inspect.model.text import listed, shown
@@ -46,6 +46,13 @@ def missing_layer(machine: Machine) -> Layer:
             "a snapshot that is made on the host has them.",
             Certainty.UNKNOWN,
             (TakeSnapshot(),),
+        )
+    if machine.unlisted or any(unread(device.group) for device in machine.devices):
+        return Layer(
+            "No device is seen to have an IOMMU group, but not all could be read: "
+            "whether there is an IOMMU cannot be told.",
+            "Look on the host itself, as root.",
+            Certainty.UNKNOWN,
         )
     maker = iommu_maker(machine)
     units, tables = machine.iommus, machine.firmware_tables

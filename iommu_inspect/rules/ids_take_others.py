@@ -214,7 +214,9 @@ def _conflict(
         names.append(f"{others.count - len(names)} more")
     it = "it" if others.count == 1 else "them"
     driver = ID_DRIVERS[setting.module]
-    taken = all(has_vfio_driver(d) for d in wanted)
+    states = {has_vfio_driver(d) for d in wanted}
+    # Only of what is seen to be on no vfio driver it is certain that it matters now.
+    taken, untold = states == {True}, None in states and False not in states
     severity: Severity | None = None
     if sure_in_use:
         future = f"At the next boot {driver} may take {it} from the host too."
@@ -236,7 +238,9 @@ def _conflict(
         "that over boots).",
         others=(*wanted, *(n.device for n in others.first)),
         severity=severity,
-        certainty=Certainty.DERIVED if sure else Certainty.UNKNOWN,
+        certainty=Certainty.UNKNOWN
+        if not sure or (severity is Severity.ERROR and untold)
+        else Certainty.DERIVED,
         step=f"choose {addresses(wanted)} by address, not by id",
         cures=(ByAddress(device.id, driver) for device in wanted),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses, bound_to
@@ -26,6 +26,10 @@ _REMEDY = (
 
 
 def _check(case: Case) -> Iterator[Finding]:
+    for device in case.wanted:
+        # Of a device whose registers fail to be read nobody knows: it is there.
+        if device.is_pci and unread(device.pci.answers) and not _is_silent(device):
+            yield _untold(case, device)
     silent = [d for d in case.machine.devices if d.is_pci and _is_silent(d)]
     if not case.targets:
         if silent:
@@ -58,6 +62,19 @@ def _of_host(case: Case, silent: list[Device]) -> Finding:
         others=silent,
         severity=Severity.WARNING,
         cures=[Look(Looking.KERNEL_LOG, d.address) for d in silent],
+    )
+
+
+def _untold(case: Case, device: Device) -> Finding:
+    name = shown(device.address)
+    return case.finding(
+        device,
+        f"The registers of {name} could not be read: whether it answers at all cannot "
+        "be told.",
+        "Look at its configuration space on the host itself, as root.",
+        certainty=Certainty.UNKNOWN,
+        step=f"find out whether {name} answers",
+        cures=[Look(Looking.KERNEL_LOG, device.address)],
     )
 
 

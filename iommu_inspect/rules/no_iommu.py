@@ -14,7 +14,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._cures import Look, Looking
-from iommu_inspect.rules._layers import missing_layer
+from iommu_inspect.rules._layers import Layer, missing_layer
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 from iommu_inspect.rules.xen_dom0 import is_dom0
@@ -27,9 +27,16 @@ ABOUT = About(
 )
 
 
+_FIND_OUT = "find out whether there is an IOMMU"
+
+
 def _check_machine(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    if _has_iommu(machine):
+    there = _has_iommu(machine)
+    if there is None:
+        yield _untold(case)
+        return
+    if there:
         if not case.targets:
             yield from _left_out(case)
         return
@@ -46,18 +53,42 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         layer.remedy,
         severity=Severity.WARNING if unsafe else None,
         certainty=layer.certainty,
-        step="capture the groups too" if unknown else "turn the IOMMU on",
+        step=_step(machine, layer),
         cures=layer.cures,
     )
 
 
-def _has_iommu(machine: Machine) -> bool:
-    """Say whether there are groups that vfio has not made up itself."""
+def _has_iommu(machine: Machine) -> bool | None:
+    """Say whether vfio has not made up all groups itself; ``None`` where untold.
+
+    Of groups whose names could not be read, the units tell.
+    """
     kinds = [group.is_noiommu for group in machine.groups]
     if any(kind is False for kind in kinds):
         return True
-    # Of a group whose name could not be read, the units tell.
-    return any(kind is not True for kind in kinds) and machine.iommus != ()
+    if all(kind is True for kind in kinds):
+        return False
+    return bool(machine.iommus) if known(machine.iommus) else None
+
+
+def _step(machine: Machine, layer: Layer) -> str:
+    if layer.certainty is not Certainty.UNKNOWN:
+        return "turn the IOMMU on"
+    if not machine.groups_known:
+        return "capture the groups too"
+    return _FIND_OUT
+
+
+def _untold(case: Case) -> Finding:
+    return case.finding(
+        None,
+        "Whether this host has an IOMMU cannot be told: the names of its groups could "
+        "not be read, which say whether vfio made them up, and no IOMMU is seen.",
+        "Look at the files 'name' below /sys/kernel/iommu_groups, as root: "
+        "vfio-noiommu is the name of those that vfio made up.",
+        certainty=Certainty.UNKNOWN,
+        step=_FIND_OUT,
+    )
 
 
 def _left_out(case: Case) -> Iterator[Finding]:
@@ -91,7 +122,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
 
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
-    if not _has_iommu(machine) or machine.group_of(device) is not None:
+    if _has_iommu(machine) is not True or machine.group_of(device) is not None:
         return
     target = case.target_of(device)
     if target is not None and case.needs_no_iommu(target):

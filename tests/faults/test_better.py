@@ -33,6 +33,9 @@ from iommu_inspect.verdict.outcome import Verdict
 SMALL = ("interrupts-unsafe", "no-iommu-mode")
 LARGER = ("in-use", "half-a-group", "sriov-one-group", "host-lives-here")
 CARD = f"{ONE}/0000:01:00.0"
+ROOT = "sys/devices/pci0000:00"
+GROUPS = "sys/kernel/iommu_groups"
+OSRELEASE = "proc/sys/kernel/osrelease"
 
 
 def lost(name: str, *faults: Fault, live: bool = True) -> Machine:
@@ -66,6 +69,53 @@ def test_no_fault_of_a_sample_makes_an_answer_better(name: str) -> None:
         injection = Injection(case)
         for fault in dice.sample(list(injection.faults()), 5):
             assert injection.judge(fault) == (), f"{case}: {fault}"
+
+
+MDEV = f"{ROOT}/0000:00:03.0/83b8f4f2-509f-482f-9c1e-e6bfe0fa1001"
+SILENT = f"{ROOT}/0000:00:02.0"
+ARRAY = "sys/devices/virtual/block/md0/md"
+
+
+@each(
+    "name, live, path, operation, how",
+    [
+        ("firmware-mappings", False, OSRELEASE, "content", "short"),
+        ("firmware-mappings", True, f"{GROUPS}/4/reserved_regions", "content", "short"),
+        ("host-lives-here", False, "proc/1/mountinfo", "content", "short"),
+        ("host-lives-here", True, ARRAY, "kind", errno.EACCES),
+        ("host-lives-here", True, f"{ARRAY}/degraded", "content", errno.ENODEV),
+        ("host-lives-here", True, f"{ARRAY}/level", "kind", errno.EIO),
+        ("host-lives-here", True, "sys/block", "kind", errno.ESTALE),
+        (
+            "host-lives-here",
+            True,
+            "sys/devices/virtual/net/bond0/bonding",
+            "kind",
+            errno.EIO,
+        ),
+        ("ids-lost-race", True, f"{ROOT}/0000:00:04.0", "kind", errno.EACCES),
+        ("ids-two-cards", True, f"{ROOT}/0000:00:02.1", "kind", errno.EACCES),
+        ("in-use", True, f"{GROUPS}/9/devices", "names", errno.EACCES),
+        ("in-use", True, f"{MDEV}/driver", "link", errno.ENODEV),
+        ("in-use", False, f"{MDEV}/subsystem", "link", errno.ENODEV),
+        ("links-only", True, "sys/bus/pci/devices", "names", errno.EIO),
+        ("links-only", True, GROUPS, "kind", errno.ENODEV),
+        ("no-answer", True, f"{SILENT}/config", "content", errno.ENODEV),
+        ("no-answer", False, f"{SILENT}/config", "content", "short"),
+        ("no-answer", True, SILENT, "kind", errno.EACCES),
+        ("no-answer", True, "sys/devices", "kind", errno.EIO),
+        ("no-driver-links", True, f"{ROOT}/0000:00:01.1/driver", "kind", errno.EIO),
+        ("no-iommu-mode", False, f"{GROUPS}/0/name", "content", errno.EACCES),
+        ("no-iommu-mode", False, f"{GROUPS}/0/name", "content", "short"),
+    ],
+)
+def test_what_once_made_an_answer_better_makes_it_worse_or_leaves_it(
+    name: str, live: bool, path: str, operation: str, how: int | str
+) -> None:
+    """One of each kind that `python -m tools.soak` found."""
+    injection = Injection(FaultCase(str(SYSFS / name), live=live))
+    assert (operation, path) in injection.operations
+    assert injection.judge(Fault((operation, path), how)) == ()
 
 
 def test_no_pair_of_faults_of_a_sample_makes_an_answer_better() -> None:

@@ -216,7 +216,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     # The disk is unmounted: what is left is to bind the controller.
     info = Path(tree) / "proc/1/mountinfo"
     lines = [x for x in info.read_text().splitlines() if "sdc1" not in x]
-    info.write_text("\n".join(lines))
+    info.write_text("\n".join(lines) + "\n")
     after = call("audit", "00:06.0", "--from", tree).stdout
     assert "host-loss" not in after
     assert "echo 0000:00:06.0 > /sys/bus/pci/drivers_probe" in after

@@ -136,7 +136,7 @@ def test_a_capture_without_modprobe_d_says_nothing_about_it(tmp_path: Path) -> N
 def test_whether_vfio_pci_is_a_module_built_in_or_nowhere(
     files: dict[str, str], state: object, tmp_path: Path
 ) -> None:
-    write(tmp_path, {"proc/sys/kernel/osrelease": "6.1", **files})
+    write(tmp_path, {"proc/sys/kernel/osrelease": "6.1\n", **files})
     assert read(tmp_path).module("vfio_pci") is state
 
 

@@ -58,12 +58,12 @@ EITHER, BOTH = ((ONE, TWO),), ((ONE,), (TWO,))
         ("x", {"sys/class/block/x": f"->{VIRTUAL}/block/nbd0"}, Missing.ABSENT),
         ("md0", MIRROR, EITHER),
         ("md0", {**MIRROR, f"{MD0}/md/degraded": "1\n"}, BOTH),
-        # What is lost is not told: every disk counts.
-        ("md0", {**MIRROR, f"{MD0}/md/degraded": "none\n"}, BOTH),
-        ("md0", {**MIRROR, f"{MD0}/md/degraded": UNREADABLE}, BOTH),
-        ("md0", {**MIRROR, f"{MD0}/md/raid_disks": "many\n"}, BOTH),
-        ("md0", {**MIRROR, f"{MD0}/md/raid_disks": "9" * 5000}, BOTH),
-        ("md0", {**MIRROR, f"{MD0}/md/degraded": "9" * 5000}, BOTH),
+        # What is lost is not told: nor what is needed.
+        ("md0", {**MIRROR, f"{MD0}/md/degraded": "none\n"}, Missing.UNREADABLE),
+        ("md0", {**MIRROR, f"{MD0}/md/degraded": UNREADABLE}, Missing.UNREADABLE),
+        ("md0", {**MIRROR, f"{MD0}/md/raid_disks": "many\n"}, Missing.UNREADABLE),
+        ("md0", {**MIRROR, f"{MD0}/md/raid_disks": "9" * 5000}, Missing.UNREADABLE),
+        ("md0", {**MIRROR, f"{MD0}/md/degraded": "9" * 5000}, Missing.UNREADABLE),
     ],
 )  # fmt: skip
 def test_a_block_device_stands_on_a_device_or_it_is_said_why_not(

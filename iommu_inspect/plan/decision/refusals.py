@@ -17,6 +17,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.uses.host import UseKind
+from iommu_inspect.model.uses.losses import host_losses
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.dpdk import refusals_of_dpdk
 from iommu_inspect.plan.decision.moves import NOT_TOLD, VFIO_PCI, Move, Refusal
@@ -37,16 +38,20 @@ def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
     """Yield what is wrong with targets that name no device of a group."""
     for target in targets:
         if target.device is None and target.group is not None:
-            there = any(has_vfio_driver(d) for d in target.group.devices)
-            perhaps = any(map(_may_fit, target.group.devices))
-            if not any(map(fits, target.group.devices)) and (perhaps or not there):
+            devices = target.group.devices
+            there = any(has_vfio_driver(d) for d in devices)
+            # What is on a vfio driver has been taken, whatever else is told of it.
+            perhaps = any(_may_fit(d) for d in devices if not has_vfio_driver(d))
+            if not any(map(fits, devices)) and (perhaps or not there):
                 yield _nothing_fits(target, target.group)
         elif target.device is not None and target.group is None:
             yield from _no_endpoint(target.device)
 
 
 def _nothing_fits(target: Target, group: Group) -> Refusal:
-    certain = group.whole and not any(map(_may_fit, group.devices))
+    # One whose driver is not told may be on a vfio driver already.
+    untold = any(has_vfio_driver(d) is None for d in group.devices)
+    certain = group.whole and not untold and not any(map(_may_fit, group.devices))
     return Refusal(
         "not-on-vfio",
         certain,
@@ -173,7 +178,11 @@ def _virtual_functions(case: Case, device: Device) -> Iterator[Refusal]:
 def _mediated(case: Case, device: Device) -> Iterator[Refusal]:
     """Refuse while mediated devices are on it: they go with its driver, for good."""
     below = Relations(case.machine).below(device)
-    found = [d for d in below if d.bus == "mdev"]
+    found = [d.address for d in below if d.bus == "mdev"]
+    # The bus lists them too, where their groups or their own directories fail.
+    for loss in host_losses(case.machine, [device]):
+        if loss.use.kind is UseKind.MEDIATED:
+            found += [name for name in loss.use.what if name not in found]
     lost = [w for kind, w in case.machine.host.untold if kind is UseKind.MEDIATED]
     if not found and any(map(unread, lost)) and device.driver is not None:
         yield Refusal(
@@ -190,11 +199,11 @@ def _mediated(case: Case, device: Device) -> Iterator[Refusal]:
         "host-loss",
         True,
         f"{shown(device.address)} carries the mediated device{'' if one else 's'} "
-        f"{addresses(found)}: its driver waits while a guest has "
+        f"{listed(map(shown, found))}: its driver waits while a guest has "
         f"{'it' if one else 'one of them'} open, and takes "
         f"{'it' if one else 'them'} along when it goes.",
         "Shut such guests down, and remove the mediated devices first.",
-        tuple(StopUsing(UseKind.MEDIATED, d.address) for d in found),
+        tuple(StopUsing(UseKind.MEDIATED, name) for name in found),
         final=True,
     )
 

@@ -20,6 +20,8 @@ _OF_NO_DEVICE = re.compile(r"(?:loop|ram|zram|fd)\d")
 _REMOTE = ("/session", "/nvme-fabrics/", "/rbd/")
 _CONTROLLER = re.compile(r"nvme\d+")
 _MULTIPATH = "mpath-"
+# Names of md arrays: md0, md127, md_home, md_d0.
+_MD = re.compile(r"md(?:\d+|_.+)")
 _SPARED = {"raid4": 1, "raid5": 1, "raid6": 2, "raid10": 1}
 # Profiles of btrfs that outlive the loss of one device.
 _BTRFS_SPARED = frozenset(("raid1", "raid1c3", "raid1c4", "raid10", "raid5", "raid6"))
@@ -242,30 +244,41 @@ class Blocks:
             return Missing.ABSENT
         parts = [self.needs(name, depth + 1) for name in slaves]
         identity = self._attribute(disk, "dm/uuid")
-        if isinstance(identity, str) and identity.startswith(_MULTIPATH):
+        if not known(identity):
+            if unread(identity):
+                return identity
+        elif identity.startswith(_MULTIPATH):
             return any_of(parts)
-        return spared(parts, self._md_spare(disk))
+        spare = self._md_spare(disk)
+        return spared(parts, spare) if known(spare) else spare
 
-    def _md_spare(self, disk: str) -> int:
-        """Return how many members an md array can lose now."""
-        if not self._tree.exists(f"sys/block/{disk}/md"):
-            return 0
+    def _md_spare(self, disk: str) -> Fact[int]:
+        """Return how many members an md array can lose now; 0 for what is none.
+
+        Where a fact of an array is missing none of its members is known to be needed.
+        """
+        there = self._tree.has(f"sys/block/{disk}/md")
+        if not known(there):
+            return there
+        if not there:
+            return Missing.ABSENT if _MD.fullmatch(disk) else 0
         files = [
             f"sys/block/{disk}/md/{name}"
             for name in ("level", "raid_disks", "degraded")
         ]
         level, disks, degraded = self._tree.text_bounded(files).values()
-        if not known(level) or not isinstance(degraded, str):
-            return 0
-        lost = decimal(degraded)
+        if not known(level):
+            return level
+        if level != "raid1" and level not in _SPARED:
+            return 0  # without redundancy, and without a file that tells what is lost
+        lost = decimal(degraded) if known(degraded) else degraded
         if not known(lost):
-            return 0
-        spare = _SPARED.get(level, 0)
-        if level == "raid1" and isinstance(disks, str):
-            # "2", or "3 (2)" while it is reshaped.
-            count = decimal(disks.split(" ")[0])
-            spare = count - 1 if known(count) else 0
-        return spare - lost
+            return lost
+        if level != "raid1":
+            return _SPARED[level] - lost
+        # "2", or "3 (2)" while it is reshaped.
+        count = decimal(disks.split(" ")[0]) if known(disks) else disks
+        return count - 1 - lost if known(count) else count
 
 
 def _names(names: Fact[Iterable[str]]) -> tuple[str, ...]:

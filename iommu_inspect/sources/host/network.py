@@ -74,7 +74,10 @@ class Interfaces:
         parts = [self.needs(each, depth + 1) for each in lower]
         if not parts:
             return Missing.ABSENT
-        if self._tree.exists(f"{_CLASS}/{name}/bonding"):
+        bonded = self._tree.has(f"{_CLASS}/{name}/bonding")
+        if not known(bonded):
+            return bonded
+        if bonded:
             return any_of(parts)
         # Ports of a bridge that are on no device are those of guests and containers.
         told = complete(parts)

@@ -118,7 +118,7 @@ def _mounts(tree: Tree) -> tuple[tuple[Mount, ...], Missing | None]:
     ):
         text = _large(tree, file)
         found = parse(text) if known(text) else ()
-        if found and _is_whole(tree, text):
+        if found and _is_whole(text):
             return found, None
         told = told or found
         if unread(text) or found:
@@ -136,7 +136,7 @@ def _swaps(tree: Tree) -> tuple[tuple[tuple[str, bool], ...], Missing | None]:
         return (), text
     if _is_blank(text):
         return (), Missing.ABSENT
-    return mounts.swaps(text), None if _is_whole(tree, text) else Missing.TRUNCATED
+    return mounts.swaps(text), None if _is_whole(text) else Missing.TRUNCATED
 
 
 def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
@@ -156,7 +156,7 @@ def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
         return routes, four
     if not known(six):
         return routes, None if six is Missing.ABSENT else six
-    whole = _is_whole(tree, four) and _is_whole(tree, six)
+    whole = _is_whole(four) and _is_whole(six)
     return routes, None if whole else Missing.TRUNCATED
 
 
@@ -166,14 +166,9 @@ def _large(tree: Tree, path: str) -> Fact[str]:
     return map_fact(content, lambda data: data.decode("utf-8", "surrogateescape"))
 
 
-def _is_whole(tree: Tree, table: Fact[str]) -> bool:
-    """Say whether a table was read to its end: the kernel ends each line of it.
-
-    A file of a capture has been a file before, whose end somebody may have edited.
-    """
-    if not tree.whole or not known(table):
-        return True
-    return not table or table.endswith("\n")
+def _is_whole(table: Fact[str]) -> bool:
+    """Say whether a table was read to its end: the kernel ends each line of it."""
+    return not known(table) or not table or table.endswith("\n")
 
 
 def _is_blank(text: Fact[str]) -> bool:

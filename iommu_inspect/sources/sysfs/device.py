@@ -53,9 +53,11 @@ class DeviceReader:
         """
         told_bus: Fact[str] = listed_on or _bus_of_path(path)
         address = path.rpartition("/")[2]
-        if not self._tree.exists(path) or self._is_hollow(path):
+        there = self._tree.has(path)
+        if there is not True or self._is_hollow(path):
             # Of a device without its directory nothing is known, links neither.
-            return only_named(DeviceId(address, told_bus), path)
+            why = Missing.ABSENT if known(there) else there
+            return only_named(DeviceId(address, told_bus), path, why=why)
         inside = self._tree.names(path)
         bus = self._link_name(f"{path}/subsystem")
         power_state = self._tree.text(f"{path}/power_state")
@@ -167,6 +169,10 @@ class DeviceReader:
 
     def _placement(self, path: str, inside: Fact[tuple[str, ...]]) -> PciPlacement:
         config = self._config(path)
+        # A sleeping device is not asked, which is no failure of its registers.
+        answers = map_fact(config, lambda space: space.answers)
+        if config is Missing.UNREADABLE and self._is_asleep(path):
+            answers = Missing.ABSENT
         return PciPlacement(
             header_type=map_fact(config, lambda space: space.header_type),
             multifunction=map_fact(config, lambda space: space.multifunction),
@@ -180,7 +186,7 @@ class DeviceReader:
             sriov=map_fact(config, lambda space: space.sriov),
             hotplug_slot=map_fact(config, lambda space: space.hotplug_slot),
             secondary_bus=map_fact(config, lambda space: space.secondary_bus),
-            answers=map_fact(config, lambda space: space.answers),
+            answers=answers,
         )
 
     def _virtfns(
@@ -202,11 +208,11 @@ class DeviceReader:
         return Missing.UNREADABLE if found is Missing.ABSENT else found
 
     def _config(self, path: str) -> Fact[ConfigSpace]:
-        if self._tree.hot and self._would_wake(path):
+        if self._tree.hot and self._is_asleep(path):
             return Missing.UNREADABLE
         return map_fact(self._tree.data(f"{path}/config"), ConfigSpace)
 
-    def _would_wake(self, path: str) -> bool:
+    def _is_asleep(self, path: str) -> bool:
         """Say whether reading configuration space could wake something.
 
         The kernel resumes a device in D3cold, and the bridge above any device in
@@ -235,10 +241,20 @@ class DeviceReader:
 
 
 def only_named(
-    device_id: DeviceId, path: Fact[str], group: Fact[str | None] = Missing.ABSENT
+    device_id: DeviceId,
+    path: Fact[str],
+    group: Fact[str | None] = Missing.ABSENT,
+    why: Missing = Missing.ABSENT,
 ) -> Device:
-    """Return a device of which nothing but its name is known."""
-    return Device(device_id, path, group=group, vfio_devices=Missing.ABSENT)
+    """Return a device of which nothing but its name is known, and why no more is."""
+    return Device(
+        device_id,
+        path,
+        driver=why,
+        group=group,
+        pci=PciPlacement(answers=why),
+        vfio_devices=why,
+    )
 
 
 def _numa_node(text: str) -> int | None:

@@ -63,7 +63,7 @@ def list_devices(tree: Tree) -> Listing:
         group_ids=group_ids,
         partial=frozenset(in_groups.partial),
         placeless=tuple(
-            only_named(device_id, why, why)
+            only_named(device_id, why, why, why)
             for device_id, why in on_buses.lost.items()
             if device_id not in placed
         ),

@@ -209,9 +209,9 @@ def _groups(
             id=group_id,
             devices=tuple(members[group_id]),
             type=tree.text(f"{GROUPS}/{group_id}/type"),
-            name=tree.text(f"{GROUPS}/{group_id}/name"),
+            name=tree.whole_lines(f"{GROUPS}/{group_id}/name"),
             reserved_regions=map_fact(
-                tree.text(f"{GROUPS}/{group_id}/reserved_regions"), _regions
+                tree.whole_lines(f"{GROUPS}/{group_id}/reserved_regions"), _regions
             ),
             whole=group_id not in contested
             and (listing.is_whole(group_id) or told_by_devices),
@@ -259,7 +259,7 @@ def _kernel(
     for group_id in group_ids[:1] if known(group_ids) else ():
         if tree.exists(f"{GROUPS}/{group_id}/reserved_regions"):
             features.add("reserved-regions")
-    release = tree.text("proc/sys/kernel/osrelease")
+    release = tree.whole_lines("proc/sys/kernel/osrelease")
     if release == "":
         # A kernel has a name: the file was not read to its end.
         release = Missing.UNREADABLE

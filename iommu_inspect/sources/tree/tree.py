@@ -143,6 +143,19 @@ class Tree(abc.ABC):
         """
         return map_fact(self.data(path), _text)
 
+    def whole_lines(self, path: str) -> Fact[str]:
+        """Return the text of a file of lines, each of which the kernel ends.
+
+        One that was cut off reads like another: ``6.1`` of ``6.12.0``. It is truncated.
+
+        Raises:
+            ValueError: The file is one of those that are never opened.
+        """
+        content = map_fact(self.data(path), lambda data: data.rstrip(b"\0"))
+        if known(content) and content and not content.endswith(b"\n"):
+            return Missing.TRUNCATED
+        return map_fact(content, _text)
+
     def text_bounded(
         self,
         paths: Sequence[str],
