@@ -284,8 +284,8 @@ class Tree(abc.ABC):
 
     def _walk(self, path: str, *, must_exist: bool = True) -> Fact[str]:
         """Resolve every link of a path, without ever leaving the root."""
-        here, links, steps, via = "", 0, 0, path
-        ahead = path.split("/")[::-1]
+        links, steps, via = 0, 0, path
+        here, ahead = self._way(path)
         while ahead:
             steps += 1
             if steps > MAX_STEPS or len(here) > MAX_PATH:
@@ -323,6 +323,14 @@ class Tree(abc.ABC):
                 return Missing.ABSENT
             here = step
         return here
+
+    def _way(self, path: str) -> tuple[str, list[str]]:
+        """Return where to begin, as far as the way is known, and what is left of it."""
+        above, _, name = path.rpartition("/")
+        if above in self._known:
+            return above, [name]
+        folder = self._folders.get(above)
+        return (folder, [name]) if folder else ("", path.split("/")[::-1])
 
 
 def _is_no_name(part: str) -> bool:
