@@ -22,6 +22,7 @@ __all__ = [
     "SRIOV_CONFIGURE",
     "VFIO_LEAVES_GROUP",
     "VFIO_VIABLE_REMOVED",
+    "VTD_BLOCKING_DOMAIN",
     "Citation",
 ]
 
@@ -59,6 +60,9 @@ CLAIM_BY_VFIO = Citation(
 )
 VFIO_VIABLE_REMOVED = Citation(
     "commit 31076af0cb00", "vfio: Remove use of vfio_group_viable()", "in v5.19"
+)
+VTD_BLOCKING_DOMAIN = Citation(
+    "commit 35a99c54dd60", "iommu/vt-d: Add blocking domain support", "in v6.2"
 )
 ATTACH_BLOCKING_DOMAIN = Citation(
     "commit 0286300e6045",

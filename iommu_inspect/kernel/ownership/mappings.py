@@ -1,9 +1,9 @@
 """Firmware 1:1 mappings (RMRR, IVMD, RMR) and what a kernel refuses for them.
 
 Since v6.6 the IOMMU core refuses the claim, whatever the IOMMU. Before, only VT-d
-refused, when a domain was attached: in ``VFIO_SET_IOMMU`` before v5.19, and from then
-on already in the claim, because VT-d had no blocking domain of its own and the core
-attached an ordinary one instead. ``iommu=pt`` never changes any of this.
+refused, when a domain was attached: in ``VFIO_SET_IOMMU`` before v5.19 and since v6.2,
+and in v5.19 to v6.1 already in the claim, because VT-d had no blocking domain of its
+own and the core attached an ordinary one instead. ``iommu=pt`` changes none of this.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from __future__ import annotations
 import enum
 
 from iommu_inspect.kernel.answers import UNKNOWN, Answer
-from iommu_inspect.kernel.citations import ATTACH_BLOCKING_DOMAIN, REQUIRE_DIRECT
+from iommu_inspect.kernel.citations import (
+    ATTACH_BLOCKING_DOMAIN,
+    REQUIRE_DIRECT,
+    VTD_BLOCKING_DOMAIN,
+)
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
@@ -71,14 +75,10 @@ def refused_claim(machine: Machine, group: Group, era: Era) -> Answer | None:
             f"firmware insists on a 1:1 mapping in group {group.id}",
             (REQUIRE_DIRECT,),
         )
-    refused = _refused_by_vtd(machine, group, mapping)
-    if refused is None or refused.result == UNKNOWN or not era.device_claim:
-        return refused
-    # Not read in the sources of v6.2 to v6.5: VT-d's own blocking domain may let
-    # the claim pass there, and then VFIO_SET_IOMMU refuses.
-    return Answer(
-        UNKNOWN, _RULE, "VT-d refuses it, here or at VFIO_SET_IOMMU", refused.references
-    )
+    if era.device_claim:
+        # The claim wants a blocking domain, and VT-d has one (VTD_BLOCKING_DOMAIN).
+        return None
+    return _refused_by_vtd(machine, group, mapping)
 
 
 def refused_attach(machine: Machine, group: Group, era: Era) -> Answer | None:
@@ -103,7 +103,7 @@ def _refused_by_vtd(
         "-EPERM",
         _RULE,
         f"VT-d refuses group {group.id}, which has an RMRR that firmware insists on",
-        (ATTACH_BLOCKING_DOMAIN, REQUIRE_DIRECT),
+        (ATTACH_BLOCKING_DOMAIN, VTD_BLOCKING_DOMAIN, REQUIRE_DIRECT),
     )
 
 
