@@ -13,7 +13,7 @@ from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.bar import Bar
-from iommu_inspect.model.platform import Processor, XenRole
+from iommu_inspect.model.platform import Architecture, Processor, XenRole
 from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.system import System
 from iommu_inspect.model.uses.host import Host
@@ -182,6 +182,11 @@ class Machine:
         default=(), compare=False
     )
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The processor's, ``None`` where it is not told."""
+        return self.processor.architecture if known(self.processor) else None
 
     @property
     def devices(self) -> Iterator[Device]:

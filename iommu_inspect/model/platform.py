@@ -15,6 +15,8 @@ class Architecture(enum.Enum):
 
     X86 = "x86"
     ARM = "arm"
+    S390 = "s390"
+    POWER = "power"
     OTHER = "other"
 
 

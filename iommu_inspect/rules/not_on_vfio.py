@@ -15,6 +15,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.platform import Architecture
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import LoadModule, Look, Looking
 from iommu_inspect.rules._words import bound_to, caution
@@ -62,6 +63,9 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         if group.is_noiommu is not True  # it takes VFIO_NOIOMMU_IOMMU, of vfio itself
     )
     loaded = case.machine.vfio.type1_loaded
+    if needed and case.machine.architecture is Architecture.POWER:
+        yield _on_power(case)
+        return
     if not needed or loaded is True:
         return
     by_iommufd = "iommufd" in case.machine.kernel.features
@@ -84,6 +88,17 @@ def _check_machine(case: Case) -> Iterator[Finding]:
             if unknown
             else LoadModule("vfio_iommu_type1")
         ],
+    )
+
+
+def _on_power(case: Case) -> Finding:
+    return case.finding(
+        None,
+        "On POWER VFIO has container types of its own (VFIO_SPAPR_TCE_v2_IOMMU) in "
+        "place of type 1: what VFIO_SET_IOMMU answers cannot be told.",
+        "Try it with a program that knows these types, as QEMU does.",
+        certainty=Certainty.UNKNOWN,
+        step="find out what the container of POWER answers",
     )
 
 

@@ -44,8 +44,8 @@ def read(root: Path, files: dict[str, str | bytes]) -> Machine:
         ("vendor_id\t: HygonGenuine\n", Processor(Architecture.X86, "amd")),
         ("vendor_id\t:   Shanghai  \n", Processor(Architecture.X86, "other")),
         ("CPU implementer\t: 0x41\n", Processor(Architecture.ARM)),
-        ("vendor_id       : IBM/S390\n", Processor(Architecture.OTHER)),
-        ("cpu\t\t: POWER9, altivec supported\n", Processor(Architecture.OTHER)),
+        ("vendor_id       : IBM/S390\n", Processor(Architecture.S390)),
+        ("cpu\t\t: POWER9, altivec supported\n", Processor(Architecture.POWER)),
         ("processor\t: 0\nisa\t\t: rv64imafdc\n", Processor(Architecture.OTHER)),
         ("nothing\n", Missing.ABSENT),
         (SERVER, Processor(Architecture.X86, "amd")),
@@ -116,3 +116,15 @@ def iort(*types: int, count: int | None = None, length: int = 16) -> bytes:
 def test_the_nodes_of_an_iort(tmp_path: Path, table: bytes, found: object) -> None:
     assert read(tmp_path, {IORT: table}).iort_nodes == found
     assert not known(read(tmp_path, {}).iort_nodes)
+
+
+@each("vendor, found", [("IBM/S390", "ON"), ("GenuineIntel", None)])
+def test_interrupts_of_s390_are_isolated_whatever_their_chips_are_called(
+    tmp_path: Path, vendor: str, found: str | None
+) -> None:
+    files = {
+        "proc/cpuinfo": f"vendor_id\t: {vendor}\n",
+        "sys/kernel/irq/3/chip_name": "PCI-MSI\n",
+    }
+    told = read(tmp_path, files).interrupt_remapping
+    assert (told.name if known(told) else None) == found

@@ -166,6 +166,8 @@ def _could_join(grouping: Grouping, device: Device) -> frozenset[str]:
 
 def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
     """A function with siblings that are hidden or new finds them at the next scan."""
+    if grouping.otherwise is not None:
+        return
     several = device.pci.multifunction is True
     if several and _has_room(grouping, device) and grouping.isolates(device) is False:
         yield Way(device.address, "functions of its slot that a rescan finds")
@@ -174,6 +176,10 @@ def _by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
 
 
 def _perhaps_by_rescan(grouping: Grouping, device: Device) -> Iterator[Way]:
+    if grouping.otherwise is not None:
+        if device.is_pci and not grouping.otherwise.alone:
+            yield Way(device.address, grouping.otherwise.because)
+        return
     if not _has_room(grouping, device):
         return
     isolated = grouping.isolates(device)

@@ -10,6 +10,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.platform import Architecture
 
 __all__ = ["accepted", "asked_for_isolation", "refused_interrupts"]
 
@@ -29,6 +30,8 @@ def asked_for_isolation(machine: Machine, group: Group, era: Era) -> tuple[Devic
     if version is not None and version < _PER_DEVICE_SINCE:
         return ()
     if version is None and era.since < (6, 2):
+        return ()
+    if machine.architecture is Architecture.S390:
         return ()
     if words.is_mediated(group):  # vfio asks nothing of the groups that it makes up
         return ()

@@ -30,6 +30,7 @@ from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.platform import Architecture
 
 __all__ = [
     "ASK",
@@ -200,7 +201,12 @@ def _refused_domain(group: Group) -> Answer | None:
 
 
 def _refused_type(machine: Machine) -> Answer | None:
-    """Look for the module that serves type 1; nothing loads it on demand."""
+    """Look for the module that serves type 1; nothing loads it on demand.
+
+    POWER has container types of its own, and no type 1 (drivers/vfio/Kconfig).
+    """
+    if machine.architecture is Architecture.POWER:
+        return Answer(UNKNOWN, "not-on-vfio", words.SPAPR)
     if machine.vfio.type1_loaded is True:
         return None
     if machine.vfio.type1_loaded is False and "iommufd" in machine.kernel.features:

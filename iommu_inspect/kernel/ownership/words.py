@@ -12,6 +12,7 @@ __all__ = [
     "MEDIATED",
     "NOT_WHOLE",
     "NO_IOMMU_BEHIND",
+    "SPAPR",
     "bound",
     "cannot_tell",
     "is_mediated",
@@ -25,6 +26,10 @@ HELD = {
 }
 MEDIATED = "a mediated device's group is one that vfio makes up"
 NOT_WHOLE = "the source does not show all members of the group"
+SPAPR = (
+    "on POWER a container is of a type of its own (VFIO_SPAPR_TCE_v2_IOMMU), and which "
+    "answer that gets is not known here"
+)
 NO_IOMMU_BEHIND = "there may be no IOMMU behind this group"
 
 

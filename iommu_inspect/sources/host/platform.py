@@ -13,7 +13,8 @@ __all__ = ["cpu_address_bits", "cpuinfo", "iort_nodes", "processor", "xen_role"]
 _VENDOR = re.compile(r"^vendor_id\s*: *(.*)$", re.MULTILINE)
 _ARM = re.compile(r"^CPU implementer\s*:", re.MULTILINE)
 # s390, POWER and RISC-V have lines of their own.
-_OTHER = re.compile(r"^(?:bus clock|cpu\s*: POWER|isa\s*: rv)", re.MULTILINE)
+_POWER = re.compile(r"^cpu\s*: POWER", re.MULTILINE)
+_OTHER = re.compile(r"^(?:bus clock|isa\s*: rv)", re.MULTILINE)
 _ADDRESS_SIZES = re.compile(r"^address sizes\s*: ([0-9]{1,3}) bits ph", re.MULTILINE)
 _MAKERS = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}
 _NO_DOMAIN = "00000000-0000-0000-0000-000000000000"
@@ -36,11 +37,15 @@ def processor(text: Fact[str]) -> Fact[Processor]:
     if not known(text):
         return text
     vendor = _VENDOR.search(text)
+    if vendor is not None and vendor[1].startswith("IBM/S390"):
+        return Processor(Architecture.S390)
     if vendor is not None and not vendor[1].startswith("IBM"):
         maker = _MAKERS.get(vendor[1].strip(), "other")
         return Processor(Architecture.X86, maker)
     if _ARM.search(text):
         return Processor(Architecture.ARM)
+    if _POWER.search(text):
+        return Processor(Architecture.POWER)
     if vendor is not None or _OTHER.search(text):
         return Processor(Architecture.OTHER)
     return Missing.ABSENT

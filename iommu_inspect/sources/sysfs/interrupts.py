@@ -6,6 +6,7 @@ import re
 
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.machine import InterruptRemapping
+from iommu_inspect.model.platform import Architecture, Processor
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["interrupt_remapping"]
@@ -17,19 +18,25 @@ _REMAPPED = re.compile(r"IR-")
 # arm64: the GICv3 ITS isolates MSIs by device id ("ITS-MSI", "ITS-PCI-MSIX-...").
 _ISOLATED = re.compile(r"ITS-")
 # Other MSI controllers isolate nothing; the interrupts of IOMMUs and timers are not
-# asked. What a platform that is neither x86 nor arm64 calls its chips proves nothing:
-# s390 isolates its plain "PCI-MSI".
+# asked. What a platform that is neither x86 nor arm64 calls its chips proves nothing.
 _OTHER_MSI = re.compile(r"(?!DMAR-|IOMMU-|HPET-)\S*MSI")
 _NOT_REMAPPED = re.compile(r"IO-APIC|XT-PIC|GICv2m|MBI-")
 
 
-def interrupt_remapping(tree: Tree) -> Fact[InterruptRemapping]:
+def interrupt_remapping(
+    tree: Tree, processor: Fact[Processor] = Missing.ABSENT
+) -> Fact[InterruptRemapping]:
     """Read ``/sys/kernel/irq`` (v4.10), or ``/proc/interrupts`` where it is missing.
 
     Returns ``ON`` if the chips show remapped or isolated interrupts, ``OFF`` if those
     that would show it do not, and missing where neither is there, or both: on older
     kernels one MSI controller that does not isolate spoils it for all of the host.
+    s390 isolates all of its interrupts, whatever their chips are called
+    (``arch_is_isolated_msi()`` in arch/s390/include/asm/msi.h since v6.3; before,
+    ``s390_iommu_capable()``).
     """
+    if known(processor) and processor.architecture is Architecture.S390:
+        return InterruptRemapping.ON
     names = _chip_names(tree)
     if not known(names):
         return names

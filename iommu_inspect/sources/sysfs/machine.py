@@ -111,7 +111,7 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         guest=_guest(tree, cpu),
         cpu_address_bits=cpu_address_bits(cpu),
         memlock_limit=_memlock_limit(tree),
-        interrupt_remapping=interrupt_remapping(tree),
+        interrupt_remapping=interrupt_remapping(tree, processor(cpu)),
         vfio=_vfio_settings(tree),
         settings=read_settings(tree, kernel, devices, aliases=processes),
         host=read_host(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from iommu_inspect.kernel.grouping.acs.off import asks_too_late
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
+from iommu_inspect.kernel.grouping.making.platforms import grouped_otherwise
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine
@@ -18,7 +19,6 @@ from iommu_inspect.model.pci.regs import (
     PCI_VENDOR_ID_AMD,
     PCI_VENDOR_ID_INTEL,
 )
-from iommu_inspect.model.platform import Architecture
 
 __all__ = ["AMD_LIKE", "GRAPHICS_OFF", "Reach", "switch_of_graphics"]
 
@@ -58,11 +58,10 @@ class Reach:
 
     def of_machine(self) -> Doubt | None:
         """Say why for no function it can be told how the kernel would group it."""
-        processor = self._machine.processor
-        if known(processor) and processor.architecture is Architecture.OTHER:
+        otherwise = grouped_otherwise(self._machine)
+        if otherwise is not None and not otherwise.alone:
             first = next(d for d in self._machine.devices if d.is_pci)
-            because = "on a processor like this one the kernel groups in other ways"
-            return Doubt(first, Unseen.REACH, because)
+            return Doubt(first, Unseen.REACH, otherwise.because)
         for unit in self._units:
             # AMD's is a PCI function on each root bus and translates for all below.
             if unit.ids.vendor not in AMD_LIKE:

@@ -7,6 +7,7 @@ The kernel's grouping stays the truth: this explains it, and predicts newcomers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from iommu_inspect.kernel.grouping.acs.isolation import Isolation, nowhere, same_slot
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
@@ -17,6 +18,7 @@ from iommu_inspect.kernel.grouping.making.placing import (
     Possible,
     possible,
 )
+from iommu_inspect.kernel.grouping.making.platforms import Otherwise, grouped_otherwise
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
@@ -46,6 +48,11 @@ class Joins:
 class Grouping(Isolation):
     """Answers for one machine."""
 
+    @cached_property
+    def otherwise(self) -> Otherwise | None:
+        """How functions are grouped on processors that do not group as others do."""
+        return grouped_otherwise(self.machine)
+
     def newcomer(self, bridges: list[Device]) -> Joins:
         """Say which group a newcomer with one function joins.
 
@@ -57,6 +64,9 @@ class Grouping(Isolation):
             return Joins(None, None, "the source does not show IOMMU groups")
         if not machine.groups:
             return Joins(None, False, "no IOMMU is at work")
+        otherwise = self.otherwise
+        if otherwise is not None:
+            return Joins(None, True if otherwise.alone else None, otherwise.because)
         for bridge in bridges:
             if machine.group_of(bridge) is None and not known(bridge.group):
                 untold = f"the source does not tell the group of {bridge.address}"
@@ -96,6 +106,13 @@ class Grouping(Isolation):
         """
         if device.pci_address is None:
             because = "it is no PCI function"
+        elif self.otherwise is not None:
+            because = self.otherwise.because
+            if self.otherwise.alone:
+                alone = Possible()
+                alone.add(Placement(None, Mechanism.ALONE, None, because))
+                return alone
+            return Possible(doubts=[Doubt(device, Unseen.REACH, because)])
         elif device.is_below_vmd:
             because = "which device translates for it is not seen"
         elif not device.is_placed:

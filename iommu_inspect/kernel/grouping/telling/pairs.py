@@ -177,6 +177,8 @@ def apart(grouping: Grouping, one: Device, other: Device) -> str:
         return "one of them is no PCI function; how the two are told apart is not shown"
     if one.is_below_vmd or other.is_below_vmd:
         return "one of them is behind a VMD; how the two are told apart is not shown"
+    if grouping.otherwise is not None:
+        return grouping.otherwise.because
     ends = Ends(grouping, one, other)
     slot = _apart_in_one_slot(grouping, ends)
     if slot is not None:

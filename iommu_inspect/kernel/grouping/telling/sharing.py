@@ -183,6 +183,9 @@ def _reason(
     behind_vmd = _by_vmd(grouping, device, other)
     if behind_vmd is not None:
         return behind_vmd
+    otherwise = grouping.otherwise
+    if otherwise is not None and not otherwise.alone:
+        return Reason(other, Mechanism.UNKNOWN.value, None, otherwise.because)
     steps = _chain(found, device, other)
     by_quirk = any(s.mechanism is Mechanism.ALIAS_QUIRK for s in steps)
     physical = _physical(grouping, device, other) if steps and not by_quirk else None

@@ -3,7 +3,8 @@
 The driver of their IOMMU decides (``device_group`` in struct iommu_ops). Read in v6.12:
 devices with a stream id in common (``arm_smmu_device_group()``), all devices of one
 container (``fsl_mc_device_group()``), or all behind one IOMMU
-(``generic_single_device_group()``: rockchip, omap, sun50i, sprd).
+(``generic_single_device_group()``: rockchip, omap, sun50i, sprd;
+vsi since v7.3).
 """
 
 from __future__ import annotations
