@@ -10,6 +10,7 @@ __all__ = [
     "CONSOLE_DRIVERS_REMOVED",
     "DENYLIST",
     "DEVICE_CLAIM",
+    "DMA_COHERENCE",
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
     "ISOLATED_MSI",
@@ -67,6 +68,11 @@ VTD_BLOCKING_DOMAIN = Citation(
 ATTACH_BLOCKING_DOMAIN = Citation(
     "commit 0286300e6045",
     "iommu: iommu_group_claim_dma_owner() must always assign a domain",
+    "in v5.19",
+)
+DMA_COHERENCE = Citation(
+    "commit e8ae0e140c05",
+    "vfio: Require that devices support DMA cache coherence",
     "in v5.19",
 )
 DEVICE_CLAIM = Citation(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iommu_inspect.kernel.citations import DMA_COHERENCE
+from iommu_inspect.kernel.coherency import incoherent_iommu, refuses_all
 from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import (
@@ -121,6 +123,10 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         return
     if bound is None:
         return  # mixed-ownership says that the driver is not known
+    incoherent = incoherent_iommu(case.machine, device)
+    if incoherent is not None and refuses_all(case.semantics) is not False:
+        yield _incoherent(case, device, incoherent)
+        return
     if group is None:
         if case.purpose is Purpose.DPDK and known(device.group):
             yield _without_iommu(case, device)
@@ -137,6 +143,21 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         remedy = _TO_VFIO if device.driver is not None else _BOUND_TO_NONE
         remedy, stays = remedy if device.is_pci else _TO_OTHER, False
     yield case.finding(device, message, remedy, final=stays)
+
+
+def _incoherent(case: Case, device: Device, driver: str) -> Finding:
+    sure = refuses_all(case.semantics) is True
+    return case.finding(
+        device,
+        f"{shown(device.address)} is behind an IOMMU whose driver ({shown(driver)}) "
+        "does not promise that caches are coherent: since v5.19 a vfio driver refuses "
+        "it with -EINVAL.",
+        "Hand over a device behind another IOMMU; no step on this host changes that.",
+        certainty=Certainty.KERNEL if sure else Certainty.UNKNOWN,
+        step="" if sure else "find out whether this kernel asks for coherent caches",
+        final=sure,
+        references=(DMA_COHERENCE,),
+    )
 
 
 _TO_VFIO = (

@@ -122,7 +122,7 @@ def test_the_nodes_of_an_iort(tmp_path: Path, table: bytes, found: object) -> No
 def test_interrupts_of_s390_are_isolated_whatever_their_chips_are_called(
     tmp_path: Path, vendor: str, found: str | None
 ) -> None:
-    files = {
+    files: dict[str, str | bytes] = {
         "proc/cpuinfo": f"vendor_id\t: {vendor}\n",
         "sys/kernel/irq/3/chip_name": "PCI-MSI\n",
     }

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
-from iommu_inspect.kernel.citations import DENYLIST, DMA_OWNER_BUSES
+from iommu_inspect.kernel.citations import DENYLIST, DMA_COHERENCE, DMA_OWNER_BUSES
+from iommu_inspect.kernel.coherency import incoherent_iommu
 from iommu_inspect.kernel.denylist import denied_in
 from iommu_inspect.kernel.drivers import ENFORCING_BUSES
 from iommu_inspect.kernel.eras import Era, version_within
@@ -97,7 +98,7 @@ def _refused_by_vfio(
         because = "vfio-pci takes no physical function whose virtual ones are there"
         return _refused("-EBUSY", machine, era, "sriov-mix", because)
     if group is not None:
-        return None
+        return _incoherent(machine, device, group, era)
     if not known(device.group) or not machine.groups_known:
         return Answer(UNKNOWN, "no-iommu", "the source does not tell its group")
     if machine.vfio.enable_unsafe_noiommu_mode is True:
@@ -105,6 +106,17 @@ def _refused_by_vfio(
         return Answer(UNKNOWN, "no-iommu-mode", because)
     because = "the device has no IOMMU group"
     return _refused("-EINVAL", machine, era, "no-iommu", because)
+
+
+def _incoherent(
+    machine: Machine, device: Device, group: Group, era: Era
+) -> Answer | None:
+    driver = incoherent_iommu(machine, device)
+    if driver is None or not era.dma_owner or group.is_noiommu is True:
+        return None
+    because = f"its IOMMU ({driver}) does not promise that caches are coherent"
+    answer = _refused("-EINVAL", machine, era, "not-on-vfio", because)
+    return replace(answer, references=(DMA_COHERENCE,))
 
 
 def _denied(machine: Machine, device: Device, era: Era) -> Answer | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from iommu_inspect.kernel.coherency import incoherent_iommu, refuses_all
 from iommu_inspect.kernel.denylist import denial, is_listed
 from iommu_inspect.kernel.sriov_drivers import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.variants import vfio_driver_for
@@ -84,6 +85,7 @@ def _of_asked(case: Case, device: Device) -> Iterator[Refusal]:
     yield from refusals_of_dpdk(case, device)
     if normalised(driver_for(case, device)) in VFIO_DRIVERS:
         yield from _denied(case, device)
+        yield from _incoherent(case, device)
     yield from _virtual_functions(case, device)
     yield from _mediated(case, device)
 
@@ -121,6 +123,22 @@ def _no_endpoint(device: Device) -> Iterator[Refusal]:
             f"{name} is {kind}: it stays with the host.",
             "Hand over a device that is no bridge, below it or elsewhere.",
         )
+
+
+def _incoherent(case: Case, device: Device) -> Iterator[Refusal]:
+    """Refuse what no vfio driver takes, for its IOMMU's sake."""
+    driver, asks = incoherent_iommu(case.machine, device), refuses_all(case.semantics)
+    if driver is None or asks is False:
+        return
+    yield Refusal(
+        "not-on-vfio",
+        asks is True,
+        f"{shown(device.address)} is behind an IOMMU whose driver ({shown(driver)}) "
+        "does not promise that caches are coherent: since v5.19 a vfio driver refuses "
+        "it with -EINVAL.",
+        "Hand over a device behind another IOMMU.",
+        final=True,
+    )
 
 
 def _denied(case: Case, device: Device) -> Iterator[Refusal]:
