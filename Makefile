@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn \
-	advice soak corpus mutants hostile fuzz growth clean FORCE
+	advice soak corpus grouping mutants hostile fuzz growth clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -83,6 +83,9 @@ soak: $(DEV_STAMP)  ## fail every read of every capture, one by one (hours)
 
 corpus: $(DEV_STAMP)  ## read every capture of ../shared/data, and hold groups against it
 	$(BIN)/python -m tools.corpus
+
+grouping: $(DEV_STAMP)  ## group 5,000 random machines twice: as we do, and by a second port
+	$(BIN)/python -m tools.grouping --count 5000
 
 hostile: $(DEV_STAMP)  ## 10,000 names that a shell would obey, in all that is printed
 	$(BIN)/python -m tools.hostile --names 10000

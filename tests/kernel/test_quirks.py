@@ -164,6 +164,27 @@ def test_requests_carry_the_ids_of_the_kernels_table(
     assert found == (None if devfns is None else frozenset(devfns))
 
 
+@each(
+    "vendor, product, devfns",
+    [
+        (0x9005, 0x02BC, {0x08}),
+        (0x9005, 0x1100, set()),
+        (0x9005, Missing.ABSENT, None),
+        (0x1AF4, 0x02BB, set()),
+        (0x1AF4, Missing.ABSENT, set()),
+        (Missing.ABSENT, 0x02BB, None),
+        (Missing.ABSENT, 0x1100, set()),
+    ],
+)
+def test_adaptecs_controllers_are_told_by_both_ids_of_the_subsystem(
+    vendor: Any, product: Any, devfns: set[int] | None
+) -> None:
+    found = one(0x9005, 0x0285)
+    ids = replace(found.ids, subsystem_vendor=vendor, subsystem_device=product)
+    aliases = alias_devfns(replace(found, ids=ids))
+    assert aliases == (None if devfns is None else frozenset(devfns))
+
+
 def test_a_switchtec_bridge_is_asked_by_the_kernel_and_not_foretold() -> None:
     bridge = one(0x11F8, 0x8531)
     assert alias_devfns(bridge) == frozenset()

@@ -113,8 +113,8 @@ def alias_devfns(device: Device) -> frozenset[int] | None:
         return frozenset({own & ~7})
     if product in _FUNCTION_1:
         return frozenset({own & ~7 | 1})
-    if product == _ADAPTEC and device.ids.subsystem_device in _ADAPTEC_SUBSYSTEMS:
-        return frozenset({1 << 3})
+    if product == _ADAPTEC:
+        return _of_adaptec(device)
     if product in _MIC_X200:
         return frozenset({0x10 << 3, 0x11 << 3, 0x12 << 3 | 3})
     if product in _PEX_VCA:
@@ -124,6 +124,16 @@ def alias_devfns(device: Device) -> frozenset[int] | None:
     if product[0] in _SWITCHTEC_VENDORS and device.base_class == PCI_CLASS_BRIDGE_OTHER:
         return None
     return frozenset()
+
+
+def _of_adaptec(device: Device) -> frozenset[int] | None:
+    """Two controllers of one id pose as 01.0 (``fixed_dma_alias_tbl[]``)."""
+    vendor, product = device.ids.subsystem_vendor, device.ids.subsystem_device
+    if known(vendor) and vendor != _ADAPTEC[0]:
+        return frozenset()
+    if known(product) and product not in _ADAPTEC_SUBSYSTEMS:
+        return frozenset()
+    return frozenset({1 << 3}) if known(vendor) and known(product) else None
 
 
 def bridge_alias(bridge: Device, machine: Machine) -> BridgeAlias:
