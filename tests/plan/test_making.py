@@ -100,6 +100,16 @@ def test_every_member_on_a_driver_of_the_host_moves_and_the_rest_stays() -> None
     )
 
 
+def test_why_a_neighbour_moves_names_those_that_were_asked_for() -> None:
+    host = machine(
+        group(device("0000:01:00.0", "nouveau"), device("0000:01:00.1", "e1000e"))
+    )
+    moves = {m.device.address: m for m in plan_for(host, "01:00.0").moves}
+    assert moves["0000:01:00.1"].why == (
+        "shares the group with 0000:01:00.0, and e1000e is the host's"
+    )
+
+
 def test_what_vfio_pci_does_not_take_ends_without_a_driver() -> None:
     host = machine(
         group(

@@ -79,6 +79,15 @@ def test_neighbours_on_vfio_in_the_same_group_are_no_matter() -> None:
     assert not found("reset-scope", host, "01:00.0")
 
 
+@pytest.mark.parametrize("own", ["device_specific", "acpi", "flr", "af_flr"])
+def test_a_function_with_a_reset_of_its_own_reaches_no_other(own: str) -> None:
+    neighbour = below("0000:01:00.1", None)
+    alone = card(below("0000:01:00.0", reset_methods=(own,)), neighbour)
+    assert not found("reset-scope", alone, "01:00.0")
+    unknown = card(below("0000:01:00.0", reset_methods=("bus", own[::-1])), neighbour)
+    assert found("reset-scope", unknown, "01:00.0")
+
+
 def test_a_neighbour_of_an_unknown_driver_makes_a_reset_unknown() -> None:
     first = below("0000:01:00.0", reset_methods=("bus",))
     host = card(first, below("0000:01:00.1", Missing.ABSENT, group="2"))

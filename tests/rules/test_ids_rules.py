@@ -188,6 +188,14 @@ def test_what_the_command_line_forbids_is_named() -> None:
     assert "module_blacklist=vfio-pci,nouveau" in found.message
 
 
+@pytest.mark.parametrize("word", ["module_blacklist=nouveau", "blacklist=vfio-pci"])
+def test_what_forbids_another_module_is_not_named(word: str) -> None:
+    line = f"vfio-pci.ids=10de:1e04 {word}"
+    lost = host(card(FIRST, "nouveau"), command_line=line, vfio_pci=NOT_LOADED)
+    (found,) = of("ids-without-effect", lost)
+    assert word not in found.message
+
+
 @pytest.mark.parametrize(
     "quiet",
     [

@@ -6,9 +6,11 @@ their reasons and their sources.
 
 from __future__ import annotations
 
+import enum
 import errno
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
 
 from faults.cases import FaultCase, opened
 from faults.failing import FailingTree, Fault, operations
@@ -26,6 +28,7 @@ from iommu_inspect.kernel.steps.state import only
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.asked.usage import BadRequestError
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import printable
 from iommu_inspect.plan.steps.making import make_plan
@@ -110,8 +113,9 @@ def steps(machine: Machine) -> Iterator[str]:
             except BadRequestError as error:
                 yield f"refused: {_plain(str(error))}"
                 continue
-            for step, outcome in zip(text, found.outcomes, strict=True):
-                verb = step.partition("=")[0]
+            assert [outcome.step.text for outcome in found.outcomes] == text
+            for outcome in found.outcomes:
+                verb = outcome.step.text.partition("=")[0]
                 joins = _plain(str(outcome.group))
                 yield f"{verb}: {_answer(outcome.answer)} joins {joins}"
 
@@ -124,6 +128,7 @@ def _sequences(machine: Machine) -> Iterator[list[str]]:
         yield [f"override={name},vfio-pci", f"unbind={name}", f"probe={name}"]
         yield [f"attach={name}", f"detach={name}", f"detach={name}"]
         yield [f"rebind={name},pci-stub", f"sriov={name},2", f"sriov={name},0"]
+        yield [f"sriov={name},2", f"sriov={name},1", f"hotplug={name}"]
         yield [f"hotplug={name}", f"hotplug={name},0200,e1000e"]
         yield [f"unplug={name}", f"bind={name},vfio-pci"]
         if group is not None and device is group.devices[0]:
@@ -154,7 +159,7 @@ def findings(machine: Machine) -> Iterator[str]:
         targets = () if target is None else (target,)
         for each in findings_of(Case(Inquiry(machine, rules), targets, purpose)):
             final = " final" if each.final else ""
-            cures = ", ".join(type(cure).__name__ for cure in each.cures)
+            cures = "; ".join(f"{' '.join(_parts(cure))}" for cure in each.cures)
             yield (
                 f"{each.rule} {each.severity.value} {each.certainty.value}{final}: "
                 f"{_plain(f'{each.message} | {each.remedy} | {each.step}')} | {cures}"
@@ -177,15 +182,50 @@ def plans(machine: Machine) -> Iterator[str]:
             yield from (f"cost: {_plain(cost)}" for cost in move.costs)
         for each in plan.conditions:
             yield _plain(f"condition: {each.supposed} | {each.otherwise}")
-        texts = written(plan, rules)
-        if texts.boot is not None:
-            yield f"boot {texts.boot.method}: {_plain(texts.boot.why)}"
-            yield from (f"note: {_plain(note)}" for note in texts.boot.notes)
-        yield from (f"caution: {_plain(each)}" for each in texts.cautions if each)
-        for sheet in (texts.proxmox, texts.saved_driverctl, texts.dpdk, texts.spdk):
-            for note in sheet.notes if sheet else ():
-                yield _plain(f"note: {note}")
-        yield _plain(f"first: {texts.boot_first} | {texts.elsewhere} | {texts.token}")
+
+
+def texts(machine: Machine) -> Iterator[str]:
+    """Yield every line that a plan writes, by the name of what it stands in."""
+    everywhere = set()
+    for target, purpose, rules in _cases(machine):
+        if target is None:
+            continue
+        plan = make_plan(machine, rules, (target,), purpose=purpose)
+        # For every system once, which is long.
+        all_systems = purpose not in everywhere and plan.has_steps
+        everywhere |= {purpose} if all_systems else set()
+        found = written(plan, rules, all_systems=all_systems)
+        for field in fields(found):
+            for part in _lines(getattr(found, field.name)):
+                yield _plain(f"{field.name}: {part}")
+
+
+def _lines(value: object) -> Iterator[str]:
+    """Yield the lines of all texts in a value, however deep; or that there is none."""
+    if isinstance(value, str):
+        yield from value.splitlines() or [""]
+    elif isinstance(value, tuple):
+        yield f"{'some' if value else 'none'}"
+        for each in value:
+            yield from _lines(each)
+    elif is_dataclass(value):
+        for field in fields(value):
+            for line in _lines(getattr(value, field.name)):
+                yield f"{field.name}: {line}"
+    else:
+        yield repr(value)
+
+
+def _parts(value: object) -> Iterator[str]:
+    """Yield the name of a cure and what it is about."""
+    if is_dataclass(value) and not isinstance(value, DeviceId):
+        yield type(value).__name__
+        for field in fields(value):
+            yield from _parts(getattr(value, field.name))
+    elif isinstance(value, enum.Enum):
+        yield value.name
+    else:
+        yield _plain(str(value))
 
 
 def reasons(machine: Machine) -> Iterator[str]:
@@ -218,4 +258,5 @@ COLLECTIONS = {
     "plans": plans,
     "reasons": reasons,
     "steps": steps,
+    "texts": texts,
 }

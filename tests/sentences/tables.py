@@ -1,6 +1,6 @@
-"""The tables of the kernel's rules: ids, names of drivers, bits, years of birth.
+"""Constants: ids, names of drivers, bits, years of birth, words of the output.
 
-They were copied from the kernel's sources; this is what was copied, to be held against
+Many were copied from the kernel's sources; this is what was copied, to be held against
 those again, and so that none of it changes unnoticed.
 """
 
@@ -13,22 +13,36 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
-import iommu_inspect.kernel
+import iommu_inspect
 
 __all__ = ["tables"]
 
 
+_ROOMS = ("kernel", "plan", "rules", "settings", "verdict")
+
+
 def tables() -> Iterator[str]:
-    """Yield every constant of ``kernel/`` where it is met first, a line each."""
-    root = iommu_inspect.kernel
+    """Yield every constant of some rooms where it is met first, a line each.
+
+    Those are names in capitals, and enumerations.
+    """
+    top = iommu_inspect.__name__
     met: set[tuple[str, str]] = set()
-    for found in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
-        module = importlib.import_module(found.name)
-        for name, value in sorted(vars(module).items()):
-            text = _text(value) if name.strip("_").isupper() else None
-            if text is not None and (name, text) not in met:
-                met.add((name, text))
-                yield f"{found.name.removeprefix(root.__name__ + '.')} {name} {text}"
+    for room in _ROOMS:
+        root = importlib.import_module(f"{top}.{room}")
+        for found in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
+            module = importlib.import_module(found.name)
+            for name, value in sorted(vars(module).items()):
+                text = _constant(name, value)
+                if text is not None and (name, text) not in met:
+                    met.add((name, text))
+                    yield f"{found.name.removeprefix(top + '.')} {name} {text}"
+
+
+def _constant(name: str, value: object) -> str | None:
+    if isinstance(value, type) and issubclass(value, enum.Enum):
+        return ", ".join(f"{each.name}={each.value!r}" for each in value)
+    return _text(value) if name.strip("_").isupper() else None
 
 
 def _text(value: object) -> str | None:
