@@ -107,6 +107,13 @@ ARRAY = "sys/devices/virtual/block/md0/md"
         ("no-driver-links", True, f"{ROOT}/0000:00:01.1/driver", "kind", errno.EIO),
         ("no-iommu-mode", False, f"{GROUPS}/0/name", "content", errno.EACCES),
         ("no-iommu-mode", False, f"{GROUPS}/0/name", "content", "short"),
+        (
+            "variant-by-name",
+            False,
+            f"{ROOT}/0000:00:05.0/class",
+            "content",
+            errno.EACCES,
+        ),
     ],
 )
 def test_what_once_made_an_answer_better_makes_it_worse_or_leaves_it(

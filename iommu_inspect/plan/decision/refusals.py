@@ -32,7 +32,7 @@ from iommu_inspect.rules._cures import (
 from iommu_inspect.rules._words import addresses
 from iommu_inspect.rules.case import Case
 
-__all__ = ["of_asked", "of_group", "of_targets", "strange_names"]
+__all__ = ["may_hold_more", "of_asked", "of_group", "of_targets", "strange_names"]
 
 
 def of_targets(targets: Sequence[Target]) -> Iterator[Refusal]:
@@ -68,6 +68,16 @@ def _may_fit(device: Device) -> bool:
     """Say whether what is told of a device leaves open that vfio-pci takes it."""
     on_pci = device.is_pci or not known(device.bus)
     return on_pci and device.is_bridge is not True and not device.is_chipset
+
+
+def may_hold_more(target: Target) -> bool:
+    """Say whether a group that was asked for has members that perhaps can be taken.
+
+    They stay where they are, so what is left of the steps proves nothing.
+    """
+    if target.device is not None or target.group is None:
+        return False
+    return any(_may_fit(d) and not fits(d) for d in target.group.devices)
 
 
 def of_asked(case: Case, device: Device) -> Iterator[Refusal]:

@@ -21,7 +21,7 @@ from iommu_inspect.plan.decision.moves import (
     Refusal,
     of_finding,
 )
-from iommu_inspect.plan.decision.refusals import of_targets
+from iommu_inspect.plan.decision.refusals import may_hold_more, of_targets
 from iommu_inspect.plan.decision.supposed import unsure_of_neighbours
 from iommu_inspect.plan.steps.acts import AllowUnsafe, Load, PlanStep
 from iommu_inspect.plan.steps.checking import Check, check
@@ -189,7 +189,10 @@ def _planned(case: Case, accept: frozenset[str]) -> Plan:
     checked: Check | None = None
     if not refusals:
         checked = check(case, there, back, accept)
-        refusals += _failures(checked, accept)
+        sure = not any(map(may_hold_more, targets))
+        refusals += [
+            r if sure else replace(r, certain=False) for r in _failures(checked, accept)
+        ]
     warnings = [
         f
         for f in (checked.findings if checked else ())
