@@ -19,6 +19,7 @@ from iommu_inspect.model.system import System
 from iommu_inspect.model.uses.host import Host
 
 __all__ = [
+    "NO_VFIO_GROUP",
     "Family",
     "Gone",
     "InterruptRemapping",
@@ -125,13 +126,17 @@ class Gone:
     groups: tuple[Group, ...]
 
 
+NO_VFIO_GROUP = "no-vfio-group"
+"""Among a kernel's features, where it was built without CONFIG_VFIO_GROUP (v6.6)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """The kernel behind the facts.
 
     ``features`` names what was seen to exist (``vfio-dev``, ``iommufd``,
     ``reserved-regions``, ...): presence counts before version numbers, because
-    distributions backport.
+    distributions backport. ``NO_VFIO_GROUP`` is what was seen not to exist.
     """
 
     release: Fact[str] = Missing.ABSENT

@@ -17,6 +17,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import NO_VFIO_GROUP
 from iommu_inspect.model.platform import Architecture
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import LoadModule, Look, Looking
@@ -65,6 +66,9 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         if group.is_noiommu is not True  # it takes VFIO_NOIOMMU_IOMMU, of vfio itself
     )
     loaded = case.machine.vfio.type1_loaded
+    if needed and NO_VFIO_GROUP in case.machine.kernel.features:
+        yield _without_groups(case)
+        return
     if needed and case.machine.architecture is Architecture.POWER:
         yield _on_power(case)
         return
@@ -90,6 +94,18 @@ def _check_machine(case: Case) -> Iterator[Finding]:
             if unknown
             else LoadModule("vfio_iommu_type1")
         ],
+    )
+
+
+def _without_groups(case: Case) -> Finding:
+    return case.finding(
+        None,
+        "This kernel has no VFIO groups (CONFIG_VFIO_GROUP is off): there is no "
+        "/dev/vfio/N, and every VFIO_GROUP call fails. Devices are opened one by one "
+        "in /dev/vfio/devices, with iommufd; what that answers cannot be told.",
+        "Use a program that knows iommufd (QEMU with -object iommufd).",
+        certainty=Certainty.UNKNOWN,
+        step="find out whether the program knows iommufd",
     )
 
 

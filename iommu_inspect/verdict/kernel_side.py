@@ -20,6 +20,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.machine import NO_VFIO_GROUP
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.outcome import Verdict, of_answer, worst
@@ -51,6 +52,9 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
         if case.purpose is Purpose.DPDK and not untold and target.device is not None:
             untold = not known(target.device.driver)  # UIO needs no group
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
+    if _by_iommufd_alone(case):
+        # What iommufd would answer is not asked here.
+        by_answers = Verdict.UNKNOWN
     if target.device is None:
         return by_answers
     return worst((by_answers, _of_driver(target.device)))
@@ -60,12 +64,14 @@ def of_host(case: Case) -> Verdict:
     """Ask the kernel about every group that something of is on vfio already."""
     if case.purpose is Purpose.ATTACH:
         return Verdict.READY
-    return worst(
-        of_answer(answer)
-        for group in case.groups
-        if case.having(group, Role.VFIO)
-        for _, answer in _of_group(case, group)
-    )
+    used = [group for group in case.groups if case.having(group, Role.VFIO)]
+    if used and _by_iommufd_alone(case):
+        return Verdict.UNKNOWN
+    return worst(of_answer(a) for group in used for _, a in _of_group(case, group))
+
+
+def _by_iommufd_alone(case: Case) -> bool:
+    return NO_VFIO_GROUP in case.machine.kernel.features
 
 
 def _of_group(case: Case, group: Group) -> Answers:

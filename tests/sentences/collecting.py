@@ -213,7 +213,12 @@ def _lines(value: object) -> Iterator[str]:
             for line in _lines(getattr(value, field.name)):
                 yield f"{field.name}: {line}"
     else:
-        yield repr(value)
+        yield _said(value)
+
+
+def _said(value: object) -> str:
+    """Return a value as a word that no sentence of the program has by mistake."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _parts(value: object) -> Iterator[str]:
@@ -225,7 +230,7 @@ def _parts(value: object) -> Iterator[str]:
     elif isinstance(value, enum.Enum):
         yield value.name
     else:
-        yield _plain(str(value))
+        yield _plain(_said(value))
 
 
 def reasons(machine: Machine) -> Iterator[str]:

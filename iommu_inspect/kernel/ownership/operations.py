@@ -29,7 +29,7 @@ from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.machine import NO_VFIO_GROUP, Machine
 from iommu_inspect.model.platform import Architecture
 
 __all__ = [
@@ -95,9 +95,9 @@ def _refused_claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer
     return refused_claim(machine, group, era)
 
 
-def _get_status(_machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
+def _get_status(machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
     group = owners.group
-    unopened = _cannot_open(owners)
+    unopened = _cannot_open(machine, owners)
     if unopened is not None:
         return unopened
     cite = (VFIO_VIABLE_REMOVED,)
@@ -119,9 +119,11 @@ def _get_status(_machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
     )
 
 
-def _cannot_open(owners: GroupOwnership) -> Answer | None:
+def _cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
     """Return why ``/dev/vfio/<group>`` cannot be opened, ``None`` if it can."""
     group = owners.group
+    if NO_VFIO_GROUP in machine.kernel.features:
+        return Answer("-ENOENT", "not-on-vfio", words.NO_VFIO_GROUP)
     if owners.having(Role.VFIO):
         if group.held is Held.BY_USER:
             return Answer("-EBUSY", "not-on-vfio", words.HELD[group.held])
@@ -143,7 +145,7 @@ def _cannot_open(owners: GroupOwnership) -> Answer | None:
 
 def _set_container(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
     group = owners.group
-    unopened = _cannot_open(owners)
+    unopened = _cannot_open(machine, owners)
     if unopened is not None:
         return unopened
     if group.is_noiommu is True:
@@ -163,7 +165,7 @@ def _set_container(machine: Machine, owners: GroupOwnership, era: Era) -> Answer
 
 def _set_iommu(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
     group = owners.group
-    unopened = _cannot_open(owners)
+    unopened = _cannot_open(machine, owners)
     if unopened is not None:
         return unopened
     container = _set_container(machine, owners, era)

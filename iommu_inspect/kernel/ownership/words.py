@@ -12,6 +12,7 @@ __all__ = [
     "MEDIATED",
     "NOT_WHOLE",
     "NO_IOMMU_BEHIND",
+    "NO_VFIO_GROUP",
     "SPAPR",
     "bound",
     "cannot_tell",
@@ -26,6 +27,10 @@ HELD = {
 }
 MEDIATED = "a mediated device's group is one that vfio makes up"
 NOT_WHOLE = "the source does not show all members of the group"
+NO_VFIO_GROUP = (
+    "this kernel has no VFIO groups (CONFIG_VFIO_GROUP), only nodes of devices in "
+    "/dev/vfio/devices"
+)
 SPAPR = (
     "on POWER a container is of a type of its own (VFIO_SPAPR_TCE_v2_IOMMU), and which "
     "answer that gets is not known here"

@@ -10,7 +10,14 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.kernel_release import carries_code_back
-from iommu_inspect.model.machine import IommuUnit, Kernel, Machine, Source, VfioSettings
+from iommu_inspect.model.machine import (
+    NO_VFIO_GROUP,
+    IommuUnit,
+    Kernel,
+    Machine,
+    Source,
+    VfioSettings,
+)
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key
@@ -254,6 +261,11 @@ def _kernel(
         value_or(d.vfio_devices, ()) for d in devices
     ):
         features.add("vfio-dev")
+    # vfio makes this class with its groups, in vfio_group_init(); a kernel without them
+    # has nodes of devices instead.
+    nodes = tree.whole and any(d.vfio_cdev is True for d in devices)
+    if nodes and tree.has("sys/class/vfio") is False:
+        features.add(NO_VFIO_GROUP)
     if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
         features.add("iommufd")
     for group_id in group_ids[:1] if known(group_ids) else ():
