@@ -130,6 +130,10 @@ class Archive:
                     )
         return found
 
+    def names(self, beginning: str) -> list[str]:
+        """Return the names of all packages that begin so."""
+        return sorted(self._run("apt-cache", "pkgnames", beginning).split())
+
     def describe(self, package: str) -> str:
         """Return the record of ``package`` from the package lists."""
         return self._run("apt-cache", "show", "--no-all-versions", package)

@@ -72,7 +72,7 @@ def declared(machines: str, kernels: Iterable[Kernel]) -> list[Pair]:
 def _runs(machine: Machine, kernel: Kernel) -> bool:
     if machine.architecture != kernel.architecture:
         return False
-    return not machine.kernels or kernel.series in machine.kernels
+    return kernel.number >= machine.since
 
 
 def random_walk(seed: int, steps: int = 6) -> Machine:

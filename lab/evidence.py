@@ -34,13 +34,20 @@ class Taken:
 class State:
     """One state: the commands that led to it, then captures and answers.
 
-    After a crash there are neither.
+    After a crash there are neither. ``left_out`` are steps that this kernel could not
+    be asked to take.
     """
 
     taken: list[Taken] = field(default_factory=list)
     capture: bytes | None = None
     user_capture: bytes | None = None
     truth: Truth | None = None
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def not_asked(self) -> int:
+        """How many questions and steps the kernel was not asked."""
+        return len(self.left_out) + (self.truth.not_asked if self.truth else 0)
 
 
 @dataclass
@@ -76,6 +83,7 @@ def save(evidence: Evidence, root: Path) -> Path:
             {
                 "taken": [[t.command, list(t.steps), t.answer] for t in state.taken],
                 "truth": _truth_document(state.truth) if state.truth else None,
+                "left_out": state.left_out,
             }
         )
     document = {
@@ -117,6 +125,7 @@ def load(folder: Path) -> Evidence:
                 _bytes(folder / f"{number}-root.tar.gz"),
                 _bytes(folder / f"{number}-user.tar.gz"),
                 _truth(state["truth"]) if state["truth"] else None,
+                state.get("left_out", []),
             )
         )
     return evidence
@@ -140,6 +149,7 @@ def _truth_document(truth: Truth) -> dict[str, object]:
         "drivers": truth.drivers,
         "answers": sorted([*key, result] for key, result in truth.answers.items()),
         "claimed": truth.claimed,
+        "not_asked": truth.not_asked,
     }
 
 
@@ -151,4 +161,5 @@ def _truth(document: dict[str, object]) -> Truth:
         drivers=found["drivers"],
         answers={(operation, target): r for operation, target, r in found["answers"]},
         claimed=found["claimed"],
+        not_asked=found.get("not_asked", 0),
     )

@@ -325,11 +325,12 @@ def boot(
             module: options.get(module, "")
             for module in boot_modules(image, machine.without)
         }
+        oracle = {"oracle": ""} if image.has_headers else {}
         (run / "initramfs").write_bytes(
             firmware(machine.firmware())
             + initramfs.read_bytes()
             + more
-            + overlay({**modules, "oracle": ""})
+            + overlay({**modules, **oracle})
         )
         words, environment = _program(machine, say)
         arguments = [*TIED, *words, *_arguments(machine, image, run)]
@@ -358,9 +359,9 @@ def check(machine: Machine, image: Image) -> None:
     kernel = image.kernel
     if kernel.architecture != machine.architecture:
         raise LabError(f"{machine.name} is {machine.architecture}, not {kernel.name}")
-    if machine.kernels and kernel.series not in machine.kernels:
-        known = ", ".join(sorted(machine.kernels))
-        raise LabError(f"{machine.name} runs only with: {known}")
+    if kernel.number < machine.since:
+        since = ".".join(map(str, machine.since))
+        raise LabError(f"{machine.name} runs only with {since} and newer")
 
 
 def _program(

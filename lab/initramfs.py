@@ -71,7 +71,7 @@ def prepare(image: Image, say: Callable[[str], None] = lambda _: None) -> Path:
     It holds everything but the list of modules to load, which depends on the
     machine: see ``overlay``.
     """
-    oracle = build_oracle(image, say)
+    oracle = build_oracle(image, say) if image.has_headers else None
     programs = _programs(image.kernel.architecture, say)
     digest = hashlib.sha256(str(oracle).encode() + str(programs).encode())
     digest.update(repr((BOOT_MODULES, OTHER_MODULES)).encode())
@@ -110,7 +110,7 @@ def firmware(tables: Mapping[str, bytes]) -> bytes:
     return archive.finish()
 
 
-def _pack(image: Image, oracle: Path, programs: Path) -> bytes:
+def _pack(image: Image, oracle: Path | None, programs: Path) -> bytes:
     archive = Cpio()
     for directory in ("bin", "lab", "lab/ko", "proc", "sys", "dev", "tmp", "etc"):
         archive.add(directory, 0o040755)
@@ -132,7 +132,8 @@ def _pack(image: Image, oracle: Path, programs: Path) -> bytes:
         depends.append(f"{_plain(module)}: {' '.join(needed)}")
     for name, path in files.items():
         archive.add(f"lab/ko/{name}.ko", 0o100644, _module_bytes(path))
-    archive.add("lab/ko/oracle.ko", 0o100644, oracle.read_bytes())
+    if oracle:
+        archive.add("lab/ko/oracle.ko", 0o100644, oracle.read_bytes())
     archive.add("lab/depends", 0o100644, ("\n".join(depends) + "\n").encode())
     return archive.finish()
 

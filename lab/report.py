@@ -23,7 +23,8 @@ and holds the tool's answers, made from captures of the same states, against it.
 _ABOUT = """\
 *Right*: the same answer. *Wrong*: another one. *Unknown*: the tool said that it cannot
 tell. A cell with one number counts right answers only; others are right / wrong /
-unknown.
+unknown. *Not asked*: what takes a module in the kernel (`iommu_attach_device()`, the
+claim) where Debian no longer has the headers to build one.
 """
 _GROUPS = (
     (
@@ -66,7 +67,8 @@ class Boot:
     """One boot: what it was, and every answer that was compared.
 
     ``walked`` counts the states after the first, ``steps`` the commands that led
-    there, by verb and the kernel's answer.
+    there, by verb and the kernel's answer; ``not_asked`` what the lab's module would
+    have been asked, had the kernel one.
     """
 
     machine: str
@@ -77,6 +79,7 @@ class Boot:
     records: tuple[Record, ...]
     walked: int = 0
     steps: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    not_asked: int = 0
 
 
 def boot_of(evidence: Evidence, records: Iterable[Record]) -> Boot:
@@ -96,6 +99,7 @@ def boot_of(evidence: Evidence, records: Iterable[Record]) -> Boot:
         tuple(records),
         max(0, len(evidence.states) - 1),
         steps,
+        sum(state.not_asked for state in evidence.states),
     )
 
 
@@ -155,10 +159,11 @@ def _kernel_table(boots: Sequence[Boot], kernels: Sequence[str]) -> str:
                 sum(boot.seed is not None for boot in own),
                 sum(counts.values()),
                 *(counts[name] for name in _OUTCOMES),
+                sum(boot.not_asked for boot in own),
             ]
         )
     head = ("kernel", "release", "machines", "random machines", "compared")
-    return table((*head, *_OUTCOMES), rows)
+    return table((*head, *_OUTCOMES, "not asked"), rows)
 
 
 def _outcomes(records: Iterable[Record]) -> Counter[str]:

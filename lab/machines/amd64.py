@@ -34,7 +34,7 @@ __all__ = ["AMD64"]
 
 # In most machines: an endpoint alone, one of two behind a bridge, then its neighbour.
 _HAND_OVER = (BOOTED, give("nic", "old1"), give("old2"))
-_RECENT = frozenset({"6.12", "7.3"})
+_RECENT = (6, 12)
 _VFS = functions("disk")
 
 
@@ -447,7 +447,7 @@ _TRANSLATORS = (
         "a paravirtual IOMMU; a NIC below a port with ACS, USB, audio",
         PLAIN,
         Iommu.VIRTIO,
-        kernels=_RECENT,
+        since=_RECENT,
         states=(BOOTED, give("nic"), give("usb")),
     ),
     Machine(
@@ -455,7 +455,7 @@ _TRANSLATORS = (
         "the reference machine with a paravirtual IOMMU",
         MIXED,
         Iommu.VIRTIO,
-        kernels=_RECENT,
+        since=_RECENT,
         states=_HAND_OVER,
     ),
     Machine(
@@ -463,7 +463,7 @@ _TRANSLATORS = (
         "a switch and ports without ACS with a paravirtual IOMMU",
         (*SWITCH, replace(LOOSE[2], slot="3.0"), *LOOSE[3:4]),
         Iommu.VIRTIO,
-        kernels=_RECENT,
+        since=_RECENT,
         states=(BOOTED, give("nic", "nic2")),
     ),
     Machine(
@@ -582,7 +582,7 @@ _SETTINGS = (
         "ports whose ACS bits the kernel was told to set otherwise",
         SLOTS,
         kernel_arguments="pci=config_acs=0000000@pci:1b36:000c",
-        kernels=_RECENT,
+        since=_RECENT,
         states=(BOOTED, give("nic1", "nic2"), unbind("nic3")),
     ),
 )

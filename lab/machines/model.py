@@ -162,9 +162,10 @@ class Machine:
 
     ``kernel_arguments`` are added to the command line, ``without`` names modules
     that are not loaded, ``module_options`` maps a module to its options, and
-    ``spare`` are devices for hot-plug, by name.  ``kernels`` limits the machine to
-    some kernel series; empty means all of its architecture.  ``reserved`` are
-    regions that the firmware wants mapped one to one (intel-iommu only).
+    ``spare`` are devices for hot-plug, by name.  ``since`` is the first
+    kernel series that the machine runs with; empty means all of its architecture.
+    ``reserved`` are regions that the firmware wants mapped one to one (intel-iommu
+    only).
     ``newer_qemu`` says that old QEMUs do not know all of its devices.
 
     ``states`` are the moves that lead from each state to the next; the first state is
@@ -180,7 +181,7 @@ class Machine:
     without: frozenset[str] = frozenset()
     module_options: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     spare: tuple[Device, ...] = ()
-    kernels: frozenset[str] = frozenset()
+    since: tuple[int, ...] = ()
     gic_version: int = 3
     qemu_arguments: tuple[str, ...] = ()
     newer_qemu: bool = False

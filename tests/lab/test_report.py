@@ -10,10 +10,12 @@ import pytest
 from lab.__main__ import main
 from lab.campaign import declared, find_kernels, random_pairs, random_walk
 from lab.errors import LabError, Unavailable
+from lab.evidence import Evidence, State, load, save
 from lab.judge import Record
 from lab.live import differences, questions
 from lab.needs import check_programs, is_ci
-from lab.report import Boot, render
+from lab.report import Boot, boot_of, render
+from lab.truth import Truth
 
 
 def record(outcome: str, because: str = "", **more: str) -> Record:
@@ -43,9 +45,21 @@ def test_counts() -> None:
     page = render([boot(record("right"), record("right"))], "make lab")
     assert "**2 answers compared: 2 right, 0 wrong, 0 unknown** (0.0 %" in page
     assert "| `VFIO_SET_IOMMU` | 2 |" in page
-    assert "| 6.12 | `6.12.1` | 1 | 0 | 2 | 2 | 0 | 0 |" in page
+    assert "| 6.12 | `6.12.1` | 1 | 0 | 2 | 2 | 0 | 0 | 0 |" in page
     assert page.count("None.") == 2
     assert "`make lab`" in page
+
+
+def test_what_a_kernel_without_the_module_was_not_asked_is_counted(
+    tmp_path: Path,
+) -> None:
+    groups = {"1": frozenset({"a", "b"}), "2": frozenset({"c"})}
+    truth = Truth(groups=groups, drivers=dict.fromkeys("abc"), not_asked=3 + 2 * 2)
+    states = [State(truth=truth), State(left_out=["attach=nic"])]
+    kept = Evidence("reference", "a machine", "6.18", "6.18.15", states=states)
+    found = boot_of(load(save(kept, tmp_path)), [record("right", kernel="6.18")])
+    assert found.not_asked == 8
+    assert "| 6.18 | `6.18.15` | 1 | 0 | 1 | 1 | 0 | 0 | 8 |" in render([found], "x")
 
 
 def test_wrong_and_unknown_are_shown_and_explained() -> None:
