@@ -320,6 +320,7 @@ def test_a_newcomer_makes_the_singleton_rule_fail_for_its_port() -> None:
     assert Inquiry(after, NOW).attach(BARE).result == "-EINVAL"
     newcomer = next(d for d in after.devices if d.address == "0000:12:00.0")
     assert newcomer.driver == "e1000e"
+    assert newcomer.driver_override is None  # nobody has written one
     assert newcomer.pci.pcie_type is PciExpType.ENDPOINT
 
 

@@ -197,6 +197,17 @@ def test_vendor_reset_is_for_graphics_cards_of_amd(ids: PciIds, said: bool) -> N
     assert ("vendor-reset" in told.remedy) is said
 
 
+def test_behind_an_iommu_without_coherent_caches_no_binding_helps() -> None:
+    host = machine(
+        group(device("0000:01:00.0", "nvme", iommu="fd800000.iommu")),
+        iommus=(IommuUnit("fd800000.iommu", "rk_iommu"),),
+        kernel=Kernel(release="6.12.1", command_line=""),
+    )
+    (told,) = found("not-on-vfio", host, "01:00.0")
+    assert "(rk_iommu) does not promise that caches are coherent" in told.message
+    assert told.step == "find out whether this kernel asks for coherent caches"
+
+
 # Registers as kernels show them: an emulated unit, a server's, and one without tables.
 @pytest.mark.parametrize(
     ("capability", "width"),
