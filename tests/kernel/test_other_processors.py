@@ -116,3 +116,6 @@ def test_type_1_is_there_on_s390_and_not_on_power(
     target = find_target(found, "group:1")
     judged = audit(found, rules, (target,), purpose=Purpose.VFIO)
     assert judged.verdict is verdict
+    steps = {f.step for f in judged.findings if f.rule == "not-on-vfio"}
+    wanted = {"find out what the container of POWER answers"}
+    assert steps == (wanted if result == "unknown" else set())

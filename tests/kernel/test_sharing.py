@@ -17,6 +17,7 @@ from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 
@@ -53,6 +54,23 @@ def test_a_pair_of_one_group_has_a_reason_and_a_place(
     found = between(booted(name), first, second)
     assert found.shared is True
     assert (found.mechanism, found.at and found.at.address) == (mechanism, at)
+
+
+@pytest.mark.parametrize(
+    ("release", "at"), [("6.12.1", "0000:02:02.0"), ("7.3.4", "0000:01:00.0")]
+)
+def test_the_bridge_of_a_bmc_takes_requests_over_until_v7_3(
+    release: str, at: str
+) -> None:
+    found = booted("bridges-0")
+    plain = find_target(found, "02:02.0").device
+    assert plain is not None
+    ids = replace(plain.ids, vendor=0x1A03, device=0x1150)
+    placed = replace(plain.pci, pcie_type=PciExpType.PCI_BRIDGE)
+    host = found.with_device(plain, replace(plain, ids=ids, pci=placed))
+    host = replace(host, kernel=replace(host.kernel, release=release))
+    told = between(host, "03:01.0", "03:02.0")
+    assert (told.mechanism, told.at and told.at.address) == ("dma-alias", at)
 
 
 @pytest.mark.parametrize(

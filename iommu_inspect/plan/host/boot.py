@@ -54,7 +54,7 @@ class Boot:
     command_line: tuple[Place, ...]
     driverctl: tuple[str, ...]
     notes: tuple[str, ...]
-    own_system: bool = False
+    own_system: bool
 
 
 def nothing_set(why: str, *notes: str, by_driverctl: Sequence[str] = ()) -> Boot:
@@ -68,6 +68,7 @@ def nothing_set(why: str, *notes: str, by_driverctl: Sequence[str] = ()) -> Boot
         command_line=(),
         driverctl=tuple(by_driverctl),
         notes=notes,
+        own_system=False,
     )
 
 
