@@ -26,7 +26,7 @@ from lab.evidence import Evidence, load_all
 from lab.fixtures import FIXTURES, write_fixtures
 from lab.guest import GuestError, boot
 from lab.judge import judge
-from lab.kernels import KERNELS, find_kernel
+from lab.kernels.known import KERNELS, find_kernel
 from lab.live import run_live
 from lab.machines import MACHINES, find_machine
 from lab.needs import images, is_ci, programs_for

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.cache import cache_root
 from lab.errors import LabError
-from lab.kernels import KERNELS, Kernel, find_kernel
+from lab.kernels.known import KERNELS, Kernel, find_kernel
 from lab.machines import MACHINES, Machine, find_machine
 from lab.random_machines import random_machine
 from lab.random_steps import growing_steps, random_steps

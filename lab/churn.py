@@ -25,7 +25,7 @@ from lab.churn_tool import load_all_modules
 from lab.errors import LabError
 from lab.guest import Guest, boot
 from lab.host import mount_host, mount_share, shell, with_host, with_share
-from lab.kernels import Image
+from lab.kernels.known import Image
 
 __all__ = ["PURPOSES", "questions", "run_churn"]
 

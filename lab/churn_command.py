@@ -13,7 +13,7 @@ from lab.churn_record import Churned, load_all_churned, save_churned
 from lab.churn_states import Churn, find_churn
 from lab.errors import Unavailable
 from lab.guest import GuestError
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.needs import images
 
 __all__ = ["KERNELS", "add_arguments"]

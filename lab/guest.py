@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lab.errors import LabError, Unavailable
 from lab.initramfs import boot_modules, firmware, overlay, prepare
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.machines import Device, Machine
 from lab.qemu import newer_qemu
 from lab.qmp import Qmp

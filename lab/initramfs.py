@@ -12,8 +12,8 @@ from lab.apt import Archive, run, unpack
 from lab.cache import cache_root, locked, new_directory
 from lab.cpio import Cpio
 from lab.errors import LabError
-from lab.kernels import Image
-from lab.modules import CROSS, build_oracle
+from lab.kernels.known import Image
+from lab.kernels.modules import CROSS, build_oracle
 
 HERE = Path(__file__).parent
 PROGRAMS = {

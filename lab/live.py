@@ -22,7 +22,7 @@ from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.guest import Guest, boot
 from lab.host import SECONDS, mount_host, shell, with_host
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.machines import Machine
 from lab.steps import commands
 

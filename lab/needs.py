@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from lab.errors import LabError, Unavailable
 from lab.guest import QEMU
 from lab.initramfs import prepare
-from lab.kernels import Image, Kernel, fetch
+from lab.kernels.fetching import fetch
+from lab.kernels.known import Image, Kernel
+from lab.kernels.modules import CROSS
 from lab.machines import Machine
-from lab.modules import CROSS
 from lab.qemu import newer_qemu
 from lab.userland import userland
 

@@ -19,7 +19,7 @@ from iommu_inspect.sources.tree.opening import open_path
 from lab.errors import LabError
 from lab.guest import Answer, Guest
 from lab.host import shell
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.plan_case import PlanCase
 from lab.plan_tool import Source, tool, without
 from lab.plan_trial import Moment, Ran, Trial, Typed

@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.guest import GuestError, boot
 from lab.host import mount_host, with_host
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.machines import Machine
 from lab.plan_case import PlanCase
 from lab.plan_going import go_through, prepare_guest

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lab.evidence import Evidence
 from lab.judge import Record
-from lab.kernels import KERNELS
+from lab.kernels.known import KERNELS
 
 __all__ = ["Boot", "boot_of", "rank", "render", "table"]
 

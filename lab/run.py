@@ -13,7 +13,7 @@ from lab.errors import LabError
 from lab.evidence import Evidence, State, Taken, save
 from lab.guest import Guest, GuestCrash, GuestError, boot
 from lab.judge import Record, judge
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.machines import Machine
 from lab.steps import Command, Move, Step, Verb, commands, whatif
 from lab.truth import answer_of, ask

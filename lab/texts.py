@@ -19,7 +19,7 @@ from typing import Any
 from lab.cache import REPOSITORY
 from lab.guest import Guest, boot
 from lab.host import SECONDS
-from lab.kernels import Image
+from lab.kernels.known import Image
 from lab.machines import Machine
 from lab.plan_going import prepare_guest
 from lab.steps import commands

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.errors import Unavailable
-from lab.kernels import KERNELS, Kernel, newest
+from lab.errors import LabError, Unavailable
+from lab.kernels.known import KERNELS, OWN_KERNELS, Kernel, find_kernel
+from lab.kernels.own import configuration, unmet
+from lab.kernels.packaged import newest
 
 NAMES = [
     "linux-image-6.1.0-9-amd64",
@@ -51,3 +53,27 @@ def test_kernels_are_in_the_order_of_their_numbers() -> None:
     numbers = [k.number for k in KERNELS.values() if k.architecture == "amd64"]
     assert numbers == sorted(numbers)
     assert len(numbers) == 8
+
+
+def test_our_own_kernels_are_asked_for_by_name_alone() -> None:
+    assert not KERNELS.keys() & OWN_KERNELS.keys()
+    assert find_kernel("7.3-own").own
+    for kernel in OWN_KERNELS.values():
+        assert kernel.series in KERNELS
+
+
+def test_an_option_is_left_out_where_a_kernel_is_to_be_without_it() -> None:
+    whole, less = (configuration(OWN_KERNELS[n]) for n in ("7.3-own", "7.3-no-group"))
+    assert set(whole) - set(less) == {"CONFIG_VFIO_GROUP=y", "CONFIG_VFIO_CONTAINER=y"}
+    assert whole == sorted(whole)
+
+
+def test_what_a_build_would_lack_is_said_before_it_is_made() -> None:
+    old, new = OWN_KERNELS["6.1-own"], OWN_KERNELS["7.3-own"]
+    for kernel in (old, new):
+        assert unmet(kernel, configuration(kernel)) == []
+    made = [line for line in configuration(new) if "IOMMUFD" not in line]
+    with pytest.raises(LabError, match=r"7\.3-own would have no IOMMUFD"):
+        unmet(new, made)
+    # v6.1 has none.
+    assert unmet(old, made) == ["IOMMUFD"]

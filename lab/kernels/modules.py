@@ -1,9 +1,4 @@
-"""Builds the oracle module for each kernel with the compiler of its own suite.
-
-The compiler, the headers and the few programs that a kernel build calls are
-unpacked into a directory of the cache; the build runs there under chroot, in a
-mount namespace of its own, so that nothing stays mounted on the host.
-"""
+"""Builds the oracle module for each kernel with the compiler of its own suite."""
 
 from __future__ import annotations
 
@@ -13,29 +8,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.apt import Archive, run, unpack
+from lab.apt import Archive
 from lab.cache import cache_root, locked, new_directory
 from lab.errors import LabError
-from lab.kernels import Image
+from lab.kernels.known import Image
+from lab.kernels.toolchain import PROGRAMS, run_inside, unpack_root
 
-SOURCES = Path(__file__).parent / "oracle"
+SOURCES = Path(__file__).parents[1] / "oracle"
 BUILD_SECONDS = 600
-PROGRAMS = (
-    "bash",
-    "binutils",
-    "coreutils",
-    "dash",
-    "diffutils",
-    "findutils",
-    "gawk",
-    "grep",
-    "kmod",
-    "make",
-    "perl-base",
-    "sed",
-    "xz-utils",
-)
-_PATH = "PATH=/usr/bin:/usr/sbin:/bin:/sbin"
 CROSS = {"arm64": "aarch64-linux-gnu-"}
 
 
@@ -62,7 +42,7 @@ def _toolchain(image: Image, say: Callable[[str], None]) -> Path:
     if target.is_dir():
         return target
     say(f"downloading headers and compiler for {kernel.name}")
-    archive = Archive(_suites(image), "amd64", _foreign(image))
+    archive = Archive(image.kernel.all_suites, "amd64", _foreign(image))
     archive.refresh()
     headers = f"linux-headers-{image.release}"
     with new_directory(target) as draft:
@@ -74,13 +54,7 @@ def _toolchain(image: Image, say: Callable[[str], None]) -> Path:
             wanted = [headers]
         files = archive.download_closure([*wanted, *PROGRAMS])
         files += (draft / "packages").glob("*.deb")
-        for name in ("bin", "sbin", "lib", "lib64"):
-            (draft / "usr" / name).mkdir(parents=True)
-            (draft / name).symlink_to(f"usr/{name}")
-        unpack(files, draft)
-        for name in ("proc", "build", "tmp", "dev"):
-            (draft / name).mkdir(exist_ok=True)
-        _link_alternatives(draft)
+        unpack_root(files, draft)
     return target
 
 
@@ -98,25 +72,8 @@ def _cross_packages(record: str, architecture: str) -> list[str]:
     return [compiler, *parts]
 
 
-def _suites(image: Image) -> tuple[str, ...]:
-    extra = [
-        suite.removesuffix("-backports")
-        for suite in image.kernel.suites
-        if suite.endswith("-backports")
-    ]
-    return (*image.kernel.suites, *extra)
-
-
 def _foreign(image: Image) -> tuple[str, ...]:
     return ("arm64",) if image.kernel.architecture == "arm64" else ()
-
-
-def _link_alternatives(root: Path) -> None:
-    """Make the links that maintainer scripts would have made."""
-    for name, program in (("awk", "gawk"), ("sh", "dash")):
-        link = root / "usr" / "bin" / name
-        if not link.is_symlink() and not link.exists():
-            link.symlink_to(program)
 
 
 def _build(image: Image, toolchain: Path, into: Path) -> None:
@@ -130,14 +87,7 @@ def _build(image: Image, toolchain: Path, into: Path) -> None:
     architecture = image.kernel.architecture
     if architecture in CROSS:
         make += [f"ARCH={architecture}", f"CROSS_COMPILE={CROSS[architecture]}"]
-    run(
-        [
-            *("unshare", "--mount", "--pid", "--fork", "--kill-child"),
-            *(f"--mount-proc={toolchain}/proc", "chroot", str(toolchain)),
-            *("/usr/bin/env", "-i", _PATH, "LC_ALL=C", *make),
-        ],
-        seconds=BUILD_SECONDS,
-    )
+    run_inside(toolchain, make, BUILD_SECONDS)
     module = work / "oracle.ko"
     if not module.is_file():
         raise LabError(f"the build for {image.kernel.name} made no oracle.ko")
