@@ -18,7 +18,7 @@ from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
-from iommu_inspect.model.fact import Missing, known, value_or
+from iommu_inspect.model.fact import Missing, known, unread, value_or
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.machine import Machine
 
@@ -101,9 +101,11 @@ def _refused_by_vfio(
         return _incoherent(machine, device, group, era)
     if not known(device.group) or not machine.groups_known:
         return Answer(UNKNOWN, "no-iommu", "the source does not tell its group")
-    if machine.vfio.enable_unsafe_noiommu_mode is True:
-        because = "it would get a no-IOMMU group, if the kernel has that mode"
+    if unread(machine.vfio.enable_unsafe_noiommu_mode):
+        because = "whether vfio's no-IOMMU mode is allowed could not be read"
         return Answer(UNKNOWN, "no-iommu-mode", because)
+    if machine.vfio.enable_unsafe_noiommu_mode is True:
+        return None  # vfio makes a group for it
     because = "the device has no IOMMU group"
     return _refused("-EINVAL", machine, era, "no-iommu", because)
 

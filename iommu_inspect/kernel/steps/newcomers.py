@@ -16,6 +16,7 @@ from iommu_inspect.kernel.steps.state import (
     Taken,
     device_of,
     done,
+    free_group_id,
     with_group,
 )
 from iommu_inspect.kernel.steps.step import Hotplug, Sriov, Step, Unplug
@@ -146,7 +147,7 @@ def _with_newcomer(
         ungrouped = (*machine.ungrouped, replace(newcomer, group=None))
         return replace(machine, ungrouped=ungrouped), None
     # The kernel takes the lowest free number, but what is free is not always seen.
-    group_id = _free_group_id(machine)
+    group_id = free_group_id(machine)
     template = machine.groups[0]
     group = Group(
         group_id,
@@ -165,14 +166,6 @@ def _usual_regions(machine: Machine) -> Fact[tuple[ReservedRegion, ...]]:
     if not told:
         return Missing.ABSENT
     return tuple(region for region in min(told, key=len) if region.kind != "direct")
-
-
-def _free_group_id(machine: Machine) -> str:
-    taken = {group.id for group in machine.groups}
-    number = 0
-    while str(number) in taken:
-        number += 1
-    return str(number)
 
 
 def _free_address(topology: Topology, port: Device) -> str | None:

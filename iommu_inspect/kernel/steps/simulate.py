@@ -22,7 +22,8 @@ from iommu_inspect.kernel.ownership.operations import (
     SET_IOMMU,
 )
 from iommu_inspect.kernel.steps.binding import bind_answer, refused_by_override
-from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
+from iommu_inspect.kernel.steps.newcomers import NEW_GROUP, hotplug, sriov, unplug
+from iommu_inspect.kernel.steps.noiommu import made_up, taken_back
 from iommu_inspect.kernel.steps.parents import came_back, let_go
 from iommu_inspect.kernel.steps.state import (
     Outcome,
@@ -50,6 +51,7 @@ from iommu_inspect.kernel.steps.step import (
 )
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
@@ -199,9 +201,11 @@ def _bound(
     if answer.result == OK:
         after = replace(after, driver=driver, vfio_devices=())
     machine = machine.with_device(device, after)
-    if answer.result == OK:
-        machine = came_back(machine, after)
-    return done(machine, step, answer, group)
+    if answer.result != OK:
+        return done(machine, step, answer, group)
+    if group is None and has_vfio_driver(after) is True:
+        return made_up(machine, after), Outcome(step, answer, NEW_GROUP)
+    return done(came_back(machine, after), step, answer, group)
 
 
 def _unbind(machine: Machine, era: Era, step: Unbind) -> Taken:
@@ -221,7 +225,7 @@ def _unbind(machine: Machine, era: Era, step: Unbind) -> Taken:
     answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
     current = machine.device(device.id) or device
     gone = replace(current, driver=None, vfio_devices=())
-    after = machine.with_device(current, gone)
+    after = taken_back(machine.with_device(current, gone), gone)
     return done(after, step, answer, group)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Taken",
     "device_of",
     "done",
+    "free_group_id",
     "group_of_step",
     "only",
     "with_group",
@@ -81,6 +82,15 @@ def group_of_step(machine: Machine, step: Step) -> Group:
 def done(machine: Machine, step: Step, answer: Answer, group: Group | None) -> Taken:
     """Return what a step came to, in one."""
     return machine, Outcome(step, answer, group.id if group else None)
+
+
+def free_group_id(machine: Machine) -> str:
+    """Return the number that a new group would get, if the source shows all groups."""
+    taken = {group.id for group in machine.groups}
+    number = 0
+    while str(number) in taken:
+        number += 1
+    return str(number)
 
 
 def with_group(machine: Machine, old: Group, new: Group) -> Machine:
