@@ -15,6 +15,7 @@ from iommu_inspect.sources.errors import SourceError
 from lab.cache import REPOSITORY
 from lab.errors import LabError
 from lab.evidence import Evidence, State, load
+from lab.kernels.known import OWN_KERNELS
 from tools.trim import pack, trim
 
 __all__ = ["FIXTURES", "Choice", "manifest", "write_fixture", "write_fixtures"]
@@ -48,6 +49,13 @@ _EXPLAINED: tuple[Choice, ...] = tuple(
     )
 )
 
+# What only our own builds have: nodes of devices, and no-IOMMU mode.
+_OF_OWN: tuple[Choice, ...] = (
+    ("two-functions", 1, "root"),
+    ("no-remapping", 1, "root"),
+    ("no-iommu-unsafe", 1, "root"),
+)
+
 
 def write_fixtures(
     root: Path,
@@ -63,8 +71,12 @@ def write_fixtures(
     count = 0
     choices = tuple(choices)
     for folder in sorted(root.glob("[!.]*")):
-        explained = _EXPLAINED if folder.name.startswith(_EXPLAINED_ON) else ()
-        for machine, number, reader in (*choices, *explained):
+        wanted = choices
+        if folder.name.startswith(_EXPLAINED_ON):
+            wanted = (*choices, *_EXPLAINED)
+        if any(folder.name.startswith(f"{name}-") for name in OWN_KERNELS):
+            wanted = _OF_OWN
+        for machine, number, reader in wanted:
             if not folder.name.endswith(f"-{machine}"):
                 continue
             evidence = load(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from iommu_inspect.kernel.answers import BLOCKS, NOT_APPLICABLE
@@ -16,6 +16,10 @@ __all__ = ["Truth", "answer_of", "ask", "result_of", "vfio_answers"]
 _VFIO = {
     "VFIO_GROUP_SET_CONTAINER": "set_container",
     "VFIO_SET_IOMMU": "set_iommu",
+}
+_NODE = {
+    "VFIO_DEVICE_BIND_IOMMUFD": "bind",
+    "VFIO_DEVICE_ATTACH_IOMMUFD_PT": "attach",
 }
 # The module's own answer: it keeps nothing for this device, and called nobody.
 _NOTHING_KEPT = f"-{errno.ENOENT}"
@@ -93,12 +97,18 @@ def _read_groups(truth: Truth, answer: Answer) -> None:
 
 
 def vfio_answers(facts: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], str]:
-    """Return what VFIO said, by operation and group, from the ``TRUTH`` lines."""
+    """Return what VFIO said, by operation and what it was asked of.
+
+    ``facts`` are the ``TRUTH`` lines of groups and of devices' own nodes.
+    """
     answers = dict[tuple[str, str], str]()
     for fact in facts:
+        if fact["kind"] == "iommufd":
+            answers.update(_of_node(fact))
         if fact["kind"] != "viable":
             continue
-        group = fact["group"]
+        # The node of a no-IOMMU group is called otherwise than the group.
+        group = fact["group"].removeprefix("noiommu-")
         opened = result_of(fact["open"])
         if opened != "0":
             for operation in ("VFIO_GROUP_GET_STATUS", *_VFIO):
@@ -109,6 +119,16 @@ def vfio_answers(facts: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], st
         for operation, key in _VFIO.items():
             answers[operation, group] = result_of(fact[key])
     return answers
+
+
+def _of_node(fact: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what a device's own node answers."""
+    if fact["iommufd"] != "0" or fact["ioas"] not in ("0", "na"):
+        raise LabError(f"/dev/iommu cannot be used: {fact}")
+    opened = result_of(fact["open"])
+    for operation, key in _NODE.items():
+        said = opened if opened != "0" else result_of(fact[key])
+        yield (operation, fact["dev"]), said
 
 
 def _read_oracle(truth: Truth, facts: Iterable[Mapping[str, str]]) -> None:

@@ -80,6 +80,12 @@ DEVICE_CLAIM = Citation(
     "iommu: Add device-centric DMA ownership interfaces",
     "in v6.2",
 )
+BIND_IOMMUFD = Citation(
+    "commit 5fcc26969a16", "vfio: Add VFIO_DEVICE_BIND_IOMMUFD", "in v6.6"
+)
+ATTACH_IOMMUFD_PT = Citation(
+    "commit b290a05fd858", "vfio: Add VFIO_DEVICE_[AT|DE]TACH_IOMMUFD_PT", "in v6.6"
+)
 VFIO_LEAVES_GROUP = Citation(
     "commit 3dd59a7dcb97",
     "vfio: Make the group FD disassociate from the iommu_group",

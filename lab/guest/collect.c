@@ -50,7 +50,7 @@ static int is_skipped(const char *name)
 }
 
 /* What is entered below a PCI function, apart from more functions. */
-static const char *const entered[] = { "vfio-dev", "vfio[0-9]*", "iommu" };
+static const char *const entered[] = { "vfio-dev", "vfio[0-9]*", "noiommu-vfio[0-9]*", "iommu" };
 
 /*
  * Below functions are thousands of files of their drivers: queues, ports, sensors.

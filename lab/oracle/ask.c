@@ -4,7 +4,7 @@
  *
  *	ask group NAME		open /dev/vfio/NAME, status, container, type
  *	ask empty		VFIO_SET_IOMMU on a container without a group
- *	ask device NAME		bind /dev/vfio/devices/NAME to an iommufd
+ *	ask device NAME ADDRESS	bind /dev/vfio/devices/NAME to an iommufd, attach it
  *	ask claim NAME		hold group and container until killed, if allowed
  *	ask bind NAME		hold a bound device node until killed, if allowed
  *	ask write PATH TEXT	write() TEXT to PATH and print what it returned
@@ -29,6 +29,8 @@
 #define GROUP_STATUS VFIO_CALL(3)
 #define SET_CONTAINER VFIO_CALL(4)
 #define BIND_IOMMUFD VFIO_CALL(18)
+#define ATTACH_IOMMUFD_PT VFIO_CALL(19)
+#define IOAS_ALLOC _IO(';', 0x81)
 #define TYPE1V2 3
 #define NOIOMMU 8
 
@@ -43,6 +45,18 @@ struct bind {
 	__s32 iommufd;
 	__u32 out_devid;
 	__u64 token;
+};
+
+struct ioas_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 out_ioas_id;
+};
+
+struct attach {
+	__u32 argsz;
+	__u32 flags;
+	__u32 pt_id;
 };
 
 #define NOT_ASKED 10000
@@ -120,11 +134,14 @@ static void ask_empty(void)
 	       show(has_type), show(set_iommu));
 }
 
-static int ask_device(const char *kind, const char *name)
+static int ask_device(const char *kind, const char *name, const char *address)
 {
 	char path[128];
 	struct bind bind = { .argsz = 16 };
-	int device, iommufd, opened, iommu_opened, bound = NOT_ASKED;
+	struct ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct attach attach = { .argsz = sizeof(attach) };
+	int device, iommufd, opened, iommu_opened, allocated = NOT_ASKED;
+	int bound = NOT_ASKED, attached = NOT_ASKED;
 
 	snprintf(path, sizeof(path), "/dev/vfio/devices/%s", name);
 	device = open(path, O_RDWR | O_CLOEXEC);
@@ -134,9 +151,15 @@ static int ask_device(const char *kind, const char *name)
 	if (device >= 0 && iommufd >= 0) {
 		bind.iommufd = iommufd;
 		bound = answer(ioctl(device, BIND_IOMMUFD, &bind));
+		allocated = answer(ioctl(iommufd, IOAS_ALLOC, &ioas));
 	}
-	printf("TRUTH %s device=%s open=%d iommufd=%d bind=%s\n", kind, name,
-	       opened, iommu_opened, show(bound));
+	if (!allocated) {
+		attach.pt_id = ioas.out_ioas_id;
+		attached = answer(ioctl(device, ATTACH_IOMMUFD_PT, &attach));
+	}
+	printf("TRUTH %s node=%s dev=%s open=%d iommufd=%d bind=%s ioas=%s"
+	       " attach=%s\n", kind, name, address, opened, iommu_opened,
+	       show(bound), show(allocated), show(attached));
 	fflush(stdout);
 	return bound == 0;
 }
@@ -173,19 +196,19 @@ int main(int argc, char **argv)
 	} else if (argc == 3 && !strcmp(argv[1], "group")) {
 		ask_group(argv[2], &a);
 		print_group("viable", argv[2], &a);
-	} else if (argc == 3 && !strcmp(argv[1], "device")) {
-		ask_device("iommufd", argv[2]);
+	} else if (argc == 4 && !strcmp(argv[1], "device")) {
+		ask_device("iommufd", argv[2], argv[3]);
 	} else if (argc == 3 && !strcmp(argv[1], "claim")) {
 		ask_group(argv[2], &a);
 		print_group("claim", argv[2], &a);
 		hold(!a.open && !a.set_container && (!a.set_iommu || !a.noiommu));
 	} else if (argc == 3 && !strcmp(argv[1], "bind")) {
-		hold(ask_device("iommufd-claim", argv[2]));
+		hold(ask_device("iommufd-claim", argv[2], "-"));
 	} else if (argc == 4 && !strcmp(argv[1], "write")) {
 		write_text(argv[2], argv[3]);
 	} else {
-		fprintf(stderr, "usage: ask empty | group N | device vfioN |"
-				" claim N | bind vfioN | write PATH TEXT\n");
+		fprintf(stderr, "usage: ask empty | group N | device vfioN ADDRESS"
+				" | claim N | bind vfioN | write PATH TEXT\n");
 		return 2;
 	}
 	return 0;

@@ -23,7 +23,7 @@ from lab.growth import compare_growth
 from lab.guest import Answer
 from lab.judge import judge
 from lab.steps import Step, Verb
-from lab.truth import Truth, answer_of, result_of
+from lab.truth import Truth, answer_of, result_of, vfio_answers
 
 CAPTURE = (FIXTURES / "kernels" / "6.12-empty-slot-2.tar.gz").read_bytes()
 
@@ -51,6 +51,32 @@ def outcomes(found: list[Comparison]) -> Counter[str]:
 )
 def test_numbers_become_names(value: str, result: str) -> None:
     assert result_of(value) == result
+
+
+@pytest.mark.parametrize(
+    ("said", "results"),
+    [
+        ("open=0 iommufd=0 bind=0 ioas=0 attach=0", ("0", "0")),
+        ("open=0 iommufd=0 bind=-1 ioas=0 attach=-22", ("-EPERM", "-EINVAL")),
+        ("open=-19 iommufd=0 bind=na ioas=na attach=na", ("-ENODEV", "-ENODEV")),
+    ],
+)
+def test_what_a_node_answers_is_of_its_device(
+    said: str, results: tuple[str, str]
+) -> None:
+    line = f"TRUTH iommufd node=vfio0 dev=0000:01:00.0 {said}"
+    found = vfio_answers(Answer(0, (line,)).facts())
+    operations = ("VFIO_DEVICE_BIND_IOMMUFD", "VFIO_DEVICE_ATTACH_IOMMUFD_PT")
+    assert found == {
+        (operation, "0000:01:00.0"): result
+        for operation, result in zip(operations, results, strict=True)
+    }
+
+
+def test_a_kernel_whose_iommufd_cannot_be_opened_is_no_answer() -> None:
+    line = "TRUTH iommufd node=vfio0 dev=x open=0 iommufd=-2 bind=na ioas=na attach=na"
+    with pytest.raises(LabError, match="/dev/iommu cannot be used"):
+        vfio_answers(Answer(0, (line,)).facts())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 from iommu_inspect.kernel.answers import UNKNOWN, Answer, across_eras
 from iommu_inspect.kernel.eras import Era, Proposal, Semantics
+from iommu_inspect.kernel.ownership import iommufd
 from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE, attach
 from iommu_inspect.kernel.ownership.operations import ASK, GROUP_OPERATIONS
 from iommu_inspect.kernel.ownership.proposals import ATTACH_SHARED, attach_shared
@@ -145,12 +146,24 @@ class Inquiry:
             ),
         )
 
+    def by_iommufd(self, device: Device, operation: str) -> Answer:
+        """Answer one of ``iommufd.ASK`` for a device of a group."""
+        group, ask = self.machine.group_of(device), iommufd.ASK[operation]
+        if group is None:
+            because = f"{device.address} has no IOMMU group, or none is told"
+            return Answer(UNKNOWN, "no-iommu", because)
+        return across_eras(
+            self.semantics,
+            lambda era: ask(self.machine, device, self.owners(group, era), era),
+        )
+
     def predictions(self, *, shared: bool = False) -> Iterator[Prediction]:
         """Yield the answer to every operation for every group and device.
 
         Groups come in their order, each with its group operations and then its
-        devices; devices without a group come last. ``shared`` asks for the proposed
-        call too; it is asked for where its own text is.
+        devices; devices without a group come last. iommufd is asked where a device has
+        a node. ``shared`` asks for the proposed call too; it is asked for where its
+        own text is.
         """
         shared |= any(e.proposal is Proposal.SHARED for e in self.semantics.eras)
         for group in self.machine.groups:
@@ -166,6 +179,10 @@ class Inquiry:
         self, device: Device, group: str | None, *, shared: bool
     ) -> Iterator[Prediction]:
         yield Prediction(ATTACH_DEVICE, device.id, group, self.attach(device))
+        if device.vfio_cdev is True:
+            for name in iommufd.ASK:
+                answer = self.by_iommufd(device, name)
+                yield Prediction(name, device.id, group, answer)
         if shared:
             answer = self.attach_shared(device)
             yield Prediction(ATTACH_SHARED, device.id, group, answer)

@@ -1,4 +1,4 @@
-"""Whether VFIO_SET_IOMMU takes the interrupts of a group for isolated."""
+"""Whether VFIO and iommufd take the interrupts of a group for isolated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from iommu_inspect.kernel.citations import ISOLATED_MSI
 from iommu_inspect.kernel.eras import Era, version_within
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known, unread, value_or
+from iommu_inspect.model.fact import Fact, known, unread, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import InterruptRemapping, Machine
 from iommu_inspect.model.platform import Architecture
@@ -38,14 +38,17 @@ def asked_for_isolation(machine: Machine, group: Group, era: Era) -> tuple[Devic
     return tuple(device for device in group.devices if not device.is_pci)
 
 
-def refused_interrupts(machine: Machine, group: Group, era: Era) -> Answer | None:
-    """Return why VFIO_SET_IOMMU refuses a group's interrupts, ``None`` if it does not.
+def refused_interrupts(
+    machine: Machine, group: Group, era: Era, allowed: Fact[bool]
+) -> Answer | None:
+    """Return why a group's interrupts are refused, ``None`` if they are not.
 
-    ``allow_unsafe_interrupts`` of vfio_iommu_type1 passes over it.
+    VFIO_SET_IOMMU and VFIO_DEVICE_BIND_IOMMUFD ask. ``allowed`` is the parameter
+    ``allow_unsafe_interrupts`` of their module, which passes over it.
     """
     rule = "interrupt-remapping"
     remapping = machine.interrupt_remapping
-    if machine.vfio.type1_allow_unsafe_interrupts is True:
+    if allowed is True:
         return None
     if remapping is InterruptRemapping.ON:
         if any(device.is_below_vmd for device in group.devices):
@@ -63,7 +66,7 @@ def refused_interrupts(machine: Machine, group: Group, era: Era) -> Answer | Non
         return Answer(
             UNKNOWN, rule, "the source does not tell whether interrupts are remapped"
         )
-    if unread(machine.vfio.type1_allow_unsafe_interrupts):
+    if unread(allowed):
         return Answer(
             UNKNOWN,
             rule,

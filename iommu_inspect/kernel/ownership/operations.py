@@ -39,6 +39,7 @@ __all__ = [
     "GROUP_OPERATIONS",
     "SET_CONTAINER",
     "SET_IOMMU",
+    "claim_refused",
 ]
 
 CLAIM = "iommu_group_claim_dma_owner"
@@ -61,7 +62,7 @@ def _claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
         return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
     if words.is_mediated(group):
         return Answer(UNKNOWN, "no-iommu-mode", words.MEDIATED)
-    return _refused_claim(machine, owners, era) or Answer(
+    return claim_refused(machine, owners, era) or Answer(
         OK,
         "mixed-ownership",
         "no driver of the host is bound here",
@@ -69,7 +70,7 @@ def _claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
     )
 
 
-def _refused_claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | None:
+def claim_refused(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | None:
     """Return why the claim does not succeed, ``None`` where it does."""
     group = owners.group
     if group.held is Held.BY_USER:
@@ -157,7 +158,7 @@ def _set_container(machine: Machine, owners: GroupOwnership, era: Era) -> Answer
             "this kernel checks the group's viability later, when a device is opened",
             (VFIO_VIABLE_REMOVED,),
         )
-    refused = _refused_claim(machine, owners, era)
+    refused = claim_refused(machine, owners, era)
     if refused is not None:
         return refused
     return Answer(OK, "mixed-ownership", "the claim succeeds", (CLAIM_BY_VFIO,))
@@ -190,7 +191,9 @@ def _set_iommu(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
         _refused_type(machine)
         or _refused_domain(group)
         or refused_attach(machine, group, era)
-        or refused_interrupts(machine, group, era)
+        or refused_interrupts(
+            machine, group, era, machine.vfio.type1_allow_unsafe_interrupts
+        )
         or accepted(machine)
     )
 

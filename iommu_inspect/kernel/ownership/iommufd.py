@@ -1,0 +1,128 @@
+"""What iommufd's users are answered: a device's own node, bound and attached.
+
+A device on a vfio driver has a node of its own since v6.6, where the kernel is built
+with CONFIG_VFIO_DEVICE_CDEV. Opening it asks for nothing; binding it to an iommufd
+claims DMA ownership of the group for that iommufd, and attaching it needs the binding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from iommu_inspect.kernel.answers import NOT_APPLICABLE, OK, UNKNOWN, Answer
+from iommu_inspect.kernel.citations import (
+    ATTACH_IOMMUFD_PT,
+    BIND_IOMMUFD,
+    DEVICE_CLAIM,
+    Citation,
+)
+from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.ownership import words
+from iommu_inspect.kernel.ownership.interrupts import refused_interrupts
+from iommu_inspect.kernel.ownership.mappings import refused_attach
+from iommu_inspect.kernel.ownership.operations import claim_refused
+from iommu_inspect.kernel.ownership.roles import GroupOwnership
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.fact import known
+from iommu_inspect.model.group import Held
+from iommu_inspect.model.machine import Machine
+
+__all__ = ["ASK", "ATTACH_PT", "BIND"]
+
+BIND = "VFIO_DEVICE_BIND_IOMMUFD"
+ATTACH_PT = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
+_SINCE = (6, 6)
+_NODE = "iommufd-node"
+
+
+def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) -> Answer:
+    """Answer VFIO_DEVICE_BIND_IOMMUFD to the first who opens the device's node.
+
+    vfio_df_ioctl_bind_iommufd() in drivers/vfio/device_cdev.c, then
+    iommufd_device_bind() in drivers/iommu/iommufd/device.c: interrupts come before the
+    claim. That the device itself can be opened (that it comes out of its reset) is
+    supposed.
+    """
+    group = owners.group
+    if era.since < _SINCE:
+        return _none_yet(BIND, BIND_IOMMUFD)
+    unopened = _cannot_open(device)
+    if unopened is not None:
+        return unopened
+    if group.is_noiommu is True:
+        # iommufd_bind_noiommu(): only a kernel with CONFIG_IOMMUFD_NOIOMMU has a node.
+        return Answer(OK, "no-iommu-mode", "a no-IOMMU device is not claimed")
+    if not known(group.is_noiommu) or words.is_mediated(group):
+        return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
+    if group.held is Held.BY_USER:
+        return Answer("-EBUSY", _NODE, words.HELD[group.held], (BIND_IOMMUFD,))
+    if _may_want_token(machine, device):
+        because = (
+            "its physical function is or may be on a vfio driver, which asks for a VF "
+            "token: whether this kernel does for a node is not known here"
+        )
+        return Answer(UNKNOWN, "sriov-mix", because)
+    allowed = machine.vfio.iommufd_allow_unsafe_interrupts
+    return (
+        refused_interrupts(machine, group, era, allowed)
+        or claim_refused(machine, owners, era)
+        or Answer(OK, "mixed-ownership", "the claim succeeds", (DEVICE_CLAIM,))
+    )
+
+
+def _attach_pt(
+    machine: Machine, device: Device, owners: GroupOwnership, era: Era
+) -> Answer:
+    """Answer VFIO_DEVICE_ATTACH_IOMMUFD_PT with a fresh address space, once bound.
+
+    vfio_device_fops_unl_ioctl() refuses all but the binding before that succeeded.
+    """
+    if era.since < _SINCE:
+        return _none_yet(ATTACH_PT, ATTACH_IOMMUFD_PT)
+    bound = _bind(machine, device, owners, era)
+    if bound.result == UNKNOWN or _cannot_open(device) is not None:
+        return bound
+    if bound.result != OK:
+        because = f"the node is not bound: {BIND} returned {bound.result}"
+        return Answer("-EINVAL", bound.rule, because, bound.references)
+    return refused_attach(machine, owners.group, era) or Answer(
+        OK, "mixed-ownership", "the device is bound", (ATTACH_IOMMUFD_PT,)
+    )
+
+
+def _none_yet(call: str, since: Citation) -> Answer:
+    return Answer(NOT_APPLICABLE, _NODE, f"{call} came with v6.6", (since,))
+
+
+def _cannot_open(device: Device) -> Answer | None:
+    """Return why there is no node to open, ``None`` where there is one."""
+    on_vfio = has_vfio_driver(device)
+    if on_vfio is None:
+        return Answer(UNKNOWN, "not-on-vfio", words.cannot_tell((device,)))
+    if not on_vfio:
+        because = f"{device.address} is on no vfio driver, so it has no node"
+        return Answer("-ENOENT", "not-on-vfio", because)
+    if device.vfio_cdev is True:
+        return None
+    if known(device.vfio_cdev):
+        because = f"{device.address} has no node: CONFIG_VFIO_DEVICE_CDEV is off"
+        return Answer("-ENOENT", _NODE, because)
+    because = "the source does not tell whether the device has a node"
+    return Answer(UNKNOWN, _NODE, because)
+
+
+def _may_want_token(machine: Machine, device: Device) -> bool:
+    """Say whether the device is a virtual function of one that a user may have."""
+    physfn = device.pci.physfn
+    if not device.is_pci or physfn is None:
+        return False
+    physical = machine.device(physfn) if known(physfn) else None
+    return physical is None or has_vfio_driver(physical) is not False
+
+
+ASK: dict[str, Callable[[Machine, Device, GroupOwnership, Era], Answer]] = {
+    BIND: _bind,
+    ATTACH_PT: _attach_pt,
+}
+"""What answers each operation, of a device, its group's members' roles and an era."""
