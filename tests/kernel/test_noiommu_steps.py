@@ -67,6 +67,14 @@ def test_the_group_goes_with_the_driver() -> None:
     assert [g.id for g in again.after.groups] == ["0", "1"]
 
 
+def test_what_else_a_source_shows_in_such_a_group_stays() -> None:
+    two = [replace(each, driver="vfio-pci", group="7") for each in (CARD, OTHER)]
+    odd = machine(group(*two, id="7", name="vfio-noiommu"))
+    after = take("unbind=01:00.0", found=odd).after
+    assert [d.address for d in after.groups[0].devices] == [OTHER.address]
+    assert [d.address for d in after.ungrouped] == [CARD.address]
+
+
 def test_other_drivers_get_no_group() -> None:
     found = take("bind=01:00.0,igb", found=host())
     assert [g.id for g in found.after.groups] == ["0"]

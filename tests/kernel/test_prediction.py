@@ -300,6 +300,8 @@ def test_no_group_of_the_labs_machines_is_predicted_wrong() -> None:
     equal = total = 0
     for path in sorted((FIXTURES / "kernels").glob("*.tar.gz")):
         whole = read_machine(open_path(str(path)))
+        if any(g.is_noiommu is True for g in whole.groups):
+            continue  # vfio made these up
         made = [[d.address[5:] for d in g.devices] for g in whole.groups]
         found = foretell(forgotten(whole))
         assert all(members in made for members in groups(found)), path.name

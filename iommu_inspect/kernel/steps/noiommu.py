@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from iommu_inspect.kernel.steps.state import free_group_id
+from iommu_inspect.kernel.steps.state import free_group_id, with_group
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine
@@ -32,11 +32,16 @@ def made_up(machine: Machine, device: Device) -> Machine:
 
 
 def taken_back(machine: Machine, device: Device) -> Machine:
-    """Return the machine without a device's made-up group, if it is in one."""
+    """Return the machine with a device out of its made-up group, if it is in one.
+
+    vfio puts one device into each; what else a source shows there stays.
+    """
     group = machine.group_of(device)
     if group is None or group.is_noiommu is not True:
         return machine
-    groups = tuple(each for each in machine.groups if each.id != group.id)
+    left = tuple(each for each in group.devices if each.id != device.id)
+    machine = with_group(machine, group, replace(group, devices=left))
+    groups = tuple(each for each in machine.groups if each.devices)
     ungrouped = (*machine.ungrouped, replace(device, group=None))
     ordered = tuple(sorted(ungrouped, key=lambda each: each.id))
     return replace(machine, groups=groups, ungrouped=ordered)
