@@ -84,7 +84,7 @@ def _attach_pt(
     if bound.result == UNKNOWN or _cannot_open(device) is not None:
         return bound
     if bound.result != OK:
-        because = f"the node is not bound: {BIND} returned {bound.result}"
+        because = f"the node is not bound: BIND_IOMMUFD returned {bound.result}"
         return Answer("-EINVAL", bound.rule, because, bound.references)
     return refused_attach(machine, owners.group, era) or Answer(
         OK, "mixed-ownership", "the device is bound", (ATTACH_IOMMUFD_PT,)
