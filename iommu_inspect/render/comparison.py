@@ -10,6 +10,7 @@ from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.comparison import Comparison
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.text import listed
 from iommu_inspect.render.documents.common import answer_fields, source_fields
 from iommu_inspect.render.layout import PLAIN, Style
 from iommu_inspect.render.predictions import result_colour
@@ -90,8 +91,12 @@ def _lacking(comparisons: Sequence[Comparison], labels: Sequence[str]) -> Iterat
         for label, answer in zip(labels, each.answers, strict=True):
             if answer.result == NOT_APPLICABLE:
                 lacking.setdefault(each.operation, {})[label] = None
+    alike: dict[tuple[str, ...], list[str]] = {}
     for operation, without in lacking.items():
-        yield f"({operation} does not exist in {', '.join(without)}.)"
+        alike.setdefault(tuple(without), []).append(operation)
+    for kernels, operations in alike.items():
+        exist = "does not exist" if len(operations) == 1 else "do not exist"
+        yield f"({listed(operations)} {exist} in {', '.join(kernels)}.)"
 
 
 def comparison_document(

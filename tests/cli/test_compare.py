@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from running import call, document
+from shared import FIXTURES
 
 DEMO = str(resources.files("iommu_inspect").joinpath("demo.tar.gz"))
 RULES = ("5.10", "6.12", "proposed-single-driver")
@@ -91,3 +92,13 @@ def test_what_cannot_be_compared_is_a_usage_error(
     assert done.returncode == 2
     assert says in done.stderr
     assert not done.stdout
+
+
+def test_calls_that_the_same_kernels_lack_are_told_of_together() -> None:
+    capture = FIXTURES / "kernels" / "7.3-own-two-functions-1.tar.gz"
+    done = call("predict", "--compare", "6.1,7.3", "--from", capture)
+    said = " ".join(done.stdout.split())
+    assert (
+        "(VFIO_DEVICE_BIND_IOMMUFD and VFIO_DEVICE_ATTACH_IOMMUFD_PT do not exist in "
+        "6.1.)"
+    ) in said
