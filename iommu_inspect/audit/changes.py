@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics
@@ -12,6 +12,7 @@ from iommu_inspect.kernel.steps.step import Unplug
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import host_keeps
+from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.model.uses.losses import Loss, host_losses
@@ -37,8 +38,9 @@ class Effects:
 
     ``groups`` are all groups after the steps, ``changes`` those that differ. The
     findings are about the groups that steps touched, judged as if each had been asked
-    for. ``vanished`` are the devices that went with another one's driver, ``losses``
-    what the host used those for that its drivers let go of.
+    for, and about devices of theirs that had no group before or have none after.
+    ``vanished`` are the devices that went with another one's driver, ``losses`` what
+    the host used those for that its drivers let go of.
     """
 
     simulation: Simulation
@@ -57,15 +59,19 @@ def effects(before: Machine, simulation: Simulation, semantics: Semantics) -> Ef
     changes = tuple(_changes(old, new))
     touched = {o.group for o in simulation.outcomes if o.group is not None}
     ids = touched | {change.group for change in changes}
+    machines = (before, simulation.after)
+    members = {
+        d.id for m in machines for g in m.groups if g.id in ids for d in g.devices
+    }
     if not simulation.alive:
-        return Effects(simulation, (), (), (), _findings(old, ids), ())
+        return Effects(simulation, (), (), (), _findings(old, ids, members), ())
     return Effects(
         simulation,
         tuple(map(new.owned, new.machine.groups)),
         changes,
         tuple(new.predictions()),
-        _findings(old, ids),
-        _findings(new, ids),
+        _findings(old, ids, members),
+        _findings(new, ids, members),
         vanished=_vanished(before, simulation),
         losses=_losses(before, simulation.after),
     )
@@ -103,10 +109,14 @@ def _changes(old: Inquiry, new: Inquiry) -> Iterable[GroupChange]:
             )
 
 
-def _findings(inquiry: Inquiry, ids: Iterable[str]) -> tuple[Finding, ...]:
-    targets = tuple(
+def _findings(
+    inquiry: Inquiry, ids: Iterable[str], members: Container[DeviceId]
+) -> tuple[Finding, ...]:
+    groups = tuple(
         Target(f"group:{group.id}", None, group)
         for group_id in sorted(ids, key=natural_key)
         if (group := inquiry.machine.group(group_id)) is not None
     )
+    alone = (d for d in inquiry.machine.ungrouped if d.id in members)
+    targets = (*groups, *(Target(d.address, d, None) for d in alone))
     return findings_of(Case(inquiry, targets)) if targets else ()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from builders import ALL_ERAS, SINCE_6_6, device, group, machine, only
 
+from iommu_inspect.audit.changes import effects
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import (
@@ -65,6 +66,19 @@ def test_the_group_goes_with_the_driver() -> None:
     assert found.after.ungrouped == (replace(CARD, driver_override="vfio-pci"), OTHER)
     again = take(*steps, "bind=01:00.0,vfio-pci", found=host())
     assert [g.id for g in again.after.groups] == ["0", "1"]
+
+
+def test_letting_go_of_the_device_does_not_mend_the_host() -> None:
+    bind, unbind = "bind=01:00.0,vfio-pci", "unbind=01:00.0"
+    rules, bare = only(SINCE_6_6), replace(host(), groups=())
+    bound = take(bind, found=bare).after
+    there = effects(bound, take(unbind, found=bound), rules)
+    back = effects(bare, take(bind, found=bare), rules)
+    for found in (
+        *(there.findings_before, there.findings_after),
+        *(back.findings_before, back.findings_after),
+    ):
+        assert "no-iommu" in {each.rule for each in found}
 
 
 def test_what_else_a_source_shows_in_such_a_group_stays() -> None:
