@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def build(kernel: Kernel, say: Callable[[str], None] = lambda _: None) -> None:
         Unavailable: a package cannot be downloaded.
         LabError: the build fails, or lacks what it is made for.
     """
+    started = time.monotonic()
     source = f"linux-source-{kernel.series}"
     say(f"downloading {source} and a compiler for {kernel.name}")
     archive = Archive(kernel.all_suites, kernel.architecture)
@@ -102,6 +104,7 @@ def build(kernel: Kernel, say: Callable[[str], None] = lambda _: None) -> None:
             facts = {"release": release, "version": version, "has_headers": True}
             (draft / "kernel.json").write_text(json.dumps(facts))
     (trees / f"{kernel.name}-building").rename(trees / f"{kernel.name}-{release}")
+    say(f"built {kernel.name} in {(time.monotonic() - started) / 60:.0f} minutes")
 
 
 def _configure(kernel: Kernel, root: Path) -> list[str]:
