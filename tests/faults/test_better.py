@@ -79,6 +79,7 @@ ARRAY = "sys/devices/virtual/block/md0/md"
 @each(
     "name, live, path, operation, how",
     [
+        ("dpdk-drivers", True, f"{GROUPS}/2/type", "content", "short"),
         ("firmware-mappings", False, OSRELEASE, "content", "short"),
         ("firmware-mappings", True, f"{GROUPS}/4/reserved_regions", "content", "short"),
         ("host-lives-here", False, "proc/1/mountinfo", "content", "short"),
@@ -123,6 +124,16 @@ def test_what_once_made_an_answer_better_makes_it_worse_or_leaves_it(
     injection = Injection(FaultCase(str(SYSFS / name), live=live))
     assert (operation, path) in injection.operations
     assert injection.judge(Fault((operation, path), how)) == ()
+
+
+@each("name, first, second", [("bare-capture", "sys/bus/pci", "sys/devices")])
+def test_what_two_faults_once_made_better_they_make_worse_or_leave(
+    name: str, first: str, second: str
+) -> None:
+    """One of each kind of pair that `python -m tools.soak` found."""
+    injection = Injection(FaultCase(str(SYSFS / name), live=True))
+    faults = [Fault(("kind", path), errno.EIO) for path in (first, second)]
+    assert injection.judge(*faults) == ()
 
 
 def test_no_pair_of_faults_of_a_sample_makes_an_answer_better() -> None:

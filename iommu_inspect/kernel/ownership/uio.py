@@ -31,6 +31,15 @@ _MLX5_TOO = frozenset({0x2101, 0xA2D2, 0xA2D3, 0xA2D6, 0xA2DC, 0xA2DF})
 _MANA = 0x00BA
 _INFINIBAND = 0x0C06
 
+# The words of iommu_group_show_type() in drivers/iommu/iommu.c, but "unknown".
+_REACHED_BY_TYPE = {
+    "identity": True,
+    "DMA": False,
+    "DMA-FQ": False,
+    "blocked": False,
+    "unmanaged": False,
+}
+
 
 def is_on_uio(device: Device) -> bool:
     """Say whether a driver is bound that gives the device to user space by UIO."""
@@ -74,7 +83,8 @@ def reaches_memory(machine: Machine, device: Device) -> bool | None:
     """Say whether physical addresses reach memory from this device.
 
     They do where no IOMMU translates: in no group at all, or with a default domain of
-    type ``identity``. ``None`` where that cannot be told.
+    type ``identity``. ``None`` where that cannot be told, also where the word is none
+    of those that iommu_group_show_type() (drivers/iommu/iommu.c) has for a domain.
     """
     group = machine.group_of(device)
     if group is None:
@@ -82,6 +92,6 @@ def reaches_memory(machine: Machine, device: Device) -> bool | None:
         return None if untold else device.group is None
     if group.is_noiommu is True:
         return True
-    if not known(group.type) or group.type == "unknown":
+    if not known(group.type) or group.type not in _REACHED_BY_TYPE:
         return None
-    return group.type == "identity"
+    return _REACHED_BY_TYPE[group.type]
