@@ -167,6 +167,11 @@ class Device:
         return self.id.bus == "pci"
 
     @property
+    def may_be_pci(self) -> bool:
+        """Say whether this is a PCI function, or its bus is not told."""
+        return self.is_pci or not known(self.bus)
+
+    @property
     def pci_address(self) -> PciAddress | None:
         """The address of a PCI function, ``None`` for other devices."""
         return self.id.pci

@@ -115,7 +115,7 @@ def _cannot_open(device: Device) -> Answer | None:
 def _may_want_token(machine: Machine, device: Device) -> bool:
     """Say whether the device is a virtual function of one that a user may have."""
     physfn = device.pci.physfn
-    if not device.is_pci or physfn is None:
+    if not device.may_be_pci or physfn is None:
         return False
     physical = machine.device(physfn) if known(physfn) else None
     return physical is None or has_vfio_driver(physical) is not False

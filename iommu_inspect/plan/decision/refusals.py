@@ -66,8 +66,7 @@ def _nothing_fits(target: Target, group: Group) -> Refusal:
 
 def _may_fit(device: Device) -> bool:
     """Say whether what is told of a device leaves open that vfio-pci takes it."""
-    on_pci = device.is_pci or not known(device.bus)
-    return on_pci and device.is_bridge is not True and not device.is_chipset
+    return device.may_be_pci and device.is_bridge is not True and not device.is_chipset
 
 
 def may_hold_more(target: Target) -> bool:

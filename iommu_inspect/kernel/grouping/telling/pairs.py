@@ -173,6 +173,8 @@ def _defect(device: Device) -> str:
 
 def apart(grouping: Grouping, one: Device, other: Device) -> str:
     """Say why two devices have groups of their own."""
+    if untold := [device for device in (one, other) if not known(device.bus)]:
+        return f"the source does not tell which bus {untold[0].address} is on"
     if not one.is_pci or not other.is_pci:
         return "one of them is no PCI function; how the two are told apart is not shown"
     if one.is_below_vmd or other.is_below_vmd:

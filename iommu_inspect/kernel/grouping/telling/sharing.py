@@ -253,6 +253,9 @@ def _climb(found: Recomputed, device: Device) -> list[str]:
 
 
 def _outside_pci(grouping: Grouping, device: Device, other: Device) -> Reason:
+    if untold := [d for d in (device, other) if not known(d.bus)]:
+        because = f"the source does not tell which bus {untold[0].address} is on"
+        return Reason(other, Mechanism.UNKNOWN.value, None, because)
     if not device.is_pci and not other.is_pci:
         stream = why_one_stream(grouping.machine, device, other)
         if stream is not None:
