@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -350,14 +351,19 @@ def _folders(options: argparse.Namespace) -> list[Path]:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    wrong = 0
+    boots, outcomes = 0, Counter[str]()
     for folder in _folders(options):
         for evidence in load_all(folder):
+            boots += 1
             for record in judge(evidence):
                 if record.outcome != "right":
                     print(f"{record.outcome}: {record}")
-                wrong += record.outcome == "wrong"
-    return 1 if wrong else 0
+                outcomes[record.outcome] += 1
+    print(
+        f"{boots} boots, {outcomes.total()} answers compared: "
+        f"{outcomes['wrong']} wrong, {outcomes['unknown']} unknown"
+    )
+    return 1 if outcomes["wrong"] else 0
 
 
 def _report(options: argparse.Namespace) -> int:
