@@ -28,6 +28,7 @@ CHOICES: tuple[Choice, ...] = (
     ("reference", 2, "root"),
     ("two-functions", 1, "user"),
     ("sriov-no-acs", 1, "root"),
+    ("sriov-vfio", 3, "root"),
     ("empty-slot", 2, "root"),
     ("no-remapping", 1, "root"),
     ("reserved", 1, "root"),
@@ -54,6 +55,7 @@ _OF_OWN: tuple[Choice, ...] = (
     ("two-functions", 1, "root"),
     ("no-remapping", 1, "root"),
     ("no-iommu-unsafe", 1, "root"),
+    ("sriov-vfio", 3, "root"),
 )
 
 

@@ -99,12 +99,15 @@ def _read_groups(truth: Truth, answer: Answer) -> None:
 def vfio_answers(facts: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], str]:
     """Return what VFIO said, by operation and what it was asked of.
 
-    ``facts`` are the ``TRUTH`` lines of groups and of devices' own nodes.
+    ``facts`` are the ``TRUTH`` lines of groups, of their devices and of the nodes that
+    devices have of their own.
     """
     answers = dict[tuple[str, str], str]()
     for fact in facts:
         if fact["kind"] == "iommufd":
             answers.update(_of_node(fact))
+        if fact["kind"] == "device_fd":
+            answers["VFIO_GROUP_GET_DEVICE_FD", fact["dev"]] = result_of(fact["ret"])
         if fact["kind"] != "viable":
             continue
         # The node of a no-IOMMU group is called otherwise than the group.

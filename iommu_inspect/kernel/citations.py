@@ -10,6 +10,7 @@ __all__ = [
     "CONSOLE_DRIVERS_REMOVED",
     "DENYLIST",
     "DEVICE_CLAIM",
+    "DEVICE_FIRST",
     "DMA_COHERENCE",
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
@@ -23,6 +24,8 @@ __all__ = [
     "SRIOV_CONFIGURE",
     "VFIO_LEAVES_GROUP",
     "VFIO_VIABLE_REMOVED",
+    "VF_TOKEN",
+    "VF_TOKEN_OF_NODE",
     "VTD_BLOCKING_DOMAIN",
     "Citation",
 ]
@@ -85,6 +88,15 @@ BIND_IOMMUFD = Citation(
 )
 ATTACH_IOMMUFD_PT = Citation(
     "commit b290a05fd858", "vfio: Add VFIO_DEVICE_[AT|DE]TACH_IOMMUFD_PT", "in v6.6"
+)
+DEVICE_FIRST = Citation(
+    "commit 805bb6c1bd90", "vfio: Split up vfio_group_get_device_fd()", "in v5.19"
+)
+VF_TOKEN = Citation("commit cc20d7999000", "vfio/pci: Introduce VF token", "in v5.7")
+VF_TOKEN_OF_NODE = Citation(
+    "commit 86624ba3b522",
+    "vfio/pci: Do vf_token checks for VFIO_DEVICE_BIND_IOMMUFD",
+    "in v6.17",
 )
 VFIO_LEAVES_GROUP = Citation(
     "commit 3dd59a7dcb97",

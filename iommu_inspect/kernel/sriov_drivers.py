@@ -15,7 +15,8 @@ REMOVES_VIRTUAL = frozenset(
         *("dfl_pci", "dh895xcc", "fm10k", "funeth", "hinic", "hisi_hpre", "hisi_sec2"),
         *("hisi_zip", "hns3", "i40e", "ice", "idpf", "igb", "ixgbe", "mana"),
         *("mlx5_core", "mrvl_cn10k_dpi", "ngbe", "octeon_ep", "octeontx_cpt"),
-        *("pds_core", "qlcnic", "rvu_cptpf", "rvu_nicpf", "txgbe", "xe"),
+        *("pds_core", "qlcnic", "rvu_cptpf", "rvu_nicpf", "txgbe", "vfio_pci"),
+        "xe",
     }
 )
 """Their remove function calls pci_disable_sriov(), itself or through another."""

@@ -110,6 +110,7 @@ class VfioSettings:
     iommufd_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
     type1_loaded: Fact[bool] = Missing.ABSENT
     disable_denylist: Fact[bool] = Missing.ABSENT
+    enable_sriov: Fact[bool] = Missing.ABSENT
 
 
 @dataclass(frozen=True, slots=True, eq=False)

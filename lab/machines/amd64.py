@@ -296,6 +296,21 @@ _VIRTUAL_FUNCTIONS = (
         states=(BOOTED, _VFS, give("disk/0"), (*give("disk/1"), *unbind("disk"))),
     ),
     Machine(
+        "sriov-vfio",
+        "virtual functions that vfio-pci makes, and what asks for their token",
+        SRIOV,
+        module_options={"vfio_pci": "enable_sriov=1"},
+        states=(
+            BOOTED,
+            give("disk"),
+            _VFS,
+            # vfio-pci has both already.
+            (bind("disk/0", "vfio-pci"), *give("disk/1", driver="pci-stub")),
+            functions("disk", 0),
+            (*_VFS, *unbind("disk")),
+        ),
+    ),
+    Machine(
         "sriov-switch",
         "an NVMe drive with virtual functions below a switch, a NIC beside it",
         (*SWITCH[:5], *sriov_disk("disk", "down2")),

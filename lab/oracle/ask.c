@@ -2,7 +2,9 @@
 /*
  * Asks VFIO, from user space, what it answers for a group or a device.
  *
- *	ask group NAME		open /dev/vfio/NAME, status, container, type
+ *	ask group NAME [ADDRESS...]
+ *				open /dev/vfio/NAME, status, container, type; then
+ *				a descriptor of each device, which is closed again
  *	ask empty		VFIO_SET_IOMMU on a container without a group
  *	ask device NAME ADDRESS	bind /dev/vfio/devices/NAME to an iommufd, attach it
  *	ask claim NAME		hold group and container until killed, if allowed
@@ -28,6 +30,7 @@
 #define CHECK_EXTENSION VFIO_CALL(1)
 #define GROUP_STATUS VFIO_CALL(3)
 #define SET_CONTAINER VFIO_CALL(4)
+#define GET_DEVICE_FD VFIO_CALL(6)
 #define BIND_IOMMUFD VFIO_CALL(18)
 #define ATTACH_IOMMUFD_PT VFIO_CALL(19)
 #define IOAS_ALLOC _IO(';', 0x81)
@@ -119,6 +122,19 @@ static void print_group(const char *kind, const char *name, struct answers *a)
 	fflush(stdout);
 }
 
+static void ask_members(const char *group, struct answers *a, char **names)
+{
+	int fd;
+
+	for (; a->group_fd >= 0 && *names; names++) {
+		fd = ioctl(a->group_fd, GET_DEVICE_FD, *names);
+		printf("TRUTH device_fd group=%s dev=%s ret=%d\n", group, *names,
+		       answer(fd));
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 static void ask_empty(void)
 {
 	int fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
@@ -193,9 +209,10 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "empty")) {
 		ask_empty();
-	} else if (argc == 3 && !strcmp(argv[1], "group")) {
+	} else if (argc >= 3 && !strcmp(argv[1], "group")) {
 		ask_group(argv[2], &a);
 		print_group("viable", argv[2], &a);
+		ask_members(argv[2], &a, argv + 3);
 	} else if (argc == 4 && !strcmp(argv[1], "device")) {
 		ask_device("iommufd", argv[2], argv[3]);
 	} else if (argc == 3 && !strcmp(argv[1], "claim")) {
@@ -207,7 +224,7 @@ int main(int argc, char **argv)
 	} else if (argc == 4 && !strcmp(argv[1], "write")) {
 		write_text(argv[2], argv[3]);
 	} else {
-		fprintf(stderr, "usage: ask empty | group N | device vfioN ADDRESS"
+		fprintf(stderr, "usage: ask empty | group N [ADDRESS...] | device vfioN ADDRESS"
 				" | claim N | bind vfioN | write PATH TEXT\n");
 		return 2;
 	}

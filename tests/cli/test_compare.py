@@ -35,7 +35,7 @@ def test_the_answers_that_differ_are_those_of_predict_one_by_one() -> None:
         for key, results in expected.items()
         if len(set(results) - {"n/a"}) > 1
     }
-    assert len(different) == 8
+    assert len(different) == 9
     found = comparison("--compare", ",".join(RULES))
     assert found["answers"] == len(expected)
     assert {
@@ -49,7 +49,7 @@ def test_the_answers_that_differ_are_those_of_predict_one_by_one() -> None:
 def test_a_call_that_a_kernel_lacks_is_no_difference_but_is_said() -> None:
     text = call("predict", "--from", DEMO, "--compare", "5.10,6.12", "01:00.0").stdout
     assert text == (
-        "All 5 answers are the same under 5.10 and 6.12.\n\n"
+        "All 6 answers are the same under 5.10 and 6.12.\n\n"
         "(iommu_group_claim_dma_owner does not exist in 5.10.)\n"
     )
 

@@ -30,7 +30,7 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, Rebind, parse_step
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
-from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine, VfioSettings
@@ -431,6 +431,27 @@ def test_vfio_pci_refuses_a_physical_function_whose_virtual_ones_are_there(
 def test_virtual_functions_need_a_driver_that_makes_them() -> None:
     assert results("unbind=15:00.0", "sriov=15:00.0,2")[-1] == "-ENOENT"
     assert results("sriov=15:00.0,2") == ["unknown"]  # vfio-pci, by its parameter
+
+
+@pytest.mark.parametrize(
+    ("enabled", "answer"),
+    [(True, "0"), (False, "-ENOENT"), (Missing.DENIED, "unknown")],
+)
+def test_vfio_pci_makes_virtual_functions_where_its_parameter_allows_it(
+    enabled: Fact[bool], answer: str
+) -> None:
+    host = replace(HOST, vfio=replace(HOST.vfio, enable_sriov=enabled))
+    assert results("sriov=15:00.0,2", host=host) == [answer]
+
+
+def test_vfio_pci_keeps_the_virtual_functions_that_it_makes() -> None:
+    host = replace(HOST, vfio=replace(HOST.vfio, enable_sriov=True))
+    after = take("sriov=15:00.0,2", host=host).after
+    made = [d for d in after.devices if d.pci.is_virtual]
+    assert [(d.driver, d.driver_override) for d in made] == [("vfio-pci",) * 2] * 2
+    # vfio_pci_core_unregister_device() takes them along.
+    after = take("sriov=15:00.0,2", "unbind=15:00.0", host=host).after
+    assert not any(d.pci.is_virtual for d in after.devices)
 
 
 def test_no_step_changes_the_machine_that_was_read() -> None:

@@ -15,6 +15,7 @@ from iommu_inspect.kernel.answers import UNKNOWN, Answer, across_eras
 from iommu_inspect.kernel.eras import Era, Proposal, Semantics
 from iommu_inspect.kernel.ownership import iommufd
 from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE, attach
+from iommu_inspect.kernel.ownership.device_fd import GET_DEVICE_FD, get_device_fd
 from iommu_inspect.kernel.ownership.operations import ASK, GROUP_OPERATIONS
 from iommu_inspect.kernel.ownership.proposals import ATTACH_SHARED, attach_shared
 from iommu_inspect.kernel.ownership.roles import (
@@ -25,6 +26,7 @@ from iommu_inspect.kernel.ownership.roles import (
     summed,
 )
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
@@ -157,19 +159,34 @@ class Inquiry:
             lambda era: ask(self.machine, device, self.owners(group, era), era),
         )
 
+    def device_fd(self, device: Device, group: Group) -> Answer:
+        """Answer VFIO_GROUP_GET_DEVICE_FD for a device of a group."""
+        return across_eras(
+            self.semantics,
+            lambda era: get_device_fd(
+                self.machine, device, self.owners(group, era), era
+            ),
+        )
+
     def predictions(self, *, shared: bool = False) -> Iterator[Prediction]:
         """Yield the answer to every operation for every group and device.
 
         Groups come in their order, each with its group operations and then its
-        devices; devices without a group come last. iommufd is asked where a device has
-        a node. ``shared`` asks for the proposed call too; it is asked for where its
-        own text is.
+        devices; devices without a group come last. Of a device's own descriptor a
+        group is asked that a vfio driver has a member of, but not of bridges; iommufd
+        where a device has a node. ``shared`` asks for the proposed call too; it is
+        asked for where its own text is.
         """
         shared |= any(e.proposal is Proposal.SHARED for e in self.semantics.eras)
         for group in self.machine.groups:
             for name in GROUP_OPERATIONS:
                 answer = self.operation(group, name)
                 yield Prediction(name, group.id, group.id, answer)
+            if any(has_vfio_driver(device) for device in group.devices):
+                for device in group.devices:
+                    if device.is_bridge is not True:
+                        answer = self.device_fd(device, group)
+                        yield Prediction(GET_DEVICE_FD, device.id, group.id, answer)
             for device in group.devices:
                 yield from self._of_device(device, group.id, shared=shared)
         for device in self.machine.ungrouped:

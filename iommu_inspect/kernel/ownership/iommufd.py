@@ -14,17 +14,19 @@ from iommu_inspect.kernel.citations import (
     ATTACH_IOMMUFD_PT,
     BIND_IOMMUFD,
     DEVICE_CLAIM,
+    VF_TOKEN_OF_NODE,
     Citation,
 )
-from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.eras import Era, version_within
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.interrupts import refused_interrupts
 from iommu_inspect.kernel.ownership.mappings import refused_attach
 from iommu_inspect.kernel.ownership.operations import claim_refused
 from iommu_inspect.kernel.ownership.roles import GroupOwnership
+from iommu_inspect.kernel.ownership.tokens import refused_without_token
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 
@@ -33,6 +35,7 @@ __all__ = ["ASK", "ATTACH_PT", "BIND"]
 BIND = "VFIO_DEVICE_BIND_IOMMUFD"
 ATTACH_PT = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
 _SINCE = (6, 6)
+_TOKENS_SINCE = (6, 17)
 _NODE = "iommufd-node"
 
 
@@ -50,6 +53,10 @@ def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) ->
     unopened = _cannot_open(device)
     if unopened is not None:
         return unopened
+    asks = _asks_for_token(machine, era)
+    unowned = refused_without_token(machine, device, asks=asks, since=VF_TOKEN_OF_NODE)
+    if unowned is not None:
+        return unowned
     if group.is_noiommu is True:
         # iommufd_bind_noiommu(): only a kernel with CONFIG_IOMMUFD_NOIOMMU has a node.
         return Answer(OK, "no-iommu-mode", "a no-IOMMU device is not claimed")
@@ -57,12 +64,6 @@ def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) ->
         return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
     if group.held is Held.BY_USER:
         return Answer("-EBUSY", _NODE, words.HELD[group.held], (BIND_IOMMUFD,))
-    if _may_want_token(machine, device):
-        because = (
-            "its physical function is or may be on a vfio driver, which asks for a VF "
-            "token: whether this kernel does for a node is not known here"
-        )
-        return Answer(UNKNOWN, "sriov-mix", because)
     allowed = machine.vfio.iommufd_allow_unsafe_interrupts
     return (
         refused_interrupts(machine, group, era, allowed)
@@ -112,13 +113,10 @@ def _cannot_open(device: Device) -> Answer | None:
     return Answer(UNKNOWN, _NODE, because)
 
 
-def _may_want_token(machine: Machine, device: Device) -> bool:
-    """Say whether the device is a virtual function of one that a user may have."""
-    physfn = device.pci.physfn
-    if not device.may_be_pci or physfn is None:
-        return False
-    physical = machine.device(physfn) if known(physfn) else None
-    return physical is None or has_vfio_driver(physical) is not False
+def _asks_for_token(machine: Machine, era: Era) -> bool | None:
+    """Say whether binding a node takes a token; older kernels may have it carried."""
+    version = version_within(value_or(machine.kernel.release, ""), era)
+    return True if version is not None and version >= _TOKENS_SINCE else None
 
 
 ASK: dict[str, Callable[[Machine, Device, GroupOwnership, Era], Answer]] = {

@@ -39,6 +39,7 @@ __all__ = [
     "GROUP_OPERATIONS",
     "SET_CONTAINER",
     "SET_IOMMU",
+    "cannot_open",
     "claim_refused",
 ]
 
@@ -98,7 +99,7 @@ def claim_refused(machine: Machine, owners: GroupOwnership, era: Era) -> Answer 
 
 def _get_status(machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
     group = owners.group
-    unopened = _cannot_open(machine, owners)
+    unopened = cannot_open(machine, owners)
     if unopened is not None:
         return unopened
     cite = (VFIO_VIABLE_REMOVED,)
@@ -120,7 +121,7 @@ def _get_status(machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
     )
 
 
-def _cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
+def cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
     """Return why ``/dev/vfio/<group>`` cannot be opened, ``None`` if it can."""
     group = owners.group
     if NO_VFIO_GROUP in machine.kernel.features:
@@ -146,7 +147,7 @@ def _cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
 
 def _set_container(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
     group = owners.group
-    unopened = _cannot_open(machine, owners)
+    unopened = cannot_open(machine, owners)
     if unopened is not None:
         return unopened
     if group.is_noiommu is True:
@@ -166,7 +167,7 @@ def _set_container(machine: Machine, owners: GroupOwnership, era: Era) -> Answer
 
 def _set_iommu(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
     group = owners.group
-    unopened = _cannot_open(machine, owners)
+    unopened = cannot_open(machine, owners)
     if unopened is not None:
         return unopened
     container = _set_container(machine, owners, era)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
-from iommu_inspect.kernel.citations import SRIOV_CONFIGURE
+from iommu_inspect.kernel.citations import SRIOV_CONFIGURE, VF_TOKEN
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
 from iommu_inspect.kernel.sriov_drivers import MAKES_NO_VIRTUAL, MAKES_VIRTUAL
@@ -209,7 +209,7 @@ def sriov(machine: Machine, era: Era, step: Sriov) -> Taken:
     if wanted > capability.total_vfs:
         because = f"it can have {capability.total_vfs} virtual functions"
         return done(machine, step, Answer("-ERANGE", _RULE, because), group)
-    unable = _cannot_have_vfs(physical)
+    unable = _cannot_have_vfs(machine, physical)
     if unable is not None:
         return done(machine, step, unable, group)
     if wanted and present:
@@ -217,19 +217,23 @@ def sriov(machine: Machine, era: Era, step: Sriov) -> Taken:
         return done(machine, step, answer, group)
     if not wanted:
         return _without_vfs(machine, era, step, physical, present)
-    return _with_vfs(machine, step, physical, wanted)
+    return _with_vfs(machine, era, step, physical, wanted)
 
 
-def _cannot_have_vfs(physical: Device) -> Answer | None:
+def _cannot_have_vfs(machine: Machine, physical: Device) -> Answer | None:
     """The driver makes virtual functions; none does without one."""
     if not known(physical.driver):
         return Answer(UNKNOWN, _RULE, "the source does not tell its driver")
     if physical.driver is None:
         return Answer("-ENOENT", _RULE, "no driver is bound that could make them")
-    if has_vfio_driver(physical) is not False:
-        because = "vfio-pci makes them only with its parameter enable_sriov"
-        return Answer(UNKNOWN, _RULE, because)
     driver = normalised(physical.driver)
+    enabled = machine.vfio.enable_sriov
+    if driver == "vfio_pci" and known(enabled):
+        because = "vfio-pci makes them only with its parameter enable_sriov"
+        return None if enabled else Answer("-ENOENT", _RULE, because, (VF_TOKEN,))
+    if has_vfio_driver(physical) is not False:
+        because = "whether its vfio driver makes virtual functions is not known"
+        return Answer(UNKNOWN, _RULE, because)
     if driver in MAKES_VIRTUAL:
         return None
     if driver in MAKES_NO_VIRTUAL:
@@ -239,7 +243,10 @@ def _cannot_have_vfs(physical: Device) -> Answer | None:
     return Answer(UNKNOWN, _RULE, because)
 
 
-def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Taken:
+def _with_vfs(
+    machine: Machine, era: Era, step: Step, physical: Device, count: int
+) -> Taken:
+    by_vfio = normalised(str(physical.driver)) == "vfio_pci"
     ids = [_vf_id(physical, index) for index in range(count)]
     topology = Topology(machine)
     joined: set[str | None] = set()
@@ -265,12 +272,30 @@ def _with_vfs(machine: Machine, step: Step, physical: Device, count: int) -> Tak
             driver_override=None,
         )
         machine, group_id = _with_newcomer(machine, virtual, joins)
+        if by_vfio:
+            machine = _kept_by_vfio(machine, each, era)
         joined.add(NEW_GROUP if joins.new else group_id)
     current = next(d for d in machine.devices if d.id == physical.id)
     placed = replace(current.pci, virtfns=tuple(ids))
     machine = machine.with_device(current, replace(current, pci=placed))
     group = joined.pop() if len(joined) == 1 else None
     return machine, Outcome(step, Answer(OK, _RULE, because), group)
+
+
+def _kept_by_vfio(machine: Machine, name: DeviceId, era: Era) -> Machine:
+    """Bind vfio-pci to a virtual function of one that it has itself.
+
+    vfio_pci_bus_notifier() sets its override, so that no driver of the host gets it;
+    pci_device_can_probe() then passes over ``sriov_drivers_autoprobe``.
+    """
+    virtual = next(d for d in machine.devices if d.id == name)
+    kept = replace(virtual, driver_override="vfio-pci")
+    match bind_answer(machine, kept, "vfio-pci", era).result:
+        case "0":
+            kept = replace(kept, driver="vfio-pci", vfio_devices=())
+        case "unknown":
+            kept = replace(kept, driver=Missing.ABSENT)
+    return machine.with_device(virtual, kept)
 
 
 def _vf_ids(physical: Device) -> PciIds:

@@ -54,6 +54,8 @@ TELLING_NAMES = (
 )
 """Members and functions of the core that came with a change of the rules."""
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
+# param_get_bool() in kernel/params.c
+_FLAGS = {"Y": True, "N": False}
 _MEMLOCK = re.compile(r"^Max locked memory +(unlimited|[0-9]{1,20}) ", re.MULTILINE)
 HYPERVISOR_VENDORS = re.compile(
     r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
@@ -350,7 +352,8 @@ def _memlock_limit(tree: Tree) -> Fact[int | None]:
 def _vfio_settings(tree: Tree) -> VfioSettings:
     def flag(module: str, parameter: str) -> Fact[bool]:
         text = tree.text(f"sys/module/{module}/parameters/{parameter}")
-        return map_fact(text, lambda value: value == "Y")
+        found = map_fact(text, _FLAGS.get)
+        return Missing.UNREADABLE if found is None else found
 
     type1_loaded = tree.has("sys/module/vfio_iommu_type1")
     if type1_loaded is False and tree.has("sys/module") is not True:
@@ -358,6 +361,7 @@ def _vfio_settings(tree: Tree) -> VfioSettings:
     return VfioSettings(
         type1_loaded=type1_loaded,
         disable_denylist=flag("vfio_pci", "disable_denylist"),
+        enable_sriov=flag("vfio_pci", "enable_sriov"),
         enable_unsafe_noiommu_mode=flag("vfio", "enable_unsafe_noiommu_mode"),
         type1_allow_unsafe_interrupts=flag(
             "vfio_iommu_type1", "allow_unsafe_interrupts"
