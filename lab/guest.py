@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from iommu_inspect.kernel.answers import BLOCKS
 from lab.errors import LabError, Unavailable
 from lab.initramfs import boot_modules, firmware, overlay, prepare
 from lab.kernels.known import Image
@@ -29,6 +30,8 @@ BOOT_SECONDS = 180.0
 COMMAND_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 PLUG_SECONDS = 20.0
+# After so long a device that was to go stays: something waits for its user.
+UNPLUG_SECONDS = 40.0
 # After how much silence a command is said again.
 PATIENCE_SECONDS = 3.0
 QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
@@ -159,22 +162,32 @@ class Guest:
         with self._plugging(), Qmp(self._run / "qmp") as qmp:
             qmp.execute("device_add", device.properties())
 
-    def remove_device(self, name: str) -> None:
-        """Ask the guest to let the device ``name`` go, as a button would."""
-        with self._plugging(), Qmp(self._run / "qmp") as qmp:
+    def remove_device(self, name: str) -> bool:
+        """Ask the guest to let the device ``name`` go, as a button would.
+
+        Returns whether it went.
+        """
+        before = self.command("devices").lines
+        with Qmp(self._run / "qmp") as qmp:
             qmp.execute("device_del", {"id": name})
+        return self._has_changed(before, UNPLUG_SECONDS)
 
     @contextmanager
     def _plugging(self) -> Iterator[None]:
         """Wait, after the block, until the guest's devices have changed."""
         before = self.command("devices").lines
         yield
-        deadline = time.monotonic() + PLUG_SECONDS
+        self._has_changed(before, PLUG_SECONDS)
+
+    def _has_changed(self, before: tuple[str, ...], seconds: float) -> bool:
+        """Wait for other devices; say whether there are."""
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.command("devices").lines != before:
                 self.command("settle")
-                return
+                return True
             time.sleep(0.3)
+        return False
 
     def do(self, text: str, seconds: float = COMMAND_SECONDS) -> Answer:
         """Run one command, its devices named as the machine does.
@@ -184,10 +197,12 @@ class Guest:
         function N, ``group:NAME`` for the number of its group.
         """
         words = text.split(" ")
-        if words[0] in ("plug", "unplug"):
-            act = self.plug if words[0] == "plug" else self.remove_device
-            act(words[1])
+        if words[0] == "plug":
+            self.plug(words[1])
             return Answer(0, ())
+        if words[0] == "unplug":
+            gone = self.remove_device(words[1])
+            return Answer(0, (f"TRUTH unplug ret={0 if gone else BLOCKS}",))
         addresses = self.addresses()
         found = [self._resolve(word, addresses) for word in words[1:]]
         return self.command(" ".join([words[0], *found]), seconds)

@@ -1,8 +1,10 @@
 """Random steps over a machine, from a seed.
 
-The same seed gives the same steps on every run. No device leaves vfio-pci or the
-machine while a group is claimed (5.10 waits for the user to let go). A kernel driver
-that is bound while a group is claimed ends a sequence, as it may end the kernel.
+The same seed gives the same steps on every run. They do what a person can do, whatever
+sense it makes: let go of what user space has, pull it out, claim it twice, make virtual
+functions with a driver that makes none. A step that blocks ends a sequence where it is
+taken (5.10 waits for the user to let go); a driver of the host that is bound while a
+group is claimed ends it here, as it may end the kernel.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ class _Walk:
     plugged: list[str] = field(default_factory=list)
     vfs: dict[str, int] = field(default_factory=dict)
     over: bool = False
+    lost: bool = False
+    """Whether a device is gone whose group user space may have open still."""
 
     def card(self, name: str) -> Device:
         """Return what ``name`` is in the machine; a virtual function is its parent."""
@@ -49,8 +53,8 @@ class _Walk:
         for name, driver in self.drivers.items():
             yield from self._binding(name, driver)
             yield from self._attaching(name, driver)
-            if driver == "vfio-pci" and name not in self.claimed:
-                yield 6, Step(Verb.CLAIM, name)
+            if driver == "vfio-pci":
+                yield (0.4 if name in self.claimed else 6), Step(Verb.CLAIM, name)
             elif "vfio-pci" not in self.drivers.values():
                 # Nothing makes a node for the group, so nothing is claimed.
                 yield 0.2, Step(Verb.CLAIM, name)
@@ -59,18 +63,29 @@ class _Walk:
         for name in self.spare:
             yield (0.5 if self.claimed else 8), Step(Verb.HOTPLUG, name)
         for name in self.plugged:
-            if not (self.claimed or self.attached):
-                yield 8, Step(Verb.UNPLUG, name)
+            # What the module attached to may not vanish below it.
+            if not self.attached:
+                # The less often, the more of it is left for others to be done to.
+                weight = 4 if name in self.claimed else 1 if self.claimed else 3
+                yield weight, Step(Verb.UNPLUG, name)
         yield from self._virtual()
 
     def _binding(self, name: str, driver: str) -> Iterator[tuple[float, Step]]:
-        if driver:
-            # 5.10 waits for the user of the group; the others do not care.
-            if driver != "vfio-pci" or not self.claimed:
-                yield (0.8 if driver == "vfio-pci" else 1.7), Step(Verb.UNBIND, name)
-            yield 0.2, Step(Verb.BIND, name, self.rng.choice(_USER))
-            return
         native = self.card(name).driver
+        if name in self.overridden:
+            if not self.claimed or self.overridden[name] != native:
+                yield 0.6, Step(Verb.PROBE, name)
+            yield 0.3, Step(Verb.CLEAR, name)
+        if driver:
+            # A card that came is handed over, so that it is pulled out of a claim.
+            host = 6 if name in self.plugged and not self.claimed else 1.7
+            yield (0.8 if driver == "vfio-pci" else host), Step(Verb.UNBIND, name)
+            yield 0.2, Step(Verb.BIND, name, self.rng.choice(_USER))
+            yield 0.1, Step(Verb.REBIND, name, self.rng.choice(_USER))
+            return
+        yield 0.4, Step(Verb.REBIND, name, self.rng.choice(_USER))
+        if native and not self.claimed:
+            yield 0.4, Step(Verb.REBIND, name, native)
         for user in dict.fromkeys(_USER):
             yield (8 if user == "vfio-pci" else 2), Step(Verb.BIND, name, user)
         if native and "/" not in name:
@@ -85,15 +100,17 @@ class _Walk:
 
     def _virtual(self) -> Iterator[tuple[float, Step]]:
         for name, driver in self.drivers.items():
-            if "/" in name or driver != "nvme":
+            if "/" in name or self.attached:
                 continue
             if not self.machine.device(name).option("sriov_max_vfs"):
                 continue
-            if not self.vfs.get(name):
-                count = self.rng.randint(1, VIRTUAL + 1)
-                yield 12, Step(Verb.SRIOV, name, str(count))
-            elif not (self.claimed or self.attached):
-                yield 2, Step(Verb.SRIOV, name, "0")
+            able = driver == "nvme"
+            count = self.rng.randint(1, VIRTUAL + 1)
+            if self.vfs.get(name):
+                yield (2 if able else 0.5), Step(Verb.SRIOV, name, "0")
+                yield 0.3, Step(Verb.SRIOV, name, str(count))
+            else:
+                yield (12 if able else 1), Step(Verb.SRIOV, name, str(count))
 
     def take(self, step: Step) -> None:
         """Note what ``step`` does if nothing refuses it."""
@@ -101,14 +118,22 @@ class _Walk:
         match step.verb:
             case Verb.BIND:
                 self.overridden[name] = word
-                native = word == self.card(name).driver
-                self.over = native and bool(self.claimed)
-                if not self.drivers[name]:
-                    self.drivers[name] = word
+                self._bound(name, word)
+            case Verb.REBIND:
+                # A driver with ids of its own binds where no override names another.
+                if word == self.overridden.get(name, self.card(name).driver):
+                    self._bound(name, word)
+            case Verb.PROBE:
+                self._bound(name, self.overridden[name])
+            case Verb.OVERRIDE:
+                self.overridden[name] = word
+            case Verb.CLEAR:
+                self.overridden.pop(name)
             case Verb.UNBIND:
                 self.drivers[name] = ""
             case Verb.CLAIM if self.drivers[name] == "vfio-pci":
-                self.claimed.append(name)
+                if name not in self.claimed:
+                    self.claimed.append(name)
             case Verb.RELEASE:
                 self.claimed.remove(name)
             case Verb.ATTACH:
@@ -119,20 +144,36 @@ class _Walk:
                 card = self.spare.pop(name)
                 self.drivers[name] = card.driver
                 self.plugged.append(name)
-                self.over = bool(self.claimed)
+                self.over = bool(self.claimed) or self.lost
             case Verb.UNPLUG:
                 self.spare[name] = self.machine.device(name)
                 self.plugged.remove(name)
-                self.drivers.pop(name, None)
+                self._vanish(name)
             case Verb.SRIOV:
                 self._virtual_functions(name, int(word))
 
+    def _bound(self, name: str, driver: str) -> None:
+        if self.drivers[name]:
+            return
+        self.drivers[name] = driver
+        native = driver == self.card(name).driver
+        self.over = native and (bool(self.claimed) or self.lost)
+
+    def _vanish(self, name: str) -> None:
+        self.drivers.pop(name, None)
+        self.overridden.pop(name, None)
+        if name in self.claimed:
+            self.claimed.remove(name)
+            self.lost = True
+
     def _virtual_functions(self, name: str, count: int) -> None:
-        if count > VIRTUAL:
+        # Only its own driver makes them, and none while there are others.
+        makes_none = self.drivers[name] != "nvme" or (count and self.vfs.get(name))
+        if count > VIRTUAL or makes_none:
             return
         self.vfs[name] = count
         for number in range(VIRTUAL):
-            self.drivers.pop(f"{name}/{number}", None)
+            self._vanish(f"{name}/{number}")
         for number in range(count):
             self.drivers[f"{name}/{number}"] = ""
 
@@ -168,12 +209,13 @@ def random_steps(machine: Machine, seed: int, count: int = 6) -> tuple[Step, ...
 def growing_steps(machine: Machine, steps: Iterable[Step]) -> tuple[Step, ...]:
     """Return the steps that plug a card into every port left empty after ``steps``.
 
-    Users let go first.  There are none after steps that may have ended the kernel.
+    Users let go first. There are none after steps that may have ended the kernel, or
+    where one has a group open of which no device is left to name it by.
     """
     walk = _walk(machine, random.Random(0))
     for step in steps:
         walk.take(step)
-    if walk.over or not walk.spare:
+    if walk.over or walk.lost or not walk.spare:
         return ()
     return (
         *(Step(Verb.RELEASE, name) for name in walk.claimed),

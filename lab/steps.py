@@ -24,14 +24,18 @@ class Verb(StrEnum):
     """What is done; the value is how it is written.
 
     ``GIVE`` is what an administrator does: let go, override, bind; ``BIND`` leaves out
-    the first. ``CLAIM`` and ``RELEASE`` are about the group that holds the device,
-    ``HOTPLUG`` about a spare device of the machine.
+    the first, and ``REBIND`` the override, too; ``CLEAR`` takes an override away, and
+    ``PROBE`` has the bus look for a driver. ``CLAIM`` and ``RELEASE`` are about the
+    group that holds the device, ``HOTPLUG`` about a spare device of the machine.
     """
 
     GIVE = "give"
     BIND = "bind"
+    REBIND = "rebind"
+    PROBE = "probe"
     UNBIND = "unbind"
     OVERRIDE = "override"
+    CLEAR = "clear"
     CLAIM = "claim"
     RELEASE = "release"
     ATTACH = "attach"
@@ -43,7 +47,10 @@ class Verb(StrEnum):
     @property
     def has_word(self) -> bool:
         """Say whether a word follows the device: a driver, or how many functions."""
-        return self in (Verb.GIVE, Verb.BIND, Verb.OVERRIDE, Verb.SRIOV)
+        return self in _WITH_WORD
+
+
+_WITH_WORD = (Verb.GIVE, Verb.BIND, Verb.REBIND, Verb.OVERRIDE, Verb.SRIOV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,10 @@ def _commands(move: Move) -> tuple[str, ...]:
     match move.verb:
         case Verb.BIND:
             return (f"override {name} {word}", f"bind {name} {word}")
+        case Verb.REBIND:
+            return (f"bind {name} {word}",)
+        case Verb.CLEAR:
+            return (f"override {name}",)
         case Verb.CLAIM:
             return (f"hold claim group:{name}",)
         case Verb.RELEASE:
@@ -133,6 +144,8 @@ def whatif(
     match step.verb:
         case Verb.CLAIM | Verb.RELEASE:
             return (str(Step(step.verb, resolve(f"group:{step.device}"))),)
+        case Verb.CLEAR:
+            return (f"override={resolve(step.device)}",)
         case Verb.HOTPLUG:
             card = machine.device(step.device)
             words = (resolve(card.bus or ""), card.class_code, card.driver)

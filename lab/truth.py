@@ -157,7 +157,7 @@ def answer_of(step: Step, answer: Answer) -> str | None:
     """
     facts = answer.facts()
     match step.verb:
-        case Verb.HOTPLUG | Verb.UNPLUG:
+        case Verb.HOTPLUG:
             return "0"
         case Verb.CLAIM:
             if any(fact["kind"] == "held" for fact in facts):

@@ -24,6 +24,7 @@ from lab.machines.parts import (
     functions,
     give,
     plug,
+    probe,
     sriov_disk,
     unbind,
     unplug,
@@ -308,6 +309,23 @@ _VIRTUAL_FUNCTIONS = (
             (bind("disk/0", "vfio-pci"), *give("disk/1", driver="pci-stub")),
             functions("disk", 0),
             (*_VFS, *unbind("disk")),
+        ),
+    ),
+    Machine(
+        "probes",
+        "what drivers_probe tells of a refusal, of a driver that is there, of a claim",
+        (
+            port("rp1", 1, "1.0"),
+            *sriov_disk("disk", "rp1"),
+            port("rp2", 2, "2.0"),
+            Device("e1000e", "nic", "rp2", "0.0", "multifunction=on"),
+            Device("nec-usb-xhci", "usb", "rp2", "0.1"),
+        ),
+        states=(
+            BOOTED,
+            (*_VFS, *unbind("disk"), *probe("disk", "vfio-pci")),
+            (*probe("nic", "vfio-pci"), *unbind("nic"), *probe("nic", "vfio-pci")),
+            (*unbind("usb"), claim("nic"), *probe("usb", "xhci_hcd")),
         ),
     ),
     Machine(

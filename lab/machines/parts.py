@@ -24,6 +24,7 @@ __all__ = [
     "functions",
     "give",
     "plug",
+    "probe",
     "sriov_disk",
     "unbind",
     "unplug",
@@ -52,6 +53,11 @@ def claim(name: str) -> Step:
 def bind(name: str, driver: str) -> Step:
     """Return the step that binds ``driver`` to a device that has none."""
     return Step(Verb.BIND, name, driver)
+
+
+def probe(name: str, driver: str) -> tuple[Step, ...]:
+    """Return the steps that have the bus look for ``driver`` for a device."""
+    return Step(Verb.OVERRIDE, name, driver), Step(Verb.PROBE, name)
 
 
 def plug(*names: str) -> tuple[Step, ...]:

@@ -26,6 +26,8 @@ __all__ = ["bind_answer", "refused_by_override"]
 
 _RULE = "mixed-ownership"
 _ERROR_SINCE = (5, 14)
+# They take what new_id, a parameter or an override gives them, and nothing else.
+_WITHOUT_IDS = frozenset({"pci_stub", "uio_pci_generic", "igb_uio"})
 
 
 def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:
@@ -63,7 +65,7 @@ def refused_by_override(device: Device, driver: str) -> Answer | None:
         return Answer("-ENODEV", rule, f"driver_override names {override}")
     if not known(override):
         return Answer(UNKNOWN, rule, "the source does not tell its driver_override")
-    if normalised(driver) in VFIO_DRIVERS:
+    if normalised(driver) in VFIO_DRIVERS | _WITHOUT_IDS:
         because = f"no driver_override names {driver}, which has few ids of its own"
         return Answer(UNKNOWN, rule, because)
     return None

@@ -174,15 +174,34 @@ def _bind(machine: Machine, era: Era, step: Bind) -> Taken:
 
 
 def _probe(machine: Machine, era: Era, step: Probe) -> Taken:
-    """Have the bus look for a driver: it passes over a device that has one."""
+    """Have the bus look for a driver: drivers_probe_store() in drivers/base/bus.c.
+
+    It passes over a device that has one. What a driver's probe refuses is not told, so
+    that the next driver can try its luck (__device_attach_driver()); what comes before
+    the probe, the claim of the group's DMA, is told as -EINVAL, whatever it was.
+    """
     device = device_of(machine, step)
+    group = machine.group_of(device)
+    if isinstance(device.driver, str):
+        because = f"{device.driver} is bound already: the bus passes over it"
+        return done(machine, step, Answer(OK, "driver-override", because), group)
     override = device.driver_override
     driver = override if isinstance(override, str) else step.driver
     if driver is None:
         because = "no driver_override names a driver: whichever fits binds"
         answer = Answer(UNKNOWN, "driver-override", because)
-        return done(machine, step, answer, machine.group_of(device))
-    return _bound(machine, era, step, device, device, driver)
+        return done(machine, step, answer, group)
+    after, outcome = _bound(machine, era, step, device, device, driver)
+    if outcome.answer.probe:
+        because = f"{driver} refuses ({outcome.answer.probe}), which is not told: "
+        because += outcome.answer.because
+        answer = replace(outcome.answer, result=OK, because=because)
+        outcome = replace(outcome, answer=answer)
+    elif outcome.answer.result.startswith("-E"):
+        because = f"{outcome.answer.because} ({outcome.answer.result} in itself)"
+        answer = replace(outcome.answer, result="-EINVAL", because=because)
+        outcome = replace(outcome, answer=answer)
+    return after, outcome
 
 
 def _bound(
@@ -259,8 +278,9 @@ def _claim(machine: Machine, era: Era, step: Claim) -> Taken:
 def _release(machine: Machine, step: Release) -> Taken:
     group = group_of_step(machine, step)
     if group.held is not Held.BY_USER:
-        answer = Answer("-EINVAL", "mixed-ownership", "user space does not hold it")
-        return done(machine, step, answer, group)
+        # Nothing refuses to close a file, also one whose claim has ended before.
+        because = "user space does not hold it: nothing changes"
+        return done(machine, step, Answer(OK, "mixed-ownership", because), group)
     after = with_group(machine, group, replace(group, held=Held.FREE))
     return done(after, step, Answer(OK, "mixed-ownership", "the group is free"), group)
 
