@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from lab import churn_command, shrink
+from lab.branches import Ledger
 from lab.campaign import (
     QUICK_KERNELS,
     QUICK_MACHINES,
@@ -26,7 +27,7 @@ from lab.errors import LabError, Unavailable
 from lab.evidence import Evidence, load_all
 from lab.fixtures import FIXTURES, write_fixtures
 from lab.guest import GuestError, boot
-from lab.judge import judge
+from lab.judge import compared, judge, recorded
 from lab.kernels.known import KERNELS, find_kernel
 from lab.live import run_live
 from lab.machines import MACHINES, find_machine
@@ -36,7 +37,7 @@ from lab.plan_judge import problems
 from lab.plan_report import render_plans, summary
 from lab.plan_trial import load_trials
 from lab.plans import PlanJob, run_plans
-from lab.report import boot_of, render
+from lab.report import Boot, boot_of, render
 from lab.run import Job, run_all
 from lab.texts import CANNOT_CARRY, run_texts
 
@@ -371,10 +372,16 @@ def _report(options: argparse.Namespace) -> int:
     for folder in _folders(options):
         for evidence in load_all(folder):
             found.setdefault(evidence.name, evidence)  # a boot counts once
-    boots = [boot_of(evidence, judge(evidence)) for evidence in found.values()]
+    boots: list[Boot] = []
+    with Ledger() as ledger:
+        for evidence in found.values():
+            items = list(compared(evidence))
+            boots.append(boot_of(evidence, recorded(evidence, items)))
+            ledger.note(evidence.kernel, (item for _, item in items))
     if not boots:
         raise Unavailable(f"no evidence in {', '.join(map(str, _folders(options)))}")
-    options.out.write_text(render(boots, options.command))
+    page = render(boots, options.command, ledger.confirmed())
+    options.out.write_text(page)
     say(f"wrote {options.out}: {len(boots)} boots")
     return 0
 

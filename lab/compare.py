@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from iommu_inspect.kernel.answers import Answer
 from iommu_inspect.kernel.eras import Semantics, applicable
 from iommu_inspect.kernel.grouping.making.recompute import recompute
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Prediction
@@ -20,13 +21,17 @@ __all__ = ["Comparison", "compare_simulation", "compare_state", "compare_user"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One answer of the tool beside that of the kernel."""
+    """One answer of the tool beside that of the kernel.
+
+    ``answer`` is the tool's own, where it is one to a call.
+    """
 
     operation: str
     target: str
     expected: str
     got: str
     because: str
+    answer: Answer | None = None
 
     @property
     def outcome(self) -> str:
@@ -87,6 +92,7 @@ def _predictions(
                 truth.answers[key],
                 prediction.answer.result,
                 prediction.answer.because,
+                prediction.answer,
             )
 
 

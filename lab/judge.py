@@ -19,7 +19,7 @@ from lab.compare import Comparison, compare_simulation, compare_state, compare_u
 from lab.evidence import Evidence, State
 from lab.growth import compare_growth
 
-__all__ = ["Record", "judge"]
+__all__ = ["Record", "compared", "judge", "recorded"]
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,24 @@ class Record:
 
 def judge(evidence: Evidence) -> list[Record]:
     """Compare everything in the evidence."""
-    found: list[Record] = []
+    return recorded(evidence, compared(evidence))
+
+
+def recorded(
+    evidence: Evidence, items: Iterable[tuple[int, Comparison]]
+) -> list[Record]:
+    """Return what ``compared()`` yields as records."""
+    return [_record(evidence, number, item) for number, item in items]
+
+
+def compared(evidence: Evidence) -> Iterator[tuple[int, Comparison]]:
+    """Yield each comparison, and the state in which it is made."""
     machine: Machine | None = None
     for number, state in enumerate(evidence.states):
         for item in _judge_state(machine, state):
-            found.append(_record(evidence, number, item))
+            yield number, item
         held = _held_after(machine, state)
         machine = _read(state.capture, held)
-    return found
 
 
 def _record(evidence: Evidence, number: int, item: Comparison) -> Record:
@@ -112,7 +122,12 @@ def _steps(before: Machine, state: State) -> Iterator[Comparison]:
         verb = taken.command.partition(" ")[0]
         answer = own[-1].answer
         yield Comparison(
-            f"whatif {verb}", taken.command, taken.answer, answer.result, answer.because
+            f"whatif {verb}",
+            taken.command,
+            taken.answer,
+            answer.result,
+            answer.because,
+            answer,
         )
 
 

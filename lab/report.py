@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lab.branches import Confirmed, reason
 from lab.evidence import Evidence
 from lab.judge import Record
 from lab.kernels.known import KERNELS
@@ -103,8 +104,10 @@ def boot_of(evidence: Evidence, records: Iterable[Record]) -> Boot:
     )
 
 
-def render(boots: Sequence[Boot], command: str) -> str:
-    """Return the page; it depends on the boots and the command only."""
+def render(
+    boots: Sequence[Boot], command: str, confirmed: Iterable[Confirmed] = ()
+) -> str:
+    """Return the page; it depends on the arguments and the engine's source only."""
     ordered = sorted(boots, key=lambda b: (rank(b.kernel), b.seed or 0, b.machine))
     kernels = list(dict.fromkeys(boot.kernel for boot in ordered))
     records = [record for boot in ordered for record in boot.records]
@@ -127,6 +130,7 @@ def render(boots: Sequence[Boot], command: str) -> str:
                 parts.append(_grown(ordered))
     parts += _wrong(records)
     parts += _unknown(records)
+    parts += _branches(confirmed)
     parts += _steps(ordered)
     parts += _random(ordered)
     parts += _machines(ordered)
@@ -258,6 +262,37 @@ def _unknown(records: Iterable[Record]) -> Iterator[str]:
 
 def _text(because: str) -> str:
     return because.replace("|", "\\|").replace("\n", " ")
+
+
+def _branches(confirmed: Iterable[Confirmed]) -> Iterator[str]:
+    """Tell which of the engine's answers a kernel has given, and which none has."""
+    functions: dict[tuple[str, str], list[Confirmed]] = defaultdict(list)
+    for each in confirmed:
+        functions[each.branch.file, each.branch.function].append(each)
+    if not functions:
+        return
+    told = [each for found in functions.values() for each in found]
+    count = sum(bool(each.kernels) for each in told)
+    yield "## Branches that kernels confirmed\n"
+    yield (
+        f"{count} of {len(told)} places in `kernel/ownership` and `kernel/steps` that\n"
+        "make an answer made one that a kernel gave, too. That a line was run does\n"
+        'not count, and "unknown" is no answer. The rest is what we do not know.\n'
+    )
+    head = ("where", "confirmed, by how many kernels", "not confirmed")
+    yield table(head, (_of_function(*name, found) for name, found in functions.items()))
+
+
+def _of_function(file: str, function: str, found: Iterable[Confirmed]) -> list[str]:
+    given, lacking = list[str](), dict[str, list[str]]()
+    for each in found:
+        result = f"`{each.branch.result}`"
+        if each.kernels:
+            given.append(f"{result} {len(each.kernels)}")
+        else:
+            lacking.setdefault(reason(each.branch), []).append(result)
+    why = (f"{', '.join(results)}: {because}" for because, results in lacking.items())
+    return [f"`{file}` `{function}()`", ", ".join(given), "; ".join(why)]
 
 
 def _steps(boots: Iterable[Boot]) -> Iterator[str]:
