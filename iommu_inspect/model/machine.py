@@ -20,6 +20,7 @@ from iommu_inspect.model.uses.host import Host
 
 __all__ = [
     "NO_VFIO_GROUP",
+    "VFIO_GROUP",
     "Family",
     "Gone",
     "InterruptRemapping",
@@ -127,8 +128,9 @@ class Gone:
     groups: tuple[Group, ...]
 
 
-NO_VFIO_GROUP = "no-vfio-group"
-"""Among a kernel's features, where it was built without CONFIG_VFIO_GROUP (v6.6)."""
+VFIO_GROUP, NO_VFIO_GROUP = "vfio-group", "no-vfio-group"
+"""Among a kernel's features, where it was seen to be built with CONFIG_VFIO_GROUP, or
+without it (v6.6)."""
 
 
 @dataclass(frozen=True, slots=True)

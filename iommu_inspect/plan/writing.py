@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.machine import NO_VFIO_GROUP
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.elsewhere import slots_text
@@ -104,6 +105,9 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
     by_user_space = plan.purpose is not Purpose.ATTACH
     moves = plan.moves if by_guest else ()
     given = guests.given(plan.machine, moves)
+    by_iommufd = guests.iommufd_arguments(plan.machine, semantics, moves)
+    # Without VFIO groups there is no other way, and libvirt's XML asks for a group.
+    alone = NO_VFIO_GROUP in plan.machine.kernel.features
     is_given = set(given)
     return Written(
         there=commands(plan.there),
@@ -119,9 +123,9 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
         script=_script(plan, semantics.label),
         boot=_boot(plan, all_systems=all_systems),
         boot_first=leads_with_boot(plan) or "",
-        libvirt=guests.libvirt_xml(plan.machine, moves),
-        qemu=guests.qemu_arguments(plan.machine, moves),
-        qemu_iommufd=guests.iommufd_arguments(plan.machine, semantics, moves),
+        libvirt="" if alone else guests.libvirt_xml(plan.machine, moves),
+        qemu=by_iommufd if alone else guests.qemu_arguments(plan.machine, moves),
+        qemu_iommufd=() if alone else by_iommufd,
         given=tuple(given),
         only_held=tuple(guests.only_held(plan.machine, moves)),
         without_xml=tuple(guests.too_long(given)),

@@ -6,7 +6,10 @@ not without the kernel's yes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from iommu_inspect.kernel.answers import UNKNOWN, Answer
+from iommu_inspect.kernel.ownership import iommufd
 from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE
 from iommu_inspect.kernel.ownership.operations import (
     GET_STATUS,
@@ -53,8 +56,8 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
             untold = not known(target.device.driver)  # UIO needs no group
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
     if _by_iommufd_alone(case):
-        # What iommufd would answer is not asked here.
-        by_answers = Verdict.UNKNOWN
+        wanted = target.group.devices if target.device is None else (target.device,)
+        by_answers = _of_nodes(case, wanted) or by_answers
     if target.device is None:
         return by_answers
     return worst((by_answers, _of_driver(target.device)))
@@ -65,13 +68,31 @@ def of_host(case: Case) -> Verdict:
     if case.purpose is Purpose.ATTACH:
         return Verdict.READY
     used = [group for group in case.groups if case.having(group, Role.VFIO)]
-    if used and _by_iommufd_alone(case):
-        return Verdict.UNKNOWN
+    if _by_iommufd_alone(case):
+        members = [device for group in used for device in group.devices]
+        return _of_nodes(case, members) or Verdict.READY
     return worst(of_answer(a) for group in used for _, a in _of_group(case, group))
 
 
 def _by_iommufd_alone(case: Case) -> bool:
     return NO_VFIO_GROUP in case.machine.kernel.features
+
+
+def _of_nodes(case: Case, devices: Iterable[Device]) -> Verdict | None:
+    """Say what iommufd answers for those that a vfio driver has, if any.
+
+    Whether DPDK knows how to ask it hangs on its release.
+    """
+    nodes = [device for device in devices if has_vfio_driver(device)]
+    if not nodes:
+        return None
+    if case.purpose is Purpose.DPDK:
+        return Verdict.UNKNOWN
+    return worst(
+        of_answer(case.inquiry.by_iommufd(device, operation))
+        for device in nodes
+        for operation in iommufd.ASK
+    )
 
 
 def _of_group(case: Case, group: Group) -> Answers:

@@ -27,6 +27,7 @@ from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import (
     NO_VFIO_GROUP,
+    VFIO_GROUP,
     InterruptRemapping,
     Kernel,
     Machine,
@@ -114,7 +115,8 @@ def family(
     own = device("0000:05:00.1", virtual, vfio_devices=("vfio1",), vfio_cdev=True)
     own = replace(own, pci=replace(own.pci, physfn=PHYSICAL.id))
     physical = replace(PHYSICAL, driver=driver, vfio_devices=())
-    host = machine(group(own), group(physical, id="2"), kernel=Kernel(release))
+    kernel = Kernel(release, features=frozenset({VFIO_GROUP}))
+    host = machine(group(own), group(physical, id="2"), kernel=kernel)
     return host, own
 
 

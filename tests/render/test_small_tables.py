@@ -41,7 +41,7 @@ MIXED = group(
     "groups, says",
     [
         ((), "There are no IOMMU groups here to ask about."),
-        ((CARD,), "All 5 answers are the same under 6.1 and 6.12."),
+        ((CARD,), "All 6 answers are the same under 6.1 and 6.12."),
     ],
 )
 def test_a_comparison_without_a_difference_is_one_sentence(

@@ -152,8 +152,7 @@ class Inquiry:
         """Answer one of ``iommufd.ASK`` for a device of a group."""
         group, ask = self.machine.group_of(device), iommufd.ASK[operation]
         if group is None:
-            because = f"{device.address} has no IOMMU group, or none is told"
-            return Answer(UNKNOWN, "no-iommu", because)
+            return iommufd.without_group(device)
         return across_eras(
             self.semantics,
             lambda era: ask(self.machine, device, self.owners(group, era), era),

@@ -28,9 +28,9 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Held
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.machine import NO_VFIO_GROUP, Machine
 
-__all__ = ["ASK", "ATTACH_PT", "BIND"]
+__all__ = ["ASK", "ATTACH_PT", "BIND", "without_group"]
 
 BIND = "VFIO_DEVICE_BIND_IOMMUFD"
 ATTACH_PT = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
@@ -50,7 +50,7 @@ def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) ->
     group = owners.group
     if era.since < _SINCE:
         return _none_yet(BIND, BIND_IOMMUFD)
-    unopened = _cannot_open(device)
+    unopened = _cannot_open(machine, device)
     if unopened is not None:
         return unopened
     asks = _asks_for_token(machine, era)
@@ -82,7 +82,7 @@ def _attach_pt(
     if era.since < _SINCE:
         return _none_yet(ATTACH_PT, ATTACH_IOMMUFD_PT)
     bound = _bind(machine, device, owners, era)
-    if bound.result == UNKNOWN or _cannot_open(device) is not None:
+    if bound.result == UNKNOWN or _cannot_open(machine, device) is not None:
         return bound
     if bound.result != OK:
         because = f"the node is not bound: BIND_IOMMUFD returned {bound.result}"
@@ -92,11 +92,24 @@ def _attach_pt(
     )
 
 
+def without_group(device: Device) -> Answer:
+    """Answer for a device without a group: bound and attached in no-IOMMU mode.
+
+    Where vfio has no groups (v7.3 without CONFIG_VFIO_GROUP) it makes none for such a
+    device either; the name of its node tells the mode.
+    """
+    names = device.vfio_devices
+    if known(names) and names and all(n.startswith("noiommu-") for n in names):
+        return Answer(OK, "no-iommu-mode", "a no-IOMMU device is not claimed")
+    because = f"{device.address} has no IOMMU group, or none is told"
+    return Answer(UNKNOWN, "no-iommu", because)
+
+
 def _none_yet(call: str, since: Citation) -> Answer:
     return Answer(NOT_APPLICABLE, _NODE, f"{call} came with v6.6", (since,))
 
 
-def _cannot_open(device: Device) -> Answer | None:
+def _cannot_open(machine: Machine, device: Device) -> Answer | None:
     """Return why there is no node to open, ``None`` where there is one."""
     on_vfio = has_vfio_driver(device)
     if on_vfio is None:
@@ -104,7 +117,8 @@ def _cannot_open(device: Device) -> Answer | None:
     if not on_vfio:
         because = f"{device.address} is on no vfio driver, so it has no node"
         return Answer("-ENOENT", "not-on-vfio", because)
-    if device.vfio_cdev is True:
+    # VFIO_GROUP or VFIO_DEVICE_CDEV: drivers/vfio/Kconfig wants one of them.
+    if device.vfio_cdev is True or NO_VFIO_GROUP in machine.kernel.features:
         return None
     if known(device.vfio_cdev):
         because = f"{device.address} has no node: CONFIG_VFIO_DEVICE_CDEV is off"

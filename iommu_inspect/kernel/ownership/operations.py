@@ -29,7 +29,7 @@ from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.machine import NO_VFIO_GROUP, Machine
+from iommu_inspect.model.machine import NO_VFIO_GROUP, VFIO_GROUP, Machine
 from iommu_inspect.model.platform import Architecture
 
 __all__ = [
@@ -126,6 +126,11 @@ def cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
     group = owners.group
     if NO_VFIO_GROUP in machine.kernel.features:
         return Answer("-ENOENT", "not-on-vfio", words.NO_VFIO_GROUP)
+    if VFIO_GROUP not in machine.kernel.features and any(
+        device.vfio_cdev is True for device in group.devices
+    ):
+        # Who builds a kernel with nodes of devices may have left out those of groups.
+        return Answer(UNKNOWN, "not-on-vfio", words.UNTOLD_VFIO_GROUP)
     if owners.having(Role.VFIO):
         if group.held is Held.BY_USER:
             return Answer("-EBUSY", "not-on-vfio", words.HELD[group.held])

@@ -14,6 +14,7 @@ __all__ = [
     "NO_IOMMU_BEHIND",
     "NO_VFIO_GROUP",
     "SPAPR",
+    "UNTOLD_VFIO_GROUP",
     "bound",
     "cannot_tell",
     "is_mediated",
@@ -30,6 +31,10 @@ NOT_WHOLE = "the source does not show all members of the group"
 NO_VFIO_GROUP = (
     "this kernel has no VFIO groups (CONFIG_VFIO_GROUP), only nodes of devices in "
     "/dev/vfio/devices"
+)
+UNTOLD_VFIO_GROUP = (
+    "the source does not tell whether this kernel has VFIO groups (CONFIG_VFIO_GROUP): "
+    "it lacks sys/class/vfio"
 )
 SPAPR = (
     "on POWER a container is of a type of its own (VFIO_SPAPR_TCE_v2_IOMMU), and which "

@@ -12,6 +12,7 @@ from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import (
     NO_VFIO_GROUP,
+    VFIO_GROUP,
     IommuUnit,
     Kernel,
     Machine,
@@ -55,6 +56,7 @@ TELLING_NAMES = (
 """Members and functions of the core that came with a change of the rules."""
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
 # param_get_bool() in kernel/params.c
+_VFIO = "sys/module/vfio"
 _FLAGS = {"Y": True, "N": False}
 _MEMLOCK = re.compile(r"^Max locked memory +(unlimited|[0-9]{1,20}) ", re.MULTILINE)
 HYPERVISOR_VENDORS = re.compile(
@@ -263,10 +265,13 @@ def _kernel(
         value_or(d.vfio_devices, ()) for d in devices
     ):
         features.add("vfio-dev")
-    # vfio makes this class with its groups, in vfio_group_init(); a kernel without them
-    # has nodes of devices instead.
-    nodes = tree.whole and any(d.vfio_cdev is True for d in devices)
-    if nodes and tree.has("sys/class/vfio") is False:
+    # vfio makes this class as soon as it is there, in vfio_group_init(), if it has
+    # groups; without them it has nodes of devices alone.
+    of_groups = tree.has("sys/class/vfio")
+    nodes = any(d.vfio_cdev is True for d in devices)
+    if of_groups is True:
+        features.add(VFIO_GROUP)
+    elif of_groups is False and tree.whole and (nodes or tree.exists(_VFIO)):
         features.add(NO_VFIO_GROUP)
     if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
         features.add("iommufd")
