@@ -12,7 +12,6 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry, Prediction
 from iommu_inspect.kernel.ownership.roles import Ownership
 from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 from lab.truth import Truth
 
@@ -75,7 +74,7 @@ def _ownership(inquiry: Inquiry, truth: Truth) -> Iterator[Comparison]:
             continue
         state = inquiry.ownership(group)
         counted = state in (Ownership.KERNEL, Ownership.CONFLICT)
-        counted = counted or group.held is Held.BY_USER
+        counted = counted or group.held.by_user
         got = "unknown" if state is Ownership.UNKNOWN else str(counted)
         yield Comparison("list ownership", group_id, str(claimed), got, state.value)
 

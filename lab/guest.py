@@ -194,7 +194,8 @@ class Guest:
 
         ``plug NAME`` and ``unplug NAME`` are the driver's, all others the guest's.
         In those a device's name stands for its address, ``NAME/N`` for its virtual
-        function N, ``group:NAME`` for the number of its group.
+        function N, ``group:NAME`` for the number of its group, ``node:NAME`` for the
+        name of its own node, "none" where it has none.
         """
         words = text.split(" ")
         if words[0] == "plug":
@@ -214,6 +215,12 @@ class Guest:
     def _resolve(self, word: str, addresses: Mapping[str, str]) -> str:
         if word.startswith("group:"):
             return self._link(self._resolve(word[6:], addresses), "iommu_group")
+        if word.startswith("node:"):
+            address = self._resolve(word[5:], addresses)
+            path = f"/sys/bus/pci/devices/{address}/vfio-dev"
+            return next(
+                iter(self.command(f"shell ls {path} 2> /dev/null").lines), "none"
+            )
         name, _, number = word.partition("/")
         if number.isdecimal() and name in addresses:
             return self._link(addresses[name], f"virtfn{number}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from iommu_inspect.kernel.eras import applicable
@@ -11,7 +11,7 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.group import Held
+from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
@@ -20,6 +20,8 @@ from lab.evidence import Evidence, State
 from lab.growth import compare_growth
 
 __all__ = ["Record", "compared", "judge", "recorded"]
+
+_Holding = Mapping[frozenset[str], Group]
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,8 @@ def _simulation(before: Machine, state: State) -> Simulation:
     return simulate(before, applicable(before.kernel), steps)
 
 
-def _held_after(before: Machine | None, state: State) -> dict[frozenset[str], Held]:
-    """Return who holds which group, by its members: sysfs does not show it."""
+def _held_after(before: Machine | None, state: State) -> _Holding:
+    """Return the groups that are held, by their members: sysfs does not show it."""
     if before is None:
         return {}
     try:
@@ -145,13 +147,13 @@ def _held_after(before: Machine | None, state: State) -> dict[frozenset[str], He
     except UnknownTargetError:
         return {}
     return {
-        _members(group.devices): group.held
+        _members(group.devices): group
         for group in after.groups
         if group.held is not Held.FREE
     }
 
 
-def _read(capture: bytes | None, held: dict[frozenset[str], Held]) -> Machine | None:
+def _read(capture: bytes | None, holding: _Holding) -> Machine | None:
     if capture is None:
         return None
     tree = open_path("-", io.BytesIO(capture))
@@ -159,7 +161,9 @@ def _read(capture: bytes | None, held: dict[frozenset[str], Held]) -> Machine | 
     tree.whole = True
     machine = read_machine(tree)
     groups = tuple(
-        replace(group, held=held.get(_members(group.devices), Held.FREE))
+        replace(group, held=like.held, nodes=like.nodes)
+        if (like := holding.get(_members(group.devices)))
+        else group
         for group in machine.groups
     )
     return replace(machine, groups=groups)

@@ -36,6 +36,7 @@ class _Walk:
     drivers: dict[str, str]
     spare: dict[str, Device]
     claimed: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
     attached: list[str] = field(default_factory=list)
     overridden: dict[str, str] = field(default_factory=dict)
     plugged: list[str] = field(default_factory=list)
@@ -43,6 +44,11 @@ class _Walk:
     over: bool = False
     lost: bool = False
     """Whether a device is gone whose group user space may have open still."""
+
+    @property
+    def held(self) -> bool:
+        """Say whether user space may have a group."""
+        return bool(self.claimed or self.opened) or self.lost
 
     def card(self, name: str) -> Device:
         """Return what ``name`` is in the machine; a virtual function is its parent."""
@@ -55,41 +61,46 @@ class _Walk:
             yield from self._attaching(name, driver)
             if driver == "vfio-pci":
                 yield (0.4 if name in self.claimed else 6), Step(Verb.CLAIM, name)
+                yield (0.3 if name in self.opened else 2), Step(Verb.OPEN, name)
             elif "vfio-pci" not in self.drivers.values():
                 # Nothing makes a node for the group, so nothing is claimed.
                 yield 0.2, Step(Verb.CLAIM, name)
         for name in self.claimed:
             yield 4, Step(Verb.RELEASE, name)
+        for name in self.opened:
+            yield 4, Step(Verb.CLOSE, name)
         for name in self.spare:
-            yield (0.5 if self.claimed else 8), Step(Verb.HOTPLUG, name)
+            yield (0.5 if self.held else 8), Step(Verb.HOTPLUG, name)
         for name in self.plugged:
             # What the module attached to may not vanish below it.
             if not self.attached:
                 # The less often, the more of it is left for others to be done to.
-                weight = 4 if name in self.claimed else 1 if self.claimed else 3
+                weight = 4 if name in self.claimed else 1 if self.held else 3
                 yield weight, Step(Verb.UNPLUG, name)
         yield from self._virtual()
 
     def _binding(self, name: str, driver: str) -> Iterator[tuple[float, Step]]:
         native = self.card(name).driver
         if name in self.overridden:
-            if not self.claimed or self.overridden[name] != native:
+            if not self.held or self.overridden[name] != native:
                 yield 0.6, Step(Verb.PROBE, name)
             yield 0.3, Step(Verb.CLEAR, name)
         if driver:
             # A card that came is handed over, so that it is pulled out of a claim.
-            host = 6 if name in self.plugged and not self.claimed else 1.7
-            yield (0.8 if driver == "vfio-pci" else host), Step(Verb.UNBIND, name)
+            host = 6 if name in self.plugged and not self.held else 1.7
+            # Who is open by its own node is waited for.
+            own = 0.2 if name in self.opened else 0.8
+            yield (own if driver == "vfio-pci" else host), Step(Verb.UNBIND, name)
             yield 0.2, Step(Verb.BIND, name, self.rng.choice(_USER))
             yield 0.1, Step(Verb.REBIND, name, self.rng.choice(_USER))
             return
         yield 0.4, Step(Verb.REBIND, name, self.rng.choice(_USER))
-        if native and not self.claimed:
+        if native and not self.held:
             yield 0.4, Step(Verb.REBIND, name, native)
         for user in dict.fromkeys(_USER):
             yield (8 if user == "vfio-pci" else 2), Step(Verb.BIND, name, user)
         if native and "/" not in name:
-            yield (3 if self.claimed else 1.5), Step(Verb.BIND, name, native)
+            yield (3 if self.held else 1.5), Step(Verb.BIND, name, native)
         yield 1, Step(Verb.OVERRIDE, name, self.rng.choice(_USER))
 
     def _attaching(self, name: str, driver: str) -> Iterator[tuple[float, Step]]:
@@ -136,6 +147,10 @@ class _Walk:
                     self.claimed.append(name)
             case Verb.RELEASE:
                 self.claimed.remove(name)
+            case Verb.OPEN if name not in self.opened:
+                self.opened.append(name)
+            case Verb.CLOSE:
+                self.opened.remove(name)
             case Verb.ATTACH:
                 self.attached.append(name)
             case Verb.DETACH:
@@ -144,7 +159,7 @@ class _Walk:
                 card = self.spare.pop(name)
                 self.drivers[name] = card.driver
                 self.plugged.append(name)
-                self.over = bool(self.claimed) or self.lost
+                self.over = self.held
             case Verb.UNPLUG:
                 self.spare[name] = self.machine.device(name)
                 self.plugged.remove(name)
@@ -157,14 +172,15 @@ class _Walk:
             return
         self.drivers[name] = driver
         native = driver == self.card(name).driver
-        self.over = native and (bool(self.claimed) or self.lost)
+        self.over = native and self.held
 
     def _vanish(self, name: str) -> None:
         self.drivers.pop(name, None)
         self.overridden.pop(name, None)
-        if name in self.claimed:
-            self.claimed.remove(name)
-            self.lost = True
+        for names in (self.claimed, self.opened):
+            if name in names:
+                names.remove(name)
+                self.lost = True
 
     def _virtual_functions(self, name: str, count: int) -> None:
         # Only its own driver makes them, and none while there are others.
@@ -219,6 +235,7 @@ def growing_steps(machine: Machine, steps: Iterable[Step]) -> tuple[Step, ...]:
         return ()
     return (
         *(Step(Verb.RELEASE, name) for name in walk.claimed),
+        *(Step(Verb.CLOSE, name) for name in walk.opened),
         *(Step(Verb.DETACH, name) for name in walk.attached),
         *(Step(Verb.HOTPLUG, name) for name in walk.spare),
     )

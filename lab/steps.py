@@ -26,7 +26,8 @@ class Verb(StrEnum):
     ``GIVE`` is what an administrator does: let go, override, bind; ``BIND`` leaves out
     the first, and ``REBIND`` the override, too; ``CLEAR`` takes an override away, and
     ``PROBE`` has the bus look for a driver. ``CLAIM`` and ``RELEASE`` are about the
-    group that holds the device, ``HOTPLUG`` about a spare device of the machine.
+    group that holds the device, ``OPEN`` and ``CLOSE`` about its own node and iommufd,
+    ``HOTPLUG`` about a spare device of the machine.
     """
 
     GIVE = "give"
@@ -38,6 +39,8 @@ class Verb(StrEnum):
     CLEAR = "clear"
     CLAIM = "claim"
     RELEASE = "release"
+    OPEN = "open"
+    CLOSE = "close"
     ATTACH = "attach"
     DETACH = "detach"
     HOTPLUG = "hotplug"
@@ -118,6 +121,10 @@ def _commands(move: Move) -> tuple[str, ...]:
             return (f"hold claim group:{name}",)
         case Verb.RELEASE:
             return (f"release claim group:{name}",)
+        case Verb.OPEN:
+            return (f"hold bind node:{name}",)
+        case Verb.CLOSE:
+            return (f"release bind node:{name}",)
         case Verb.ATTACH:
             return (f"oracle attach {name}",)
         case Verb.DETACH:
@@ -144,6 +151,9 @@ def whatif(
     match step.verb:
         case Verb.CLAIM | Verb.RELEASE:
             return (str(Step(step.verb, resolve(f"group:{step.device}"))),)
+        case Verb.OPEN | Verb.CLOSE:
+            verb = Verb.CLAIM if step.verb is Verb.OPEN else Verb.RELEASE
+            return (f"{verb}={resolve(step.device)},iommufd",)
         case Verb.CLEAR:
             return (f"override={resolve(step.device)}",)
         case Verb.HOTPLUG:

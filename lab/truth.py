@@ -165,7 +165,12 @@ def answer_of(step: Step, answer: Answer) -> str | None:
             asked = ("open", "set_container", "set_iommu")
             said = (fact.get(call, "0") for fact in facts for call in asked)
             return next((result_of(v) for v in said if v not in ("0", "na")), None)
-        case Verb.RELEASE:
+        case Verb.OPEN:
+            if any(fact["kind"] == "held" for fact in facts):
+                return "0"
+            said = (fact.get(call, "0") for fact in facts for call in ("open", "bind"))
+            return next((result_of(v) for v in said if v not in ("0", "na")), None)
+        case Verb.RELEASE | Verb.CLOSE:
             return "0" if any(fact.get("done") == "1" for fact in facts) else None
     said = (fact["ret"] for fact in reversed(facts) if "ret" in fact)
     value = next(said, None)

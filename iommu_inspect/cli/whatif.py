@@ -17,8 +17,8 @@ def what_if(
         typer.Argument(
             metavar="STEP...",
             help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER "
-            "probe=DEV rebind=DEV,DRIVER claim=GROUP "
-            "release=GROUP attach=DEV detach=DEV sriov=DEV,N "
+            "probe=DEV rebind=DEV,DRIVER claim=GROUP claim=DEV,iommufd "
+            "release=GROUP release=DEV,iommufd attach=DEV detach=DEV sriov=DEV,N "
             "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order. DEV and "
             "PORT are one device each: 01:00.0, enp3s0, or a part of its name.",
         ),

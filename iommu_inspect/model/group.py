@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known
+from iommu_inspect.model.identity import DeviceId
 
 __all__ = ["Group", "Held", "NodeAccess", "ReservedRegion"]
 
@@ -15,12 +16,19 @@ class Held(enum.Enum):
     """Who holds a group at this moment.
 
     A source never shows it: a group that was read is ``FREE`` as far as anybody
-    knows. Hypothetical steps hold groups.
+    knows. Hypothetical steps hold groups. User space has one by its own node and a
+    container, or devices of it by theirs and iommufd.
     """
 
     FREE = "free"
     BY_USER = "user"
+    BY_IOMMUFD = "iommufd"
     BY_KERNEL_DOMAIN = "kernel-domain"
+
+    @property
+    def by_user(self) -> bool:
+        """Say whether user space holds it, by whatever way."""
+        return self in (Held.BY_USER, Held.BY_IOMMUFD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,8 @@ class Group:
     ``type`` is that of the *default* domain, not of the current one: it says
     nothing about who owns the group now. ``whole`` is false where the source does not
     show all members, or contradicts itself about them. ``node`` is ``/dev/vfio/ID``,
-    which is looked at and never opened.
+    which is looked at and never opened. ``nodes`` are the devices whose own nodes are
+    bound, where it is held ``BY_IOMMUFD``.
     """
 
     id: str
@@ -57,6 +66,7 @@ class Group:
     name: Fact[str] = Missing.ABSENT
     reserved_regions: Fact[tuple[ReservedRegion, ...]] = Missing.ABSENT
     held: Held = Held.FREE
+    nodes: frozenset[DeviceId] = frozenset()
     whole: bool = True
     node: Fact[NodeAccess] = Missing.ABSENT
     predicted: bool = False

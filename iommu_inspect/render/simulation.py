@@ -117,7 +117,7 @@ def _state(owned: Owned | None) -> str:
     if owned is None:
         return "-"
     state = owned.ownership.value
-    if owned.group.held is Held.BY_USER:
+    if owned.group.held.by_user:
         return f"{state}, claimed"
     held = owned.group.held is Held.BY_KERNEL_DOMAIN
     return f"{state}, attached" if held else state

@@ -57,7 +57,9 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
     if _by_iommufd_alone(case):
         wanted = target.group.devices if target.device is None else (target.device,)
-        by_answers = _of_nodes(case, wanted) or by_answers
+        untold = target.device is None and not target.group.whole
+        by_nodes = Verdict.UNKNOWN if untold else _of_nodes(case, wanted)
+        by_answers = by_nodes or by_answers
     if target.device is None:
         return by_answers
     return worst((by_answers, _of_driver(target.device)))
@@ -83,11 +85,12 @@ def _of_nodes(case: Case, devices: Iterable[Device]) -> Verdict | None:
 
     Whether DPDK knows how to ask it hangs on its release.
     """
-    nodes = [device for device in devices if has_vfio_driver(device)]
+    on_vfio = {device.id: has_vfio_driver(device) for device in devices}
+    nodes = [device for device in devices if on_vfio[device.id]]
+    if None in on_vfio.values() or (nodes and case.purpose is Purpose.DPDK):
+        return Verdict.UNKNOWN
     if not nodes:
         return None
-    if case.purpose is Purpose.DPDK:
-        return Verdict.UNKNOWN
     return worst(
         of_answer(case.inquiry.by_iommufd(device, operation))
         for device in nodes

@@ -19,12 +19,15 @@ __all__ = [
     "VIRTUAL",
     "bind",
     "claim",
+    "closed",
     "disk",
     "down",
     "functions",
     "give",
+    "opened",
     "plug",
     "probe",
+    "released",
     "sriov_disk",
     "unbind",
     "unplug",
@@ -48,6 +51,21 @@ def unbind(*names: str) -> tuple[Step, ...]:
 def claim(name: str) -> Step:
     """Return the step by which user space takes the group of the device ``name``."""
     return Step(Verb.CLAIM, name)
+
+
+def opened(name: str) -> Step:
+    """Return the step by which user space binds a device's own node to an iommufd."""
+    return Step(Verb.OPEN, name)
+
+
+def closed(name: str) -> Step:
+    """Return the step by which user space closes a device's own node."""
+    return Step(Verb.CLOSE, name)
+
+
+def released(name: str) -> Step:
+    """Return the step by which user space lets the group of a device go."""
+    return Step(Verb.RELEASE, name)
 
 
 def bind(name: str, driver: str) -> Step:

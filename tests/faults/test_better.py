@@ -86,6 +86,7 @@ ARRAY = "sys/devices/virtual/block/md0/md"
         ("host-lives-here", True, ARRAY, "kind", errno.EACCES),
         ("host-lives-here", True, f"{ARRAY}/degraded", "content", errno.ENODEV),
         ("host-lives-here", True, f"{ARRAY}/level", "kind", errno.EIO),
+        ("host-lives-here", True, f"{ARRAY}/level", "content", "short"),
         ("host-lives-here", True, "sys/block", "kind", errno.ESTALE),
         (
             "host-lives-here",

@@ -124,8 +124,9 @@ def family(
     ("driver", "virtual", "release", "by_group", "by_node"),
     [
         ("vfio-pci", "vfio-pci", "6.17.1", "-EACCES", "-EACCES"),
-        # The node takes one since v6.17, or since it was carried to an older kernel.
-        ("vfio-pci", "vfio-pci", "6.12.1", "-EACCES", "unknown"),
+        # The node takes one since v6.17; 6.12.117 was asked, and gave it without.
+        ("vfio-pci", "vfio-pci", "6.12.117", "-EACCES", "0"),
+        ("vfio-pci", "vfio-pci", "5.14.0-503.el9.x86_64", "-EACCES", "unknown"),
         ("vfio-pci", "vfio-pci", "5.10.1", "-EACCES", "n/a"),
         ("vfio-pci", "vfio-pci", "5.4.1", "0", "n/a"),
         ("vfio-pci", "mlx5-vfio-pci", "6.17.1", "unknown", "unknown"),

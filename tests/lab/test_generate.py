@@ -138,6 +138,7 @@ def test_steps_make_sense(seed: int) -> None:
     present = {device.name for device in machine.endpoints}
     drivers = {name: machine.device(name).driver for name in present}
     claimed, attached, overridden = set[str](), set[str](), set[str]()
+    opened = set[str]()
     for step in steps_of(seed, 12):
         name = step.device
         assert parse_step(str(step)) == step
@@ -161,6 +162,10 @@ def test_steps_make_sense(seed: int) -> None:
                 claimed.add(name)
             case Verb.RELEASE:
                 claimed.remove(name)
+            case Verb.OPEN:
+                opened.add(name)
+            case Verb.CLOSE:
+                opened.remove(name)
             case Verb.ATTACH:
                 attached.add(name)
             case Verb.DETACH:
@@ -238,8 +243,11 @@ def test_tool_understands_every_step(seed: int) -> None:
 
     for step in steps_of(seed):
         for text in whatif(step, MACHINES[seed], resolve, bool):
-            # Without a driver, the tool's override is cleared.
-            verb = Verb.OVERRIDE if step.verb is Verb.CLEAR else step.verb
+            verb = {
+                Verb.CLEAR: "override",  # without a driver
+                Verb.OPEN: "claim",  # by iommufd
+                Verb.CLOSE: "release",
+            }.get(step.verb, step.verb)
             assert tool.parse_step(text).verb == verb
 
 

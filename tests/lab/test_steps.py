@@ -37,6 +37,8 @@ STEPS = [
     (Step(Verb.CLEAR, "usb"), ["override usb"], [f"override={USB}"]),
     (Step(Verb.CLAIM, "usb"), ["hold claim group:usb"], ["claim=3"]),
     (Step(Verb.RELEASE, "usb"), ["release claim group:usb"], ["release=3"]),
+    (Step(Verb.OPEN, "usb"), ["hold bind node:usb"], [f"claim={USB},iommufd"]),
+    (Step(Verb.CLOSE, "usb"), ["release bind node:usb"], [f"release={USB},iommufd"]),
     (Step(Verb.ATTACH, "usb"), ["oracle attach usb"], [f"attach={USB}"]),
     (Step(Verb.DETACH, "usb"), ["oracle drop usb"], [f"detach={USB}"]),
     (

@@ -28,6 +28,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.group import Held
+from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import NO_VFIO_GROUP, Machine
 
 __all__ = ["ASK", "ATTACH_PT", "BIND", "without_group"]
@@ -57,6 +58,10 @@ def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) ->
     unowned = refused_without_token(machine, device, asks=asks, since=VF_TOKEN_OF_NODE)
     if unowned is not None:
         return unowned
+    if device.id in group.nodes:
+        # vfio_df_open(): only by the group is a device opened twice.
+        because = "its node is bound already, and is bound once"
+        return Answer("-EINVAL", _NODE, because, (BIND_IOMMUFD,))
     if group.is_noiommu is True:
         # iommufd_bind_noiommu(): only a kernel with CONFIG_IOMMUFD_NOIOMMU has a node.
         return Answer(OK, "no-iommu-mode", "a no-IOMMU device is not claimed")
@@ -117,10 +122,17 @@ def _cannot_open(machine: Machine, device: Device) -> Answer | None:
     if not on_vfio:
         because = f"{device.address} is on no vfio driver, so it has no node"
         return Answer("-ENOENT", "not-on-vfio", because)
-    # VFIO_GROUP or VFIO_DEVICE_CDEV: drivers/vfio/Kconfig wants one of them.
-    if device.vfio_cdev is True or NO_VFIO_GROUP in machine.kernel.features:
+    has_node = device.vfio_cdev
+    if NO_VFIO_GROUP in machine.kernel.features:
+        # VFIO_GROUP or VFIO_DEVICE_CDEV: drivers/vfio/Kconfig wants one of them.
+        has_node = True
+    elif not known(has_node):
+        # A kernel makes nodes of all its devices, or of none.
+        told = {d.vfio_cdev for d in machine.devices if known(d.vfio_cdev)}
+        has_node = told.pop() if len(told) == 1 else has_node
+    if has_node is True:
         return None
-    if known(device.vfio_cdev):
+    if known(has_node):
         because = f"{device.address} has no node: CONFIG_VFIO_DEVICE_CDEV is off"
         return Answer("-ENOENT", _NODE, because)
     because = "the source does not tell whether the device has a node"
@@ -128,9 +140,15 @@ def _cannot_open(machine: Machine, device: Device) -> Answer | None:
 
 
 def _asks_for_token(machine: Machine, era: Era) -> bool | None:
-    """Say whether binding a node takes a token; older kernels may have it carried."""
-    version = version_within(value_or(machine.kernel.release, ""), era)
-    return True if version is not None and version >= _TOKENS_SINCE else None
+    """Say whether binding a node takes a token, ``None`` where it may be carried back.
+
+    6.12.117 does not ask.
+    """
+    release = value_or(machine.kernel.release, "")
+    version = version_within(release, era)
+    if version is None or carries_code_back(release):
+        return None
+    return version >= _TOKENS_SINCE
 
 
 ASK: dict[str, Callable[[Machine, Device, GroupOwnership, Era], Answer]] = {

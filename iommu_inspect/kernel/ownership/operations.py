@@ -74,7 +74,7 @@ def _claim(machine: Machine, owners: GroupOwnership, era: Era) -> Answer:
 def claim_refused(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | None:
     """Return why the claim does not succeed, ``None`` where it does."""
     group = owners.group
-    if group.held is Held.BY_USER:
+    if group.held.by_user:
         return Answer(
             "-EPERM", "mixed-ownership", words.HELD[group.held], (CLAIM_BY_VFIO,)
         )
@@ -132,7 +132,7 @@ def cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
         # Who builds a kernel with nodes of devices may have left out those of groups.
         return Answer(UNKNOWN, "not-on-vfio", words.UNTOLD_VFIO_GROUP)
     if owners.having(Role.VFIO):
-        if group.held is Held.BY_USER:
+        if group.held.by_user:
             return Answer("-EBUSY", "not-on-vfio", words.HELD[group.held])
         return None
     rule = "not-on-vfio"

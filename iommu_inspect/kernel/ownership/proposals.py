@@ -75,7 +75,7 @@ def _as_posted(device: Device, owners: GroupOwnership) -> Answer | None:
     today): with it its own device does not count.
     """
     group, cite = owners.group, (PROPOSED_SINGLE_DRIVER,)
-    if group.held is Held.BY_USER:
+    if group.held.by_user:
         return Answer("-EBUSY", _RULE, words.HELD[group.held], cite)
     if group.held is Held.BY_KERNEL_DOMAIN:
         because = f"{words.HELD[group.held]}, and it is not this one"
@@ -104,7 +104,7 @@ def attach_shared(device: Device, owners: GroupOwnership | None, era: Era) -> An
         return Answer(NOT_APPLICABLE, _RULE, because, cite)
     if owners is None:
         return Answer("-ENODEV", "no-iommu", f"{device.address} has no IOMMU group")
-    if owners.group.held is Held.BY_USER:
-        return Answer("-EBUSY", _RULE, words.HELD[Held.BY_USER], cite)
+    if owners.group.held.by_user:
+        return Answer("-EBUSY", _RULE, words.HELD[owners.group.held], cite)
     because = "nobody has set the owner of the group to DMA_OWNER_PRIVATE_DOMAIN"
     return Answer("-EPERM", _RULE, because, cite)

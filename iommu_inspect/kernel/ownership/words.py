@@ -24,6 +24,7 @@ __all__ = [
 _MOST = 64
 HELD = {
     Held.BY_USER: "user space holds the group",
+    Held.BY_IOMMUFD: "user space has a device of the group by iommufd",
     Held.BY_KERNEL_DOMAIN: "a driver of the host attached a domain of its own",
 }
 MEDIATED = "a mediated device's group is one that vfio makes up"

@@ -148,7 +148,7 @@ def _in_held_group(device: Device, group: Group, era: Era) -> Answer:
         )
     if device.bus not in ENFORCING_BUSES:
         return Answer(OK, _RULE, f"the bus {device.bus} does not ask for ownership")
-    if group.held is Held.BY_USER:
+    if group.held.by_user:
         because = f"user space holds group {group.id}"
         return Answer("-EBUSY", _RULE, because, (DMA_OWNER_BUSES,))
     if era.proposal in PROPOSED:

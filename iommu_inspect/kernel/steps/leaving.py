@@ -2,7 +2,8 @@
 
 Since v6.1 vfio_device_remove_group() detaches the group's container, and with it goes
 the claim, though the user has the group open still. Before, it waited until the user
-let go (the wait for ``container_q`` in vfio_unregister_group_dev()).
+let go (the wait for ``container_q`` in vfio_unregister_group_dev()). A device that is
+open itself, as one that is bound to an iommufd, is waited for on every kernel.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ def leave_vfio(
     where it is not known what it does.
     """
     for group in machine.groups:
+        open_nodes = sorted(group.nodes.intersection(leaving))
+        if open_nodes:
+            because = f"{open_nodes[0]} is open by iommufd: it leaves when it is closed"
+            return machine, Answer(BLOCKS, "mixed-ownership", because)
         if group.held is not Held.BY_USER:
             continue
         last = _is_left(group, leaving)

@@ -16,12 +16,8 @@ from iommu_inspect.kernel.answers import (
 from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.kernel.eras import ERAS, Era, Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
-from iommu_inspect.kernel.ownership.operations import (
-    GET_STATUS,
-    SET_CONTAINER,
-    SET_IOMMU,
-)
 from iommu_inspect.kernel.steps.binding import bind_answer, refused_by_override
+from iommu_inspect.kernel.steps.claiming import claim, release
 from iommu_inspect.kernel.steps.newcomers import NEW_GROUP, hotplug, sriov, unplug
 from iommu_inspect.kernel.steps.noiommu import made_up, taken_back
 from iommu_inspect.kernel.steps.parents import came_back, let_go
@@ -30,7 +26,6 @@ from iommu_inspect.kernel.steps.state import (
     Taken,
     device_of,
     done,
-    group_of_step,
     only,
     with_group,
 )
@@ -152,9 +147,9 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
         case Override():
             return _override(machine, step)
         case Claim():
-            return _claim(machine, era, step)
+            return claim(machine, era, step)
         case Release():
-            return _release(machine, step)
+            return release(machine, step)
         case Attach():
             return _attach(machine, era, step)
         case Detach():
@@ -254,36 +249,6 @@ def _override(machine: Machine, step: Override) -> Taken:
     after = machine.with_device(device, replace(device, driver_override=step.driver))
     answer = Answer(OK, "driver-override", "it counts at the next probe")
     return done(after, step, answer, machine.group_of(device))
-
-
-def _claim(machine: Machine, era: Era, step: Claim) -> Taken:
-    """Open the group, set the container, set the IOMMU: the first refusal counts."""
-    group = group_of_step(machine, step)
-    inquiry = Inquiry(machine, only(era))
-    status = inquiry.operation(group, GET_STATUS)
-    for operation in (SET_CONTAINER, SET_IOMMU):
-        answer = inquiry.operation(group, operation)
-        if answer.result != OK:
-            because = f"{operation}: {answer.because}"
-            return done(machine, step, replace(answer, because=because), group)
-    if status.result == "not-viable":
-        because = (
-            "container and IOMMU are set, but the group is not viable "
-            f"({status.because}): VFIO_GROUP_GET_DEVICE_FD then returns -EINVAL"
-        )
-        answer = replace(answer, because=because)
-    after = with_group(machine, group, replace(group, held=Held.BY_USER))
-    return done(after, step, answer, group)
-
-
-def _release(machine: Machine, step: Release) -> Taken:
-    group = group_of_step(machine, step)
-    if group.held is not Held.BY_USER:
-        # Nothing refuses to close a file, also one whose claim has ended before.
-        because = "user space does not hold it: nothing changes"
-        return done(machine, step, Answer(OK, "mixed-ownership", because), group)
-    after = with_group(machine, group, replace(group, held=Held.FREE))
-    return done(after, step, Answer(OK, "mixed-ownership", "the group is free"), group)
 
 
 def _attach(machine: Machine, era: Era, step: Attach) -> Taken:

@@ -37,8 +37,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "override": ("DEV", "[DRIVER]"),
     "probe": ("DEV",),
     "rebind": ("DEV", "DRIVER"),
-    "claim": ("GROUP",),
-    "release": ("GROUP",),
+    "claim": ("GROUP", "[iommufd]"),
+    "release": ("GROUP", "[iommufd]"),
     "attach": ("DEV",),
     "detach": ("DEV",),
     "sriov": ("DEV", "N"),
@@ -100,12 +100,19 @@ class Override(_Step):
 
 @dataclass(frozen=True, slots=True)
 class Claim(_Step):
-    """User space takes a group: opens it, sets the container and the IOMMU."""
+    """User space takes a group: opens it, sets the container and the IOMMU.
+
+    ``by_iommufd``: it binds a device's own node to an iommufd in their place.
+    """
+
+    by_iommufd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Release(_Step):
-    """User space lets go of a group."""
+    """User space lets go of a group, or of a device that it had by iommufd."""
+
+    by_iommufd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +160,9 @@ Step: TypeAlias = (
     | Unplug
 )
 # Those that need no further word.
-_PLAIN: dict[str, type[Probe | Unbind | Claim | Release | Attach | Detach | Unplug]] = {
+_PLAIN: dict[str, type[Probe | Unbind | Attach | Detach | Unplug]] = {
     "probe": Probe,
     "unbind": Unbind,
-    "claim": Claim,
-    "release": Release,
     "attach": Attach,
     "detach": Detach,
     "unplug": Unplug,
@@ -181,6 +186,10 @@ def parse_step(text: str) -> Step:
                 return Bind(text, subject, driver)
             case "rebind", [driver]:
                 return Rebind(text, subject, driver)
+            case "claim" | "release", [] | ["iommufd"]:
+                return (Claim if verb == "claim" else Release)(
+                    text, subject, bool(words)
+                )
             case "override", [*drivers] if len(drivers) < 2:
                 return Override(text, subject, *drivers)
             case "sriov", [count]:

@@ -23,6 +23,11 @@ _MULTIPATH = "mpath-"
 # Names of md arrays: md0, md127, md_home, md_d0.
 _MD = re.compile(r"md(?:\d+|_.+)")
 _SPARED = {"raid4": 1, "raid5": 1, "raid6": 2, "raid10": 1}
+# Those without redundancy, which have no file that tells what is lost. "" is that of an
+# array without a personality (level_show() in drivers/md/md.c).
+_NOTHING_SPARED = frozenset(
+    ("", "container", "faulty", "linear", "multipath", "none", "raid0")
+)
 # Profiles of btrfs that outlive the loss of one device.
 _BTRFS_SPARED = frozenset(("raid1", "raid1c3", "raid1c4", "raid10", "raid5", "raid6"))
 _DEEPEST = 16
@@ -269,8 +274,10 @@ class Blocks:
         level, disks, degraded = self._tree.text_bounded(files).values()
         if not known(level):
             return level
+        if level in _NOTHING_SPARED:
+            return 0
         if level != "raid1" and level not in _SPARED:
-            return 0  # without redundancy, and without a file that tells what is lost
+            return Missing.UNREADABLE
         lost = decimal(degraded) if known(degraded) else degraded
         if not known(lost):
             return lost
