@@ -16,6 +16,7 @@ from lab.campaign import (
     QUICK_KERNELS,
     QUICK_MACHINES,
     QUICK_SEEDS,
+    QUICK_STEPS,
     Pair,
     declared,
     evidence_root,
@@ -208,7 +209,7 @@ def _random(options: argparse.Namespace) -> int:
 def _quick(options: argparse.Namespace) -> int:
     kernels = find_kernels(options.kernels)
     pairs = declared(",".join(QUICK_MACHINES), kernels)
-    pairs += random_pairs(QUICK_SEEDS, kernels)
+    pairs += random_pairs(QUICK_SEEDS, kernels, QUICK_STEPS)
     status = _go(options, pairs)
     live = [_in_one_state(pair) for pair in declared(QUICK_MACHINES[0], kernels[-1:])]
     plan = declared(QUICK_CASE, kernels[-1:])

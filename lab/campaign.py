@@ -17,6 +17,7 @@ __all__ = [
     "QUICK_KERNELS",
     "QUICK_MACHINES",
     "QUICK_SEEDS",
+    "QUICK_STEPS",
     "Pair",
     "declared",
     "evidence_root",
@@ -30,8 +31,13 @@ Pair = tuple[Machine, Kernel, int | None]
 
 # What CI boots: one kernel of each set of rules, and machines that differ most.
 QUICK_KERNELS = ("5.10", "6.12")
-QUICK_MACHINES = ("reference", "two-functions", "sriov-no-acs", "empty-slot")
-QUICK_SEEDS = (1, 2)
+QUICK_MACHINES = (
+    *("reference", "two-functions", "sriov-no-acs", "empty-slot"),
+    *("claim-ends", "probes"),
+)
+# Cards come and go, virtual functions are made, groups are claimed and let go.
+QUICK_SEEDS = (6, 15)
+QUICK_STEPS = 12
 
 
 def evidence_root() -> Path:
