@@ -23,12 +23,16 @@ _MOST_NAMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Which layer is missing, how sure that is, and what would help."""
+    """Which layer is missing, how sure that is, and what would help.
+
+    ``final``: nothing that is done on this host would.
+    """
 
     message: str
     remedy: str
     certainty: Certainty = Certainty.DERIVED
     cures: tuple[Cure, ...] = ()
+    final: bool = False
 
 
 def _names(words: Iterable[str]) -> str:
@@ -56,6 +60,19 @@ def missing_layer(machine: Machine) -> Layer:
         )
     maker = iommu_maker(machine)
     units, tables = machine.iommus, machine.firmware_tables
+    if unread(machine.xen):
+        return Layer(
+            "No device has an IOMMU group; whether this is Xen's dom0, where none ever "
+            "has, could not be read.",
+            "Look on the host itself, as root.",
+            Certainty.UNKNOWN,
+        )
+    if machine.xen is XenRole.UNTOLD and not value_or(units, ()):
+        return Layer(
+            "This is a guest of Xen, or its dom0: neither has an IOMMU of its own.",
+            "In dom0 use Xen's own pass-through; a guest of Xen can be given none.",
+            final=True,
+        )
     if known(units) and units:
         return Layer(
             f"The kernel runs IOMMU units ({_names([u.name for u in units])}), but no "
@@ -72,14 +89,9 @@ def missing_layer(machine: Machine) -> Layer:
             *_turn_on(machine, maker),
         )
     if machine.guest is True:
-        on_xen = machine.xen is XenRole.UNTOLD
         return Layer(
-            "This is a guest of Xen, or its dom0: neither has an IOMMU of its own."
-            if on_xen
-            else "This is a virtual machine without a virtual IOMMU.",
-            "In dom0 use Xen's own pass-through; a guest of Xen can be given none."
-            if on_xen
-            else "Give the guest one (QEMU: -device intel-iommu,intremap=on with "
+            "This is a virtual machine without a virtual IOMMU.",
+            "Give the guest one (QEMU: -device intel-iommu,intremap=on with "
             "-machine q35,kernel-irqchip=split; libvirt: <iommu model='intel'>).",
         )
     if known(tables) and machine.guest is False:

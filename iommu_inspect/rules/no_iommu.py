@@ -54,6 +54,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         severity=Severity.WARNING if unsafe else None,
         certainty=layer.certainty,
         step=_step(machine, layer),
+        final=layer.final and not unsafe,
         cures=layer.cures,
     )
 
@@ -72,6 +73,8 @@ def _has_iommu(machine: Machine) -> bool | None:
 
 
 def _step(machine: Machine, layer: Layer) -> str:
+    if layer.final:
+        return "pass it through with Xen's own tools"
     if layer.certainty is not Certainty.UNKNOWN:
         return "turn the IOMMU on"
     if not machine.groups_known:

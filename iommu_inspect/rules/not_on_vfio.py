@@ -147,7 +147,8 @@ def _check_device(case: Case, device: Device) -> Iterator[Finding]:
         yield _incoherent(case, device, incoherent)
         return
     if group is None:
-        if case.purpose is Purpose.DPDK and known(device.group):
+        told = known(device.group) and case.machine.groups_known
+        if case.purpose is Purpose.DPDK and told:
             yield _without_iommu(case, device)
         return  # no-iommu speaks of devices without a group
     if device.is_bridge is True or device.is_chipset:

@@ -52,6 +52,7 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
         return worst(_besides_vfio(case, d) for d in case.besides_vfio(target))
     if target.group is None:
         untold = target.device is None or not known(target.device.group)
+        untold = untold or not case.machine.groups_known
         if case.purpose is Purpose.DPDK and not untold and target.device is not None:
             untold = not known(target.device.driver)  # UIO needs no group
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED

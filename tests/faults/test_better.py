@@ -36,6 +36,7 @@ CARD = f"{ONE}/0000:01:00.0"
 ROOT = "sys/devices/pci0000:00"
 GROUPS = "sys/kernel/iommu_groups"
 OSRELEASE = "proc/sys/kernel/osrelease"
+CAPABILITIES = "proc/xen/capabilities"
 
 
 def lost(name: str, *faults: Fault, live: bool = True) -> Machine:
@@ -109,6 +110,7 @@ ARRAY = "sys/devices/virtual/block/md0/md"
         ("no-driver-links", True, f"{ROOT}/0000:00:01.1/driver", "kind", errno.EIO),
         ("no-iommu-mode", False, f"{GROUPS}/0/name", "content", errno.EACCES),
         ("no-iommu-mode", False, f"{GROUPS}/0/name", "content", "short"),
+        ("xen-dom0", True, CAPABILITIES, "content", "short"),
         (
             "variant-by-name",
             False,
@@ -127,14 +129,31 @@ def test_what_once_made_an_answer_better_makes_it_worse_or_leaves_it(
     assert injection.judge(Fault((operation, path), how)) == ()
 
 
-@each("name, first, second", [("bare-capture", "sys/bus/pci", "sys/devices")])
+@each(
+    "name, first, second",
+    [
+        ("bare-capture", ("kind", "sys/bus/pci"), ("kind", "sys/devices")),
+        (
+            "rhel9-with-vfio-dev",
+            ("names", "sys/bus/pci/devices"),
+            ("kind", "sys/devices"),
+        ),
+        ("xen-dom0", ("kind", "proc"), ("kind", "sys/kernel")),
+        ("xen-dom0", ("kind", "proc"), ("link", f"{ROOT}/0000:00:1f.6/driver")),
+        ("xen-dom0", ("kind", "proc"), ("kind", "sys/hypervisor/type")),
+        (
+            "xen-dom0",
+            ("kind", CAPABILITIES),
+            ("kind", "sys/bus/pci/drivers/pciback"),
+        ),
+    ],
+)
 def test_what_two_faults_once_made_better_they_make_worse_or_leave(
-    name: str, first: str, second: str
+    name: str, first: tuple[str, str], second: tuple[str, str]
 ) -> None:
     """One of each kind of pair that `python -m tools.soak` found."""
     injection = Injection(FaultCase(str(SYSFS / name), live=True))
-    faults = [Fault(("kind", path), errno.EIO) for path in (first, second)]
-    assert injection.judge(*faults) == ()
+    assert injection.judge(Fault(first, errno.EIO), Fault(second, errno.ESTALE)) == ()
 
 
 def test_no_pair_of_faults_of_a_sample_makes_an_answer_better() -> None:

@@ -67,7 +67,8 @@ def xen_role(tree: Tree) -> Fact[XenRole | None]:
     mounted: then a domain without an id is dom0, but tool stacks give it one.
     """
     capabilities = tree.text("proc/xen/capabilities")
-    if known(capabilities) and "control_d" in capabilities.split():
+    words = capabilities.split() if known(capabilities) else []
+    if "control_d" in words:
         return XenRole.DOM0
     kind = tree.text("sys/hypervisor/type")
     if not known(kind):
@@ -76,7 +77,7 @@ def xen_role(tree: Tree) -> Fact[XenRole | None]:
         return kind
     if kind != "xen":
         return None
-    if known(capabilities) and tree.whole:
+    if known(capabilities) and tree.whole and not words:
         return XenRole.GUEST
     nobody = tree.text("sys/hypervisor/uuid") == _NO_DOMAIN
     return XenRole.DOM0 if nobody else XenRole.UNTOLD
