@@ -8,7 +8,7 @@ Where the eras of that range give different answers, the answer is unknown.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iommu_inspect.kernel.citations import (
     DEVICE_CLAIM,
@@ -31,6 +31,7 @@ __all__ = [
     "PROPOSED",
     "SHARED",
     "SKETCHED",
+    "Bridges",
     "Era",
     "Proposal",
     "Semantics",
@@ -59,6 +60,21 @@ class Proposal(enum.Enum):
     POSTED = "posted"
 
 
+class Bridges(enum.Enum):
+    """Which bridges VFIO passes over before v5.19 though they have a driver.
+
+    ``ANY``, since v4.4 (commit 5f096b14d421, "vfio: Whitelist PCI bridges");
+    ``PORTS``, those on pcieport, by its name, as read in v3.12; ``NONE``, as read in
+    v3.6, where pci-stub alone was passed over. Which of the two is right between is not
+    known (``UNTOLD``).
+    """
+
+    NONE = "none"
+    UNTOLD = "untold"
+    PORTS = "ports"
+    ANY = "any"
+
+
 @dataclass(frozen=True, slots=True)
 class Era:
     """One set of rules; it holds from ``since`` (a release) to the next era.
@@ -68,6 +84,8 @@ class Era:
     ``device_claim``: ``iommu_device_claim_dma_owner()`` and iommufd exist.
     ``require_direct``: a device with a firmware 1:1 mapping refuses the claim.
     ``proposal``: the text of a proposal that was never merged.
+    ``bridges``: those that vfio_dev_viable() passes over; of a kernel whose release is
+    not told it is supposed to be no older than v4.4 in this.
     """
 
     name: str
@@ -78,6 +96,7 @@ class Era:
     device_claim: bool = True
     require_direct: bool = True
     proposal: Proposal | None = None
+    bridges: Bridges = Bridges.ANY
 
 
 ERAS: tuple[Era, ...] = (
@@ -108,6 +127,12 @@ PROPOSALS = (PROPOSED, SKETCHED, SHARED)
 """Rules that no kernel has, by name."""
 
 _FIRST_VFIO = (3, 6)
+_BRIDGES = (
+    (_FIRST_VFIO, Bridges.NONE),
+    ((3, 7), Bridges.UNTOLD),
+    ((3, 12), Bridges.PORTS),
+    ((4, 4), Bridges.ANY),
+)
 # What exists only since a release, and so proves that the rules are not older.
 # Only things of the IOMMU and VFIO code itself: a distribution that takes one of
 # these into an older kernel takes the code around it along.
@@ -165,7 +190,9 @@ def _from_release(release: str, version: tuple[int, int]) -> Semantics:
             release,
             f"release {release}, whose vendor carries later IOMMU code back",
         )
-    return Semantics((ERAS[first],), release, f"release {release}")
+    passed_over = [of for since, of in _BRIDGES if since <= version]
+    era = replace(ERAS[first], bridges=passed_over[-1] if passed_over else Bridges.NONE)
+    return Semantics((era,), release, f"release {release}")
 
 
 def named(name: str) -> Semantics:

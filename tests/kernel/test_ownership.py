@@ -20,7 +20,7 @@ from builders import (
 )
 from examples import each
 
-from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.eras import Era, applicable, named
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.operations import SET_IOMMU
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
@@ -74,6 +74,30 @@ def test_a_bridge_of_unknown_driver_was_harmless_before_5_19_only() -> None:
     bridge = device(BRIDGE, Missing.ABSENT, bridge=True)
     assert role(bridge, BEFORE_5_19) is Role.MANAGED
     assert role(bridge, SINCE_6_6) is Role.UNKNOWN
+
+
+@each(
+    "release, pcieport, shpchp",
+    [
+        # vfio_dev_viable() read in v3.6, v3.12 and v4.4; what is between is not known.
+        ("3.6", "kernel", "kernel"),
+        ("3.10", "unknown", "kernel"),
+        ("3.12", "managed", "kernel"),
+        ("4.3", "managed", "kernel"),
+        ("4.4", "managed", "managed"),
+        ("5.18", "managed", "managed"),
+    ],
+)
+def test_before_4_4_vfio_passed_over_few_bridges(
+    release: str, pcieport: str, shpchp: str
+) -> None:
+    (era,) = named(release).eras
+    (kernels,) = applicable(Kernel(release)).eras
+    assert era == kernels
+    for driver, expected in (("pcieport", pcieport), ("shpchp", shpchp)):
+        assert role(device("0000:00:1c.0", driver, bridge=True), era).value == expected
+        bare = device("0000:00:1c.0", None, bridge=True)
+        assert role(bare, era) is Role.NONE
 
 
 def test_without_configuration_space_the_class_tells_a_bridge() -> None:

@@ -12,7 +12,7 @@ from iommu_inspect.kernel.drivers import (
     KNOWN_MANAGED_DRIVERS,
     SILENT_BUSES,
 )
-from iommu_inspect.kernel.eras import Era
+from iommu_inspect.kernel.eras import Bridges, Era
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known
@@ -54,24 +54,29 @@ def role(device: Device, era: Era) -> Role:
     Since v5.19 a bound driver counts as the kernel's unless it says that it
     manages its own DMA, whether or not it does any (``really_probe()`` through
     the bus's ``dma_configure``). Before, ``vfio_dev_viable()`` tolerated every
-    bridge whatever its driver, and ``pci-stub``.
+    bridge whatever its driver (before v4.4 fewer: ``Bridges``), and ``pci-stub``.
     """
     vfio = has_vfio_driver(device)
     if vfio:
         return Role.VFIO
     if device.driver is None:
         return Role.NONE
-    return _role_since_5_19(device, era) if era.dma_owner else _role_before_5_19(device)
+    if era.dma_owner:
+        return _role_since_5_19(device, era)
+    return _role_before_5_19(device, era)
 
 
-def _role_before_5_19(device: Device) -> Role:
+def _role_before_5_19(device: Device, era: Era) -> Role:
     is_bridge = device.is_bridge
-    if is_bridge is True:
+    if is_bridge is True and era.bridges is Bridges.ANY:
         return Role.MANAGED
     if not known(device.driver) or device.driver is None:
         return Role.UNKNOWN
-    if normalised(device.driver) == "pci_stub":
+    driver = normalised(device.driver)
+    if driver == "pci_stub" or (driver, era.bridges) == ("pcieport", Bridges.PORTS):
         return Role.MANAGED
+    if (driver, era.bridges) == ("pcieport", Bridges.UNTOLD):
+        return Role.UNKNOWN
     if has_vfio_driver(device) is None or not known(is_bridge):
         return Role.UNKNOWN
     return Role.KERNEL
