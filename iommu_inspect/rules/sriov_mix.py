@@ -67,7 +67,7 @@ def _pf_refused(case: Case, pf: Device, vfs: Sequence[Device]) -> Finding:
 def _pf_on_vfio(
     case: Case, pf: Device, concerned: Sequence[Device], vfs: Sequence[Device]
 ) -> Iterator[Finding]:
-    kept = [vf for vf in vfs if host_keeps(vf)]
+    kept = [vf for vf in vfs if host_keeps(vf) and not _is_idle(vf)]
     if kept:
         yield case.finding(
             pf,
@@ -96,6 +96,11 @@ def _pf_on_vfio(
         others=(pf, *open_by_token),
         references=(_TOKEN_SOURCE,),
     )
+
+
+def _is_idle(vf: Device) -> bool:
+    """Say whether the driver is the one that keeps others away and does nothing."""
+    return isinstance(vf.driver, str) and normalised(vf.driver) == "pci_stub"
 
 
 def _is_vfio_pci(pf: Device) -> bool:

@@ -302,6 +302,23 @@ def test_before_5_7_there_is_no_token() -> None:
 
 
 @pytest.mark.parametrize(
+    ("driver", "used"), [("nvme", True), ("pci-stub", False), (None, False)]
+)
+def test_a_virtual_function_on_pci_stub_is_used_by_nobody(
+    driver: str | None, used: bool
+) -> None:
+    pf = device("0000:01:00.0", "vfio-pci", group="1")
+    pf = dataclasses.replace(
+        pf, pci=dataclasses.replace(pf.pci, virtfns=functions("0000:01:10.0"))
+    )
+    vf = device("0000:01:10.0", driver, group="2")
+    vf = dataclasses.replace(vf, pci=dataclasses.replace(vf.pci, physfn=pf.id))
+    host = machine(group(pf, id="1"), group(vf, id="2"))
+    said = [f.message for f in found("sriov-mix", host, "01:00.0")]
+    assert any("while the host uses" in message for message in said) is used
+
+
+@pytest.mark.parametrize(
     "ids",
     [
         PciIds(class_code=0x010601),
