@@ -14,7 +14,7 @@ from faults.failing import FailingTree, Fault
 from faults.injecting import ERRNOS, Injection, pairs
 from faults.judging import wrong
 from running import call
-from shared import SYSFS
+from shared import FIXTURES, SYSFS
 from trees import ONE, TWO, tree
 
 from iommu_inspect.audit.auditing import audit
@@ -154,6 +154,15 @@ def test_what_two_faults_once_made_better_they_make_worse_or_leave(
     """One of each kind of pair that `python -m tools.soak` found."""
     injection = Injection(FaultCase(str(SYSFS / name), live=True))
     assert injection.judge(Fault(first, errno.EIO), Fault(second, errno.ESTALE)) == ()
+
+
+def test_what_may_be_a_part_of_the_chipset_is_not_planned_away() -> None:
+    """The soak of real kernels found it: the host bridge, whose class failed."""
+    capture = FIXTURES / "kernels" / "5.10-reference-2.tar.gz"
+    injection = Injection(FaultCase(str(capture), live=False))
+    place = ("content", f"{ROOT}/0000:00:00.0/class")
+    assert place in injection.operations
+    assert injection.judge(Fault(place, errno.EIO)) == ()
 
 
 def test_no_pair_of_faults_of_a_sample_makes_an_answer_better() -> None:

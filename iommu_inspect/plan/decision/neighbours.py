@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from iommu_inspect.kernel.variants import vfio_driver_for
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.classes import class_name
 from iommu_inspect.model.pci.regs import (
@@ -51,7 +51,8 @@ _Decision = tuple[Decision, str, Refusal | None]
 
 def fits(device: Device) -> bool:
     """Say whether vfio-pci takes such a device, and a host can live without it."""
-    return device.is_pci and device.is_bridge is False and not device.is_chipset
+    told = device.is_bridge is False and not unread(device.base_class)
+    return device.is_pci and told and not device.is_chipset
 
 
 def serves_the_host(device: Device) -> bool:
@@ -82,7 +83,7 @@ def decision(
         bus = f"the bus {shown(device.bus)}" if known(device.bus) else "another bus"
         why = f"{counts}; on {bus} plan can only unbind"
         return Decision.RELEASED, why, None
-    if not known(device.is_bridge):
+    if not known(device.is_bridge) or unread(device.base_class):
         why = "what it is cannot be told, nor whether the host lives on it"
         return Decision.STAYS, why, perhaps_lived_on(group, [device])
     if device.is_bridge is True:

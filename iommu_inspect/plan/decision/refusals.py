@@ -118,11 +118,12 @@ def _no_endpoint(device: Device) -> Iterator[Refusal]:
             "Other buses have vfio drivers of their own (vfio-platform, vfio-fsl-mc, "
             "vfio-cdx), which need support for the very device.",
         )
-    elif not known(device.is_bridge):
+    elif not known(device.is_bridge) or unread(device.base_class):
         yield Refusal(
             "not-on-vfio",
             False,
-            f"The source does not tell whether {name} is a bridge.",
+            f"The source does not tell whether {name} is a bridge or a part of the "
+            "chipset.",
         )
     elif device.is_bridge is True or device.is_chipset:
         kind = "a bridge" if device.is_bridge is True else "a part of the chipset"
