@@ -204,6 +204,30 @@ class Machine:
         yield from self.ungrouped
 
     @cached_property
+    def vfio_nodes(self) -> bool | None:
+        """Say whether VFIO has nodes of devices; ``None`` where that is not told.
+
+        A kernel makes them of all its devices, or of none; one without those of groups
+        has them (drivers/vfio/Kconfig: VFIO_GROUP or VFIO_DEVICE_CDEV).
+        """
+        if NO_VFIO_GROUP in self.kernel.features:
+            return True
+        told = {d.vfio_cdev for d in self.devices if known(d.vfio_cdev)}
+        return told.pop() is True if len(told) == 1 else None
+
+    @cached_property
+    def vfio_groups(self) -> bool | None:
+        """Say whether VFIO has nodes of groups; ``None`` where that is not told.
+
+        Only a kernel with nodes of devices can be without them.
+        """
+        if VFIO_GROUP in self.kernel.features:
+            return True
+        if NO_VFIO_GROUP in self.kernel.features:
+            return False
+        return None if any(d.vfio_cdev is True for d in self.devices) else True
+
+    @cached_property
     def _rank_of_group(self) -> dict[str, int]:
         return {group.id: rank for rank, group in enumerate(self.groups)}
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.machine import NO_VFIO_GROUP
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.plan import shell
 from iommu_inspect.plan.decision.elsewhere import slots_text
@@ -107,7 +106,7 @@ def written(plan: Plan, semantics: Semantics, *, all_systems: bool = False) -> W
     given = guests.given(plan.machine, moves)
     by_iommufd = guests.iommufd_arguments(plan.machine, semantics, moves)
     # Without VFIO groups there is no other way, and libvirt's XML asks for a group.
-    alone = NO_VFIO_GROUP in plan.machine.kernel.features
+    alone = plan.machine.vfio_groups is False
     is_given = set(given)
     return Written(
         there=commands(plan.there),

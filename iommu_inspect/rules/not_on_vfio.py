@@ -17,7 +17,6 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.machine import NO_VFIO_GROUP
 from iommu_inspect.model.platform import Architecture
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import LoadModule, Look, Looking
@@ -66,7 +65,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
         if group.is_noiommu is not True  # it takes VFIO_NOIOMMU_IOMMU, of vfio itself
     )
     loaded = case.machine.vfio.type1_loaded
-    if needed and NO_VFIO_GROUP in case.machine.kernel.features:
+    if needed and case.machine.vfio_groups is not True:
         yield _without_groups(case)
         return
     if needed and case.machine.architecture is Architecture.POWER:
@@ -98,17 +97,24 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 
 
 def _without_groups(case: Case) -> Finding:
-    # QEMU knows since 9.0; of DPDK that hangs on the release.
-    by_dpdk = case.purpose is Purpose.DPDK
+    # QEMU knows iommufd since 9.0; of DPDK that hangs on the release.
+    by_dpdk, told = case.purpose is Purpose.DPDK, case.machine.vfio_groups is False
+    lacks = (
+        "This kernel has no VFIO groups (CONFIG_VFIO_GROUP is off): there is no "
+        "/dev/vfio/N, and every VFIO_GROUP call fails."
+        if told
+        else "The source does not tell whether this kernel has VFIO groups "
+        "(CONFIG_VFIO_GROUP): it lacks /sys/class/vfio. Without them there is no "
+        "/dev/vfio/N."
+    )
+    find_out = "the program knows iommufd" if told else "there is a /sys/class/vfio"
     return case.finding(
         None,
-        "This kernel has no VFIO groups (CONFIG_VFIO_GROUP is off): there is no "
-        "/dev/vfio/N, and every VFIO_GROUP call fails. Devices are opened one by one "
-        "in /dev/vfio/devices, with iommufd.",
+        f"{lacks} Devices are opened one by one in /dev/vfio/devices, with iommufd.",
         "Use a program that knows iommufd (QEMU with -object iommufd).",
-        certainty=Certainty.UNKNOWN if by_dpdk else Certainty.KERNEL,
+        certainty=Certainty.KERNEL if told and not by_dpdk else Certainty.UNKNOWN,
         severity=None if by_dpdk else Severity.WARNING,
-        step="find out whether the program knows iommufd" if by_dpdk else "",
+        step=f"find out whether {find_out}" if by_dpdk else "",
     )
 
 

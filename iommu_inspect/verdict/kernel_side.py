@@ -23,7 +23,6 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.machine import NO_VFIO_GROUP
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.outcome import Verdict, of_answer, worst
@@ -56,7 +55,7 @@ def of_target(case: Case, target: Target, found: Answers) -> Verdict:
         if case.purpose is Purpose.DPDK and not untold and target.device is not None:
             untold = not known(target.device.driver)  # UIO needs no group
         return Verdict.UNKNOWN if untold else Verdict.BLOCKED
-    if _by_iommufd_alone(case):
+    if case.machine.vfio_groups is not True:
         wanted = target.group.devices if target.device is None else (target.device,)
         untold = target.device is None and not target.group.whole
         by_nodes = Verdict.UNKNOWN if untold else _of_nodes(case, wanted)
@@ -71,14 +70,10 @@ def of_host(case: Case) -> Verdict:
     if case.purpose is Purpose.ATTACH:
         return Verdict.READY
     used = [group for group in case.groups if case.having(group, Role.VFIO)]
-    if _by_iommufd_alone(case):
+    if case.machine.vfio_groups is not True:
         members = [device for group in used for device in group.devices]
         return _of_nodes(case, members) or Verdict.READY
     return worst(of_answer(a) for group in used for _, a in _of_group(case, group))
-
-
-def _by_iommufd_alone(case: Case) -> bool:
-    return NO_VFIO_GROUP in case.machine.kernel.features
 
 
 def _of_nodes(case: Case, devices: Iterable[Device]) -> Verdict | None:

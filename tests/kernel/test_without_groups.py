@@ -31,9 +31,9 @@ from iommu_inspect.model.machine import (
     Machine,
     VfioSettings,
 )
-from iommu_inspect.plan.steps.making import make_plan
+from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.plan.writing import written
-from iommu_inspect.rules.finding import Purpose, Severity
+from iommu_inspect.rules.finding import Certainty, Purpose, Severity
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.verdict.outcome import Verdict
 
@@ -151,6 +151,17 @@ def test_vfio_makes_no_group_where_it_has_none() -> None:
 def test_nodes_of_devices_leave_open_whether_there_are_groups(tmp_path: Path) -> None:
     found = host(tmp_path, groups=False, live=False)
     assert results(found)[:3] == ["unknown"] * 3
+    # By iommufd the device can be had, whether there are groups or not.
+    rules, target = applicable(found.kernel), find_target(found, CARD)
+    for purpose, verdict in (
+        (Purpose.VFIO, Verdict.READY),
+        (Purpose.DPDK, Verdict.UNKNOWN),
+    ):
+        said = audit(found, rules, (target,), purpose=purpose)
+        assert said.verdict is verdict
+        (told,) = [f for f in said.findings if "CONFIG_VFIO_GROUP" in f.message]
+        assert told.certainty is Certainty.UNKNOWN
+    assert make_plan(found, rules, (target,)).outcome is Outcome.PLANNED
 
 
 def test_a_capture_may_lack_the_class(tmp_path: Path) -> None:

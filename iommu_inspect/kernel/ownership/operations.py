@@ -29,7 +29,7 @@ from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.machine import NO_VFIO_GROUP, VFIO_GROUP, Machine
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import Architecture
 
 __all__ = [
@@ -124,12 +124,9 @@ def _get_status(machine: Machine, owners: GroupOwnership, _era: Era) -> Answer:
 def cannot_open(machine: Machine, owners: GroupOwnership) -> Answer | None:
     """Return why ``/dev/vfio/<group>`` cannot be opened, ``None`` if it can."""
     group = owners.group
-    if NO_VFIO_GROUP in machine.kernel.features:
+    if machine.vfio_groups is False:
         return Answer("-ENOENT", "not-on-vfio", words.NO_VFIO_GROUP)
-    if VFIO_GROUP not in machine.kernel.features and any(
-        device.vfio_cdev is True for device in group.devices
-    ):
-        # Who builds a kernel with nodes of devices may have left out those of groups.
+    if machine.vfio_groups is None:
         return Answer(UNKNOWN, "not-on-vfio", words.UNTOLD_VFIO_GROUP)
     if owners.having(Role.VFIO):
         if group.held.by_user:

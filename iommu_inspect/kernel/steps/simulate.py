@@ -49,7 +49,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
-from iommu_inspect.model.machine import NO_VFIO_GROUP, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["Simulation", "simulate"]
 
@@ -217,7 +217,7 @@ def _bound(
     machine = machine.with_device(device, after)
     if answer.result != OK:
         return done(machine, step, answer, group)
-    makes_groups = NO_VFIO_GROUP not in machine.kernel.features
+    makes_groups = machine.vfio_groups is not False
     if group is None and has_vfio_driver(after) is True and makes_groups:
         return made_up(machine, after), Outcome(step, answer, NEW_GROUP)
     return done(came_back(machine, after), step, answer, group)
