@@ -128,7 +128,7 @@ PROPOSALS = (PROPOSED, SKETCHED, SHARED)
 
 _FIRST_VFIO = (3, 6)
 _BRIDGES = (
-    (_FIRST_VFIO, Bridges.NONE),
+    ((0, 0), Bridges.NONE),
     ((3, 7), Bridges.UNTOLD),
     ((3, 12), Bridges.PORTS),
     ((4, 4), Bridges.ANY),
@@ -190,8 +190,8 @@ def _from_release(release: str, version: tuple[int, int]) -> Semantics:
             release,
             f"release {release}, whose vendor carries later IOMMU code back",
         )
-    passed_over = [of for since, of in _BRIDGES if since <= version]
-    era = replace(ERAS[first], bridges=passed_over[-1] if passed_over else Bridges.NONE)
+    bridges = [passed_over for since, passed_over in _BRIDGES if since <= version]
+    era = replace(ERAS[first], bridges=bridges[-1])
     return Semantics((era,), release, f"release {release}")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from iommu_inspect.kernel.ownership.tokens import GROUPS_ASK, asks
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, host_keeps, normalised
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Family
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import RemoveVirtualFunctions
@@ -20,9 +20,6 @@ ABOUT = About(
     severity=Severity.WARNING,
     joint=True,
 )
-# "vfio/pci: Introduce VF token"; before, vfio-pci let no
-# virtual functions be made.
-_VF_TOKEN = (5, 7)
 _TOKEN_SOURCE = "drivers/vfio/pci/vfio_pci_core.c: vfio_pci_validate_vf_token() (v5.7)"  # noqa: S105
 
 
@@ -79,10 +76,10 @@ def _pf_on_vfio(
             others=kept,
         )
     open_by_token = [vf for vf in concerned if not host_keeps(vf)]
-    version = version_of(value_or(case.machine.kernel.release, ""))
     if not open_by_token or not _is_vfio_pci(pf):
         return
-    if version is not None and version < _VF_TOKEN:
+    # Before there were tokens vfio-pci let no virtual functions be made.
+    if asks(case.machine, GROUPS_ASK) is False:
         return
     first = open_by_token[0] if case.targets else pf
     yield case.finding(

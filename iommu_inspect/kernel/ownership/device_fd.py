@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import DEVICE_FIRST, VFIO_VIABLE_REMOVED
-from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.operations import (
     ASK,
@@ -19,17 +19,15 @@ from iommu_inspect.kernel.ownership.operations import (
     cannot_open,
 )
 from iommu_inspect.kernel.ownership.roles import GroupOwnership
-from iommu_inspect.kernel.ownership.tokens import refused_without_token
+from iommu_inspect.kernel.ownership.tokens import GROUPS_ASK, refused_without_token
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["GET_DEVICE_FD", "get_device_fd"]
 
 GET_DEVICE_FD = "VFIO_GROUP_GET_DEVICE_FD"
 _RULE = "not-on-vfio"
-_TOKENS_SINCE = (5, 7)
 
 
 def get_device_fd(
@@ -44,18 +42,17 @@ def get_device_fd(
     unopened = cannot_open(machine, owners)
     if unopened is not None:
         return unopened
-    first, then = _no_such_device(device), _not_set_up(machine, owners, era)
-    if not era.dma_owner:
-        first, then = then, first
+    checks = (_no_such_device(device, era), _not_set_up(machine, owners, era))
+    first, second = checks if era.dma_owner else checks[::-1]
     return (
         first
-        or then
-        or refused_without_token(machine, device, asks=_asks_for_token(machine, era))
+        or second
+        or refused_without_token(machine, device, era, GROUPS_ASK)
         or Answer(OK, _RULE, f"{device.address} is on {device.driver}")
     )
 
 
-def _no_such_device(device: Device) -> Answer | None:
+def _no_such_device(device: Device, era: Era) -> Answer | None:
     """vfio_device_get_from_name() looks among the group's devices on vfio drivers."""
     on_vfio = has_vfio_driver(device)
     if on_vfio is None:
@@ -63,7 +60,7 @@ def _no_such_device(device: Device) -> Answer | None:
     if on_vfio:
         return None
     because = f"{device.address} is on no vfio driver"
-    return Answer("-ENODEV", _RULE, because, (DEVICE_FIRST,))
+    return Answer("-ENODEV", _RULE, because, (DEVICE_FIRST,) if era.dma_owner else ())
 
 
 def _not_set_up(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | None:
@@ -83,10 +80,3 @@ def _not_set_up(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | 
         return status
     because = f"the group is not viable: {status.because}"
     return Answer("-EINVAL", status.rule, because, (VFIO_VIABLE_REMOVED,))
-
-
-def _asks_for_token(machine: Machine, era: Era) -> bool | None:
-    if era.since >= _TOKENS_SINCE:
-        return True
-    version = version_within(value_or(machine.kernel.release, ""), era)
-    return None if version is None else version >= _TOKENS_SINCE

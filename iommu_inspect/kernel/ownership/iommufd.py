@@ -14,29 +14,26 @@ from iommu_inspect.kernel.citations import (
     ATTACH_IOMMUFD_PT,
     BIND_IOMMUFD,
     DEVICE_CLAIM,
-    VF_TOKEN_OF_NODE,
     Citation,
 )
-from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.ownership import words
 from iommu_inspect.kernel.ownership.interrupts import refused_interrupts
 from iommu_inspect.kernel.ownership.mappings import refused_attach
 from iommu_inspect.kernel.ownership.operations import claim_refused
 from iommu_inspect.kernel.ownership.roles import GroupOwnership
-from iommu_inspect.kernel.ownership.tokens import refused_without_token
+from iommu_inspect.kernel.ownership.tokens import NODES_ASK, refused_without_token
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
-from iommu_inspect.model.kernel_release import carries_code_back
-from iommu_inspect.model.machine import NO_VFIO_GROUP, Machine
+from iommu_inspect.model.machine import Machine
 
 __all__ = ["ASK", "ATTACH_PT", "BIND", "without_group"]
 
 BIND = "VFIO_DEVICE_BIND_IOMMUFD"
 ATTACH_PT = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
 _SINCE = (6, 6)
-_TOKENS_SINCE = (6, 17)
 _NODE = "iommufd-node"
 
 
@@ -54,10 +51,10 @@ def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) ->
     unopened = _cannot_open(machine, device)
     if unopened is not None:
         return unopened
-    asks = _asks_for_token(machine, era)
-    unowned = refused_without_token(machine, device, asks=asks, since=VF_TOKEN_OF_NODE)
-    if unowned is not None:
-        return unowned
+    # 6.12.117 asks for none.
+    locked = refused_without_token(machine, device, era, NODES_ASK)
+    if locked is not None:
+        return locked
     if device.id in group.nodes:
         # vfio_df_open(): only by the group is a device opened twice.
         because = "its node is bound already, and is bound once"
@@ -122,33 +119,15 @@ def _cannot_open(machine: Machine, device: Device) -> Answer | None:
     if not on_vfio:
         because = f"{device.address} is on no vfio driver, so it has no node"
         return Answer("-ENOENT", "not-on-vfio", because)
-    has_node = device.vfio_cdev
-    if NO_VFIO_GROUP in machine.kernel.features:
-        # VFIO_GROUP or VFIO_DEVICE_CDEV: drivers/vfio/Kconfig wants one of them.
-        has_node = True
-    elif not known(has_node):
-        # A kernel makes nodes of all its devices, or of none.
-        told = {d.vfio_cdev for d in machine.devices if known(d.vfio_cdev)}
-        has_node = told.pop() if len(told) == 1 else has_node
+    own = device.vfio_cdev
+    has_node = own if known(own) else machine.vfio_nodes
     if has_node is True:
         return None
-    if known(has_node):
+    if has_node is False:
         because = f"{device.address} has no node: CONFIG_VFIO_DEVICE_CDEV is off"
         return Answer("-ENOENT", _NODE, because)
     because = "the source does not tell whether the device has a node"
     return Answer(UNKNOWN, _NODE, because)
-
-
-def _asks_for_token(machine: Machine, era: Era) -> bool | None:
-    """Say whether binding a node takes a token, ``None`` where it may be carried back.
-
-    6.12.117 does not ask.
-    """
-    release = value_or(machine.kernel.release, "")
-    version = version_within(release, era)
-    if version is None or carries_code_back(release):
-        return None
-    return version >= _TOKENS_SINCE
 
 
 ASK: dict[str, Callable[[Machine, Device, GroupOwnership, Era], Answer]] = {

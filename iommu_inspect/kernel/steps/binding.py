@@ -17,7 +17,7 @@ from iommu_inspect.kernel.eras import Era, version_within
 from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role, role
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
+from iommu_inspect.model.drivers import UIO_DRIVERS, VFIO_DRIVERS, normalised
 from iommu_inspect.model.fact import Missing, known, unread, value_or
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.machine import Machine
@@ -27,7 +27,7 @@ __all__ = ["bind_answer", "refused_by_override"]
 _RULE = "mixed-ownership"
 _ERROR_SINCE = (5, 14)
 # They take what new_id, a parameter or an override gives them, and nothing else.
-_WITHOUT_IDS = frozenset({"pci_stub", "uio_pci_generic", "igb_uio"})
+_WITHOUT_IDS = UIO_DRIVERS | {"pci_stub"}
 
 
 def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from iommu_inspect.kernel.ownership.tokens import GROUPS_ASK, asks
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._words import addresses
@@ -20,7 +19,6 @@ from iommu_inspect.rules._words import addresses
 __all__ = ["TOKEN", "needs_token", "owner_of", "token_note"]
 
 TOKEN = "$VF_TOKEN"  # noqa: S105 - the name of a shell's variable
-_SINCE = (5, 7)
 
 
 def needs_token(machine: Machine, device: Device) -> bool:
@@ -28,8 +26,7 @@ def needs_token(machine: Machine, device: Device) -> bool:
     owner = owner_of(machine, device)
     if owner is None or not isinstance(owner.driver, str):
         return False
-    version = version_of(value_or(machine.kernel.release, ""))
-    if version is not None and version < _SINCE:
+    if asks(machine, GROUPS_ASK) is False:
         return False
     return normalised(owner.driver) == "vfio_pci"
 
