@@ -38,7 +38,7 @@ from lab.plan_judge import problems
 from lab.plan_report import render_plans, summary
 from lab.plan_trial import load_trials
 from lab.plans import PlanJob, run_plans
-from lab.report import Boot, boot_of, render
+from lab.report import TITLE, Boot, boot_of, render
 from lab.run import Job, run_all
 from lab.texts import CANNOT_CARRY, run_texts
 
@@ -141,7 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     part = commands.add_parser("report", help="write docs/conformance.md")
     part.add_argument("evidence", nargs="*", type=Path)
     part.add_argument("--out", type=Path, default=Path("docs/conformance.md"))
-    part.add_argument("--command", default="make lab", help="what made the evidence")
+    part.add_argument(
+        "--command",
+        action="append",
+        help="what made the evidence; may be given again (make lab)",
+    )
+    part.add_argument("--title", default=TITLE, help="the page's")
     part.add_argument("--skip", action="store_true", help="succeed without evidence")
     part.set_defaults(run=_report)
     part = commands.add_parser("fixtures", help="cut fixtures for the tests")
@@ -381,7 +386,9 @@ def _report(options: argparse.Namespace) -> int:
             ledger.note(evidence.kernel, (item for _, item in items))
     if not boots:
         raise Unavailable(f"no evidence in {', '.join(map(str, _folders(options)))}")
-    page = render(boots, options.command, ledger.confirmed())
+    commands = options.command or ["make lab"]
+    told = ledger.confirmed()
+    page = render(boots, *commands, confirmed=told, title=options.title)
     options.out.write_text(page)
     say(f"wrote {options.out}: {len(boots)} boots")
     return 0

@@ -88,6 +88,8 @@ def _result(call: ast.Call) -> str | None:
     """Return what a call answers, ``None`` if it makes no answer, or "unknown"."""
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     told: ast.expr | None = None
+    if name == "_none_yet":
+        return "NOT_APPLICABLE"
     if name in _MAKERS and call.args:
         told = call.args[0]
     elif name == "replace":
@@ -143,9 +145,10 @@ class Ledger:
     def _remember(self, answer: Answer, frame: FrameType | None) -> None:
         earlier: frozenset[Place] = frozenset()
         if frame is not None and frame.f_code.co_filename == dataclasses.__file__:
-            # replace(): made of another one, which counts as well.
+            # replace(): made of another one, which counts too where it said the same.
             old = next((v for v in frame.f_locals.values() if type(v) is Answer), None)
-            earlier = self._places(old) if old is not None else earlier
+            if old is not None and old.result == answer.result:
+                earlier = self._places(old)
             frame = frame.f_back
         while frame is not None and frame.f_code.co_name in _MAKERS:
             frame = frame.f_back

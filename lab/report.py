@@ -14,9 +14,8 @@ from lab.kernels.known import KERNELS
 
 __all__ = ["Boot", "boot_of", "rank", "render", "table"]
 
+TITLE = "Conformance"
 _HEAD = """\
-# Conformance
-
 Every answer of the tool beside that of a real kernel. The lab (`lab/`) boots kernels on
 emulated machines, takes each machine through several states, asks the kernel in each,
 and holds the tool's answers, made from captures of the same states, against it.
@@ -105,16 +104,23 @@ def boot_of(evidence: Evidence, records: Iterable[Record]) -> Boot:
 
 
 def render(
-    boots: Sequence[Boot], command: str, confirmed: Iterable[Confirmed] = ()
+    boots: Sequence[Boot],
+    *commands: str,
+    confirmed: Iterable[Confirmed] = (),
+    title: str = TITLE,
 ) -> str:
-    """Return the page; it depends on the arguments and the engine's source only."""
+    """Return the page; it depends on the arguments and the engine's source only.
+
+    ``commands`` are those whose boots are told of.
+    """
     ordered = sorted(boots, key=lambda b: (rank(b.kernel), b.seed or 0, b.machine))
     kernels = list(dict.fromkeys(boot.kernel for boot in ordered))
     records = [record for boot in ordered for record in boot.records]
     parts = [
-        _HEAD,
-        f"Made by `{command}`. Captures and answers stay in the lab's\n"
-        "cache, and `python -m lab judge` compares them again without booting.\n",
+        f"# {title}\n\n{_HEAD}",
+        "The boots were these. Captures and answers stay in the lab's cache, and\n"
+        "`python -m lab judge` compares them again without booting.\n",
+        "".join(f"    {command}\n" for command in commands),
         _summary(records),
         _kernel_table(ordered, kernels),
         _ABOUT,
