@@ -92,6 +92,16 @@ def test_a_container_without_an_iommu_gives_no_device() -> None:
     assert asked(host) == "unknown"
 
 
+def test_before_5_19_a_group_that_is_not_viable_decides_whatever_the_iommu_says() -> (
+    None
+):
+    untold = VfioSettings(False, False, type1_loaded=Missing.ABSENT)
+    mixed = machine(group(CARD, BESIDE), vfio=untold)
+    assert [asked(mixed, card, BEFORE) for card in (CARD, BESIDE)] == ["-EINVAL"] * 2
+    # What is not told of its members matters where the IOMMU would be set.
+    assert asked(machine(group(CARD, UNTOLD), vfio=untold), rules=BEFORE) == "unknown"
+
+
 def test_a_kernel_without_nodes_of_groups_gives_none() -> None:
     host = machine(group(CARD), kernel=Kernel(features=frozenset({NO_VFIO_GROUP})))
     assert asked(host) == "-ENOENT"

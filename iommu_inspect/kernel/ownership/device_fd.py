@@ -64,19 +64,23 @@ def _no_such_device(device: Device, era: Era) -> Answer | None:
 
 
 def _not_set_up(machine: Machine, owners: GroupOwnership, era: Era) -> Answer | None:
-    """Say what is missing: a container with an IOMMU, and before v5.19 viability."""
+    """Say what is missing: before v5.19 viability, and a container with an IOMMU.
+
+    Both are -EINVAL, so that one that is missing decides where the other is not told.
+    """
     if owners.group.is_noiommu is True:
         return None
     iommu = ASK[SET_IOMMU](machine, owners, era)
+    if not era.dma_owner:
+        status = ASK[GET_STATUS](machine, owners, era)
+        if status.result == "not-viable":
+            because = f"the group is not viable: {status.because}"
+            return Answer("-EINVAL", status.rule, because, (VFIO_VIABLE_REMOVED,))
+        if status.result == UNKNOWN and iommu.result == OK:
+            return status
+    if iommu.result == OK:
+        return None
     if iommu.result == UNKNOWN:
         return iommu
-    if iommu.result != OK:
-        because = f"the container has no IOMMU: SET_IOMMU returned {iommu.result}"
-        return Answer("-EINVAL", iommu.rule, because, iommu.references)
-    status = ASK[GET_STATUS](machine, owners, era)
-    if era.dma_owner or status.result == "viable":
-        return None
-    if status.result == UNKNOWN:
-        return status
-    because = f"the group is not viable: {status.because}"
-    return Answer("-EINVAL", status.rule, because, (VFIO_VIABLE_REMOVED,))
+    because = f"the container has no IOMMU: SET_IOMMU returned {iommu.result}"
+    return Answer("-EINVAL", iommu.rule, because, iommu.references)
