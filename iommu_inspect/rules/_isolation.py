@@ -27,6 +27,11 @@ class Lost:
 
 def lost(case: Case, one: Device, other: Device) -> Lost:
     """Say what joins two members of a group, as the kernel's grouping explains it."""
+    name = ("lost", one.id, other.id)
+    return case.inquiry.once(name, lambda: _lost(case, one, other))
+
+
+def _lost(case: Case, one: Device, other: Device) -> Lost:
     grouping, recomputed = case.grouping, case.recomputed
     found = pair(grouping, recomputed, one, other)
     names = f"{shown(one.address)} and {shown(other.address)}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import PROPOSED, SKETCHED, Semantics, named
@@ -114,6 +114,16 @@ class Case:
     def whole_groups(self) -> frozenset[str]:
         """The ids of the groups asked for as ``group:N``."""
         return frozenset(t.group.id for t in self.targets if not t.device and t.group)
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """Return what ``make`` makes of the case, which is made once under a name."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return cast("T", self._kept[name])
+
+    @_shared
+    def _kept(self) -> dict[Hashable, object]:
+        return {}
 
     def ids(self, module: str) -> tuple[IdSetting, ...]:
         """Return the ids that are configured for a module (named with "_")."""

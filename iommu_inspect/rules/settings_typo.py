@@ -28,9 +28,7 @@ ABOUT = About(
 
 def _check(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    for oddity in lint(
-        machine.settings, iommu_maker(machine), knows_relax_rmrr(machine)
-    ):
+    for oddity in case.inquiry.once("oddities", lambda: _oddities(machine)):
         yield _judge(case, oddity)
     unread = value_or(machine.settings.modprobe, ModprobeConfig()).unread
     if unread and case.targets:
@@ -44,6 +42,10 @@ def _check(case: Case) -> Iterator[Finding]:
             certainty=Certainty.UNKNOWN,
             cures=(Look(Looking.SETTINGS, file) for file in unread),
         )
+
+
+def _oddities(machine: Machine) -> tuple[Oddity, ...]:
+    return lint(machine.settings, iommu_maker(machine), knows_relax_rmrr(machine))
 
 
 def _judge(case: Case, oddity: Oddity) -> Finding:

@@ -55,8 +55,11 @@ def judge(case: Case) -> Judgement:
 
 
 def findings_of(case: Case) -> tuple[Finding, ...]:
-    """Return what every rule has to say, the worst first."""
-    return by_severity(finding for rule in RULES for finding in rule.run(case))
+    """Return what every rule has to say, the worst first, asked once a case."""
+    return case.once(
+        "findings",
+        lambda: by_severity(finding for rule in RULES for finding in rule.run(case)),
+    )
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -135,7 +135,9 @@ def plan_for(case: Case, accept: frozenset[str] = frozenset()) -> Plan:
     What was found out about the machine before is not asked again.
     """
     machine, targets = case.machine, case.targets
-    told = _planned(Case(case.inquiry, targets, case.purpose), accept)
+    if case.expectations:
+        case = replace(case, expectations=())
+    told = _planned(case, accept)
     if any(refusal.certain for refusal in told.refusals) or told.is_told:
         return told
     supposed = assume(machine, targets)
