@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -23,7 +24,9 @@ from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.sources.sysfs.machine import read_machine
@@ -405,3 +408,31 @@ def test_a_bus_that_cannot_be_listed_leaves_the_host_unknown() -> None:
     machine = lost("groups-of-one", fault)
     assert machine.unlisted == (("pci", Missing.UNREADABLE),)
     assert verdict(machine, purpose=Purpose.VFIO) is Verdict.UNKNOWN
+
+
+@each("lost_driver", [Missing.UNREADABLE, Missing.DENIED])
+def test_what_one_driver_hides_does_not_spare_the_look_at_another_device(
+    lost_driver: Missing,
+) -> None:
+    """A group of two: vfio has one, told by its ``vfio-dev`` alone; a NIC moves."""
+    path = FIXTURES / "kernels" / "7.3-no-remapping-1.tar.gz"
+    machine = read_machine(opened(FaultCase(str(path), live=False)))
+    untold = ((UseKind.DEFAULT_ROUTE, Missing.ABSENT),)
+    machine = replace(
+        machine,
+        interrupt_remapping=InterruptRemapping.ON,
+        host=replace(machine.host, untold=untold),
+    )
+    taken = machine.device(DeviceId("0000:03:01.0", "pci"))
+    assert taken is not None
+    after = machine.with_device(taken, replace(taken, driver=lost_driver))
+    for target in ("group:7", "0000:03:02.0"):
+        for each_one in (machine, after):
+            plan = make_plan(
+                each_one,
+                applicable(machine.kernel),
+                [find_target(each_one, target)],
+            )
+            assert plan.outcome is Outcome.UNKNOWN
+            looked = {str(look.about) for c in plan.conditions for look in c.looks}
+            assert "0000:03:02.0" in looked

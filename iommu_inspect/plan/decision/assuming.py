@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from iommu_inspect.kernel.ownership.mappings import DirectMapping, direct_mapping
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
@@ -207,8 +208,8 @@ def _supposed(device: Device, *, asked: bool) -> Device:
     if asked and device.is_pci and not known(device.is_bridge):
         placement = replace(device.pci, header_type=PciHeaderType.NORMAL)
         device = replace(device, pci=placement)
-    if known(device.driver):
-        return device
+    if known(device.driver) or has_vfio_driver(device):
+        return device  # it stays, whatever the driver is called
     if device.is_bridge is True:
         return replace(device, driver="pcieport", vfio_devices=())
     return replace(device, driver=NOT_TOLD, vfio_devices=())

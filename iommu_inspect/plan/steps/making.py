@@ -153,7 +153,9 @@ def plan_for(case: Case, accept: frozenset[str] = frozenset()) -> Plan:
             return replace(plan, refusals=unsure)
         certain = tuple(_certain(plan.refusals, targets, supposed.targets))
         if not certain:
-            return told
+            # What is told suffices; who has to be looked at first stays so.
+            untouched = told.refusals or told.nothing_to_do
+            return told if untouched else replace(told, conditions=supposed.conditions)
         return replace(plan, refusals=tuple(dict.fromkeys(certain + told.refusals)))
     return replace(plan, conditions=supposed.conditions)
 
