@@ -25,6 +25,7 @@ from fuzz.cases import Case, parsed
 from iommu_inspect.cli import baseline, session
 from iommu_inspect.cli import main as program
 from iommu_inspect.cli.main import build
+from iommu_inspect.kernel.steps.step import DOMAIN_TYPES
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.capture import read_sources
 from iommu_inspect.sources.tree import opening, option_files
@@ -222,6 +223,12 @@ def _step(dice: random.Random, devices: list[str], groups: list[str]) -> str:
         "sriov": f"{device},{dice.choice((0, 1, 2, 7, 65536))}",
         "hotplug": device + dice.choice(("", ",0302", ",0200,igb")),
         "unplug": device,
+        "new_id": f"{driver},{dice.choice((device, '8086:10d3'))}",
+        "remove_id": f"{driver},{dice.choice((device, '8086:10d3'))}",
+        "type": f"{group},{dice.choice(DOMAIN_TYPES)}",
+        "load": dice.choice(("vfio_pci", "vfio_iommu_type1", driver)),
+        "unload": dice.choice(("vfio_pci", "vfio_iommu_type1", driver)),
+        "parameter": "vfio_iommu_type1.allow_unsafe_interrupts,Y",
     }
     verb = dice.choice(list(words))
     return _q(f"{verb}={words[verb]}")

@@ -61,6 +61,7 @@ _JSON: tuple[object, ...] = (
 _STEPS = (
     *("bind=", "unbind=", "override=", "probe=", "rebind=", "claim=", "release="),
     *("attach=", "detach=", "sriov=", "hotplug=", "unplug=", "x="),
+    *("new_id=", "remove_id=", "type=", "load=", "unload=", "parameter="),
 )
 _WORDS = (
     *("01:00.0", "0000:01:00.0", "0000:02:00.0", "group:1", "1", "vfio-pci", "", ","),

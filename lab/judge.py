@@ -21,7 +21,21 @@ from lab.growth import compare_growth
 
 __all__ = ["Record", "compared", "judge", "recorded"]
 
-_Holding = Mapping[frozenset[str], Group]
+
+@dataclass(frozen=True)
+class _Hidden:
+    """What steps have done that no file shows.
+
+    That are the groups that are held, by their members, the ids that drivers were told
+    of, and the modules that were removed.
+    """
+
+    holding: Mapping[frozenset[str], Group]
+    given_ids: frozenset[tuple[str, str]] = frozenset()
+    removed_modules: frozenset[str] = frozenset()
+
+
+_NOTHING = _Hidden({})
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,7 @@ def compared(evidence: Evidence) -> Iterator[tuple[int, Comparison]]:
     for number, state in enumerate(evidence.states):
         for item in _judge_state(machine, state):
             yield number, item
-        held = _held_after(machine, state)
-        machine = _read(state.capture, held)
+        machine = _read(state.capture, _hidden_after(machine, state))
 
 
 def _record(evidence: Evidence, number: int, item: Comparison) -> Record:
@@ -99,7 +112,7 @@ def _judge_state(before: Machine | None, state: State) -> Iterator[Comparison]:
             steps = " ".join(step for taken in state.taken for step in taken.steps)
             yield Comparison("whatif steps", steps, "there", "not there", str(error))
             return
-    machine = _read(state.capture, _held_after(before, state))
+    machine = _read(state.capture, _hidden_after(before, state))
     if machine is None or state.truth is None:
         return
     yield from compare_state(machine, state.truth)
@@ -109,7 +122,7 @@ def _judge_state(before: Machine | None, state: State) -> Iterator[Comparison]:
         yield from compare_simulation(simulation, semantics, state.truth)
     if before is not None:
         yield from compare_growth(before, machine)
-    user = _read(state.user_capture, _held_after(before, state))
+    user = _read(state.user_capture, _hidden_after(before, state))
     if user is not None:
         yield from compare_user(machine, user)
 
@@ -138,22 +151,22 @@ def _simulation(before: Machine, state: State) -> Simulation:
     return simulate(before, applicable(before.kernel), steps)
 
 
-def _held_after(before: Machine | None, state: State) -> _Holding:
-    """Return the groups that are held, by their members: sysfs does not show it."""
+def _hidden_after(before: Machine | None, state: State) -> _Hidden:
     if before is None:
-        return {}
+        return _NOTHING
     try:
         after = _simulation(before, state).after
     except UnknownTargetError:
-        return {}
-    return {
+        return _NOTHING
+    holding = {
         _members(group.devices): group
         for group in after.groups
         if group.held is not Held.FREE
     }
+    return _Hidden(holding, after.given_ids, after.removed_modules)
 
 
-def _read(capture: bytes | None, holding: _Holding) -> Machine | None:
+def _read(capture: bytes | None, hidden: _Hidden) -> Machine | None:
     if capture is None:
         return None
     tree = open_path("-", io.BytesIO(capture))
@@ -162,11 +175,16 @@ def _read(capture: bytes | None, holding: _Holding) -> Machine | None:
     machine = read_machine(tree)
     groups = tuple(
         replace(group, held=like.held, nodes=like.nodes)
-        if (like := holding.get(_members(group.devices)))
+        if (like := hidden.holding.get(_members(group.devices)))
         else group
         for group in machine.groups
     )
-    return replace(machine, groups=groups)
+    return replace(
+        machine,
+        groups=groups,
+        given_ids=hidden.given_ids,
+        removed_modules=hidden.removed_modules,
+    )
 
 
 def _members(devices: Iterable[Device]) -> frozenset[str]:

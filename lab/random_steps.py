@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from iommu_inspect.kernel.steps.step import DOMAIN_TYPES
 from lab.machines import Device, Machine
 from lab.machines.parts import VIRTUAL
 from lab.steps import Step, Verb
@@ -22,6 +23,13 @@ __all__ = ["growing_steps", "random_steps"]
 _USER = ("vfio-pci", "vfio-pci", "vfio-pci", "pci-stub")
 # Drivers that survive a domain of somebody else below them, as nothing is running.
 _QUIET = frozenset({"", "pci-stub", "vfio-pci", "e1000", "e1000e"})
+_MODULES = ("vfio_iommu_type1", "vfio_pci")
+_PARAMETERS = (
+    "vfio_iommu_type1.allow_unsafe_interrupts",
+    "vfio_pci.disable_denylist",
+    "vfio_pci.disable_idle_d3",
+    "vfio_pci.enable_sriov",
+)
 # How much more often a step is about the favoured bus, and how often a sequence ends
 # with a kernel driver beside a claimed device where it can.
 _FAVOUR, _DARING = 4, 0.7
@@ -41,6 +49,8 @@ class _Walk:
     overridden: dict[str, str] = field(default_factory=dict)
     plugged: list[str] = field(default_factory=list)
     vfs: dict[str, int] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     over: bool = False
     lost: bool = False
     """Whether a device is gone whose group user space may have open still."""
@@ -53,6 +63,13 @@ class _Walk:
     def card(self, name: str) -> Device:
         """Return what ``name`` is in the machine; a virtual function is its parent."""
         return self.machine.device(name.partition("/")[0])
+
+    def places(self, step: Step) -> tuple[str | None, ...]:
+        """Return the device and the bus that a step is about."""
+        if not step.card:
+            return ()
+        card = self.card(step.device)
+        return card.name, card.bus
 
     def candidates(self) -> Iterator[tuple[float, Step]]:
         """Yield the steps that make sense now, with their weights."""
@@ -69,8 +86,10 @@ class _Walk:
             yield 4, Step(Verb.RELEASE, name)
         for name in self.opened:
             yield 4, Step(Verb.CLOSE, name)
-        for name in self.spare:
-            yield (0.5 if self.held else 8), Step(Verb.HOTPLUG, name)
+        for name, card in self.spare.items():
+            # Two drivers fit a card of an id that one was told of.
+            if card.model not in self.told:
+                yield (0.5 if self.held else 8), Step(Verb.HOTPLUG, name)
         for name in self.plugged:
             # What the module attached to may not vanish below it.
             if not self.attached:
@@ -78,6 +97,8 @@ class _Walk:
                 weight = 4 if name in self.claimed else 1 if self.held else 3
                 yield weight, Step(Verb.UNPLUG, name)
         yield from self._virtual()
+        yield from self._telling()
+        yield from self._modules()
 
     def _binding(self, name: str, driver: str) -> Iterator[tuple[float, Step]]:
         native = self.card(name).driver
@@ -123,6 +144,24 @@ class _Walk:
             else:
                 yield (12 if able else 1), Step(Verb.SRIOV, name, str(count))
 
+    def _telling(self) -> Iterator[tuple[float, Step]]:
+        """Ids, and types of groups; what the module attached is left alone."""
+        for name, driver in self.drivers.items():
+            yield (0.15 if driver else 0.6), Step(Verb.NEW_ID, name, "vfio-pci")
+            told = self.card(name).model in self.told
+            yield (0.4 if told else 0.05), Step(Verb.REMOVE_ID, name, "vfio-pci")
+            if not self.attached:
+                kind = self.rng.choice(DOMAIN_TYPES)
+                yield (0.2 if driver else 0.8), Step(Verb.TYPE, name, kind)
+
+    def _modules(self) -> Iterator[tuple[float, Step]]:
+        for module in _MODULES:
+            gone = module in self.removed
+            yield (15 if gone else 0.2), Step(Verb.LOAD, module)
+            yield (0.2 if gone else 0.8), Step(Verb.UNLOAD, module)
+        value = self.rng.choice("YNx")
+        yield 0.3, Step(Verb.PARAMETER, self.rng.choice(_PARAMETERS), value)
+
     def take(self, step: Step) -> None:
         """Note what ``step`` does if nothing refuses it."""
         name, word = step.device, step.word
@@ -166,9 +205,35 @@ class _Walk:
                 self._vanish(name)
             case Verb.SRIOV:
                 self._virtual_functions(name, int(word))
+            case Verb.NEW_ID:
+                self.told.add(self.card(name).model)
+                self._taken_by(word)
+            case Verb.REMOVE_ID:
+                self.told.discard(self.card(name).model)
+            case Verb.LOAD:
+                self.removed.discard(name)
+                if name == "vfio_pci":
+                    self._taken_by("vfio-pci")
+            case Verb.UNLOAD if not self.held:
+                self.removed.add(name)
+                if name == "vfio_pci":
+                    self.told.clear()
+                    self._let_go("vfio-pci")
+
+    def _taken_by(self, driver: str) -> None:
+        for name in self.drivers:
+            given = self.overridden.get(name)
+            fits = self.card(name).model in self.told and "/" not in name
+            if given == driver or (given is None and fits):
+                self._bound(name, driver)
+
+    def _let_go(self, driver: str) -> None:
+        for name, bound in self.drivers.items():
+            if bound == driver:
+                self.drivers[name] = ""
 
     def _bound(self, name: str, driver: str) -> None:
-        if self.drivers[name]:
+        if self.drivers[name] or driver.replace("-", "_") in self.removed:
             return
         self.drivers[name] = driver
         native = driver == self.card(name).driver
@@ -211,10 +276,9 @@ def random_steps(machine: Machine, seed: int, count: int = 6) -> tuple[Step, ...
             weighed = list(walk.candidates())
             if not weighed:
                 break
-            places = [walk.card(step.device) for _, step in weighed]
             weights = [
-                weight * (_FAVOUR if favoured in (card.name, card.bus) else 1)
-                for (weight, _), card in zip(weighed, places, strict=True)
+                weight * (_FAVOUR if favoured in walk.places(step) else 1)
+                for weight, step in weighed
             ]
             step = rng.choices([step for _, step in weighed], weights)[0]
         walk.take(step)

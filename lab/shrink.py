@@ -82,7 +82,7 @@ def _smaller(machine: Machine, steps: Steps) -> Iterator[tuple[Machine, Steps]]:
     for name in sorted(_names(machine), key=lambda name: -_weight(machine, name)):
         less = without_device(machine, name)
         kept = {device.name for device in (*less.devices, *less.spare)}
-        yield less, tuple(step for step in steps if step.card in kept)
+        yield less, tuple(step for step in steps if step.card in {"", *kept})
     for plainer in _plainer(machine, {step.card for step in steps}):
         yield plainer, steps
 
@@ -199,6 +199,6 @@ def read_arguments(options: argparse.Namespace) -> tuple[Machine, Steps]:
     )
     steps = tuple(parse_step(text) for text in options.step)
     for step in steps:
-        if step.card not in _names(machine):
+        if step.card and step.card not in _names(machine):
             raise LabError(f"--step {step}: there is no device '{step.card}'")
     return machine, steps

@@ -27,7 +27,9 @@ class Verb(StrEnum):
     the first, and ``REBIND`` the override, too; ``CLEAR`` takes an override away, and
     ``PROBE`` has the bus look for a driver. ``CLAIM`` and ``RELEASE`` are about the
     group that holds the device, ``OPEN`` and ``CLOSE`` about its own node and iommufd,
-    ``HOTPLUG`` about a spare device of the machine.
+    ``HOTPLUG`` about a spare device of the machine. ``NEW_ID`` and ``REMOVE_ID`` tell a
+    driver of the device's id, ``TYPE`` is that of its group; ``LOAD``, ``UNLOAD`` and
+    ``PARAMETER`` are about a module, or MODULE.NAME, in place of a device.
     """
 
     GIVE = "give"
@@ -46,6 +48,12 @@ class Verb(StrEnum):
     HOTPLUG = "hotplug"
     UNPLUG = "unplug"
     SRIOV = "sriov"
+    NEW_ID = "new_id"
+    REMOVE_ID = "remove_id"
+    TYPE = "type"
+    LOAD = "load"
+    UNLOAD = "unload"
+    PARAMETER = "parameter"
 
     @property
     def has_word(self) -> bool:
@@ -53,7 +61,11 @@ class Verb(StrEnum):
         return self in _WITH_WORD
 
 
-_WITH_WORD = (Verb.GIVE, Verb.BIND, Verb.REBIND, Verb.OVERRIDE, Verb.SRIOV)
+_WITH_WORD = (
+    *(Verb.GIVE, Verb.BIND, Verb.REBIND, Verb.OVERRIDE, Verb.SRIOV),
+    *(Verb.NEW_ID, Verb.REMOVE_ID, Verb.TYPE, Verb.PARAMETER),
+)
+_OF_MODULES = (Verb.LOAD, Verb.UNLOAD, Verb.PARAMETER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,11 @@ class Step:
 
     @property
     def card(self) -> str:
-        """The device of the machine's description: a virtual function's is its card."""
-        return self.device.partition("/")[0]
+        """The device of the machine's description: a virtual function's is its card.
+
+        It is empty where the step is about a module.
+        """
+        return "" if self.verb in _OF_MODULES else self.device.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +148,15 @@ def _commands(move: Move) -> tuple[str, ...]:
             return (f"plug {name}",)
         case Verb.SRIOV:
             return (f"autoprobe {name} 0", f"sriov {name} {word}")
+        case Verb.NEW_ID | Verb.REMOVE_ID:
+            return (f"{move.verb} {word} {name}",)
+        case Verb.LOAD:
+            return (f"insert {name}",)
+        case Verb.TYPE:
+            return (f"domain group:{name} {word}",)
+        case Verb.PARAMETER:
+            module, _, parameter = name.partition(".")
+            return (f"parameter {module} {parameter} {word}",)
         case verb:
             return (f"{verb} {name} {word}".rstrip(),)
 
@@ -156,6 +180,12 @@ def whatif(
             return (f"{verb}={resolve(step.device)},iommufd",)
         case Verb.CLEAR:
             return (f"override={resolve(step.device)}",)
+        case Verb.NEW_ID | Verb.REMOVE_ID:
+            return (f"{step.verb}={step.word},{resolve(step.device)}",)
+        case Verb.TYPE:
+            return (str(Step(step.verb, resolve(f"group:{step.device}"), step.word)),)
+        case Verb.LOAD | Verb.UNLOAD | Verb.PARAMETER:
+            return (str(step),)
         case Verb.HOTPLUG:
             card = machine.device(step.device)
             words = (resolve(card.bus or ""), card.class_code, card.driver)

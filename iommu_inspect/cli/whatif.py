@@ -19,8 +19,11 @@ def what_if(
             help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER "
             "probe=DEV rebind=DEV,DRIVER claim=GROUP claim=DEV,iommufd "
             "release=GROUP release=DEV,iommufd attach=DEV detach=DEV sriov=DEV,N "
-            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV, taken in this order. DEV and "
-            "PORT are one device each: 01:00.0, enp3s0, or a part of its name.",
+            "hotplug=PORT[,CLASS][,DRIVER] unplug=DEV new_id=DRIVER,ID "
+            "remove_id=DRIVER,ID type=GROUP,TYPE load=MODULE unload=MODULE "
+            "parameter=MODULE.NAME,VALUE, taken in this order. DEV and PORT are one "
+            "device each: 01:00.0, enp3s0, or a part of its name. ID is 10de:2504, or "
+            "a device that has it; TYPE is identity, DMA, DMA-FQ or auto.",
         ),
     ],
     source: options.From = None,

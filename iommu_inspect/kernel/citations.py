@@ -15,10 +15,13 @@ __all__ = [
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
     "ISOLATED_MSI",
+    "NO_ID_TWICE",
     "PCIEPORT_MANAGED",
     "PROPOSED_SHARED",
     "PROPOSED_SINGLE_DRIVER",
     "REQUIRE_DIRECT",
+    "SET_TYPE",
+    "SET_TYPE_OF_MANY",
     "SINGLETON",
     "SKETCHED_SINGLE_DRIVER",
     "SRIOV_CONFIGURE",
@@ -122,6 +125,19 @@ PROPOSED_SINGLE_DRIVER = Citation(
     "posting 20220106022053.2406748, 3/8",
     "iommu: Extend iommu_at[de]tach_device() for multi-device groups",
     "2022-01-06, never merged",
+)
+NO_ID_TWICE = Citation(
+    "commit 3853f9123c18",
+    "PCI: Avoid duplicate IDs in driver dynamic IDs list",
+    "in v5.11",
+)
+SET_TYPE = Citation(
+    "commit 08a27c1c3ecf",
+    "iommu: Add support to change default domain of an iommu group",
+    "in v5.11",
+)
+SET_TYPE_OF_MANY = Citation(
+    "commit 49a22aae7d9c", "iommu: Replace device_lock() with group->mutex", "in v6.4"
 )
 SRIOV_CONFIGURE = Citation(
     "drivers/pci/iov.c", "sriov_numvfs_store()", "v6.12 and v7.3"

@@ -162,7 +162,9 @@ class Machine:
     devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
     processor's physical addresses. ``memlock_limit`` is how many bytes the process that
     read the source may lock, ``None`` where nothing limits it. ``bars`` are
-    read only for who asks for them.
+    read only for who asks for them. ``given_ids`` are drivers (with "_") and ids that
+    hypothetical steps told them of: no file shows any. ``removed_modules`` are those
+    that steps removed; of others nobody waits to be told that they have to be loaded.
     """
 
     source: Source
@@ -186,6 +188,8 @@ class Machine:
     host: Host = field(default_factory=Host)
     system: System = field(default_factory=System)
     gone: tuple[Gone, ...] = ()
+    given_ids: frozenset[tuple[str, str]] = frozenset()
+    removed_modules: frozenset[str] = frozenset()
     bars: tuple[tuple[DeviceId, tuple[Bar, ...]], ...] = field(
         default=(), compare=False
     )

@@ -24,15 +24,22 @@ from lab.machines.parts import (
     down,
     functions,
     give,
+    load,
+    new_id,
     opened,
+    parameter,
     plug,
     probe,
     released,
+    remove_id,
     sriov_disk,
+    typed,
     unbind,
+    unload,
     unplug,
     up,
 )
+from lab.steps import Step, Verb
 
 __all__ = ["AMD64"]
 
@@ -40,6 +47,8 @@ __all__ = ["AMD64"]
 _HAND_OVER = (BOOTED, give("nic", "old1"), give("old2"))
 _RECENT = (6, 12)
 _VFS = functions("disk")
+_TYPE1 = "vfio_iommu_type1"
+_UNSAFE, _SRIOV = f"{_TYPE1}.allow_unsafe_interrupts", "vfio_pci.enable_sriov"
 
 
 _PORTS = (
@@ -345,6 +354,61 @@ _VIRTUAL_FUNCTIONS = (
             (*_VFS, *unbind("disk"), *probe("disk", "vfio-pci")),
             (*probe("nic", "vfio-pci"), *unbind("nic"), *probe("nic", "vfio-pci")),
             (*unbind("usb"), claim("nic"), *probe("usb", "xhci_hcd")),
+        ),
+    ),
+    Machine(
+        "new-ids",
+        "two cards with one id, which drivers are told of, twice, and forget",
+        (
+            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
+            *(port("rp2", 2, "2.0"), Device("e1000e", "twin", "rp2")),
+            *(port("rp3", 3, "3.0"), Device("nec-usb-xhci", "usb", "rp3")),
+        ),
+        states=(
+            BOOTED,
+            (*unbind("nic"), new_id("nic"), new_id("nic"), remove_id("usb")),
+            # What has an override for the driver goes along.
+            (*unbind("usb"), Step(Verb.OVERRIDE, "usb", "vfio-pci"), new_id("twin")),
+            (*unbind("twin"), Step(Verb.OVERRIDE, "twin", "pci-stub"), new_id("nic")),
+            (remove_id("nic"), remove_id("nic"), *unbind("nic"), new_id("nic")),
+            (new_id("nic", "pci-stub"), *unbind("nic"), new_id("usb", "pci-stub")),
+        ),
+    ),
+    Machine(
+        "types",
+        "the types of groups are written: of one, of two, bound, claimed, attached",
+        (
+            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
+            port("rp2", 2, "2.0"),
+            Device("e1000e", "one", "rp2", "0.0", "multifunction=on"),
+            Device("nec-usb-xhci", "two", "rp2", "0.1"),
+        ),
+        states=(
+            BOOTED,
+            (*typed("nic", "identity", "DMA-FQ"), *typed("one", "identity", "DMA-FQ")),
+            (*unbind("nic", "one"), *typed("nic", "identity", "identity", "auto")),
+            (*unbind("two"), *typed("one", "identity", "DMA", "DMA-FQ", "DMA")),
+            (*give("nic", "one", "two"), *typed("nic", "DMA", "DMA-FQ", "identity")),
+            (claim("one"), *typed("one", "DMA", "DMA-FQ", "identity", "auto")),
+            (released("one"), *typed("one", "DMA", "DMA-FQ")),
+        ),
+    ),
+    Machine(
+        "modules",
+        "VFIO's modules come and go, and their parameters are written",
+        (
+            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
+            *(port("rp2", 2, "2.0"), Device("nec-usb-xhci", "usb", "rp2")),
+        ),
+        states=(
+            BOOTED,
+            (*give("nic"), *parameter(_UNSAFE, "Y", "x", "off"), load(_TYPE1)),
+            (unload(_TYPE1), *parameter(_UNSAFE, "Y"), unload(_TYPE1), claim("nic")),
+            (load(_TYPE1), claim("nic"), unload(_TYPE1), *parameter(_SRIOV, "1", "0")),
+            (released("nic"), unload("vfio_pci"), *parameter(_SRIOV, "1")),
+            (*unbind("usb"), Step(Verb.OVERRIDE, "usb", "vfio-pci"), load("vfio_pci")),
+            (claim("nic"), *parameter("vfio_pci.disable_idle_d3", "Y")),
+            (unload("vfio_pci"),),
         ),
     ),
     Machine(

@@ -24,12 +24,18 @@ __all__ = [
     "down",
     "functions",
     "give",
+    "load",
+    "new_id",
     "opened",
+    "parameter",
     "plug",
     "probe",
     "released",
+    "remove_id",
     "sriov_disk",
+    "typed",
     "unbind",
+    "unload",
     "unplug",
     "up",
 ]
@@ -76,6 +82,36 @@ def bind(name: str, driver: str) -> Step:
 def probe(name: str, driver: str) -> tuple[Step, ...]:
     """Return the steps that have the bus look for ``driver`` for a device."""
     return Step(Verb.OVERRIDE, name, driver), Step(Verb.PROBE, name)
+
+
+def new_id(name: str, driver: str = "vfio-pci") -> Step:
+    """Return the step that tells ``driver`` of the id that a device has."""
+    return Step(Verb.NEW_ID, name, driver)
+
+
+def remove_id(name: str, driver: str = "vfio-pci") -> Step:
+    """Return the step that has ``driver`` forget the id of a device."""
+    return Step(Verb.REMOVE_ID, name, driver)
+
+
+def typed(name: str, *types: str) -> tuple[Step, ...]:
+    """Return the steps that write ``types`` to the group of a device."""
+    return tuple(Step(Verb.TYPE, name, each) for each in types)
+
+
+def load(module: str) -> Step:
+    """Return the step that loads a module."""
+    return Step(Verb.LOAD, module)
+
+
+def unload(module: str) -> Step:
+    """Return the step that removes a module."""
+    return Step(Verb.UNLOAD, module)
+
+
+def parameter(name: str, *values: str) -> tuple[Step, ...]:
+    """Return the steps that write ``values`` to the parameter MODULE.NAME."""
+    return tuple(Step(Verb.PARAMETER, name, value) for value in values)
 
 
 def plug(*names: str) -> tuple[Step, ...]:

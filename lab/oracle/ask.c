@@ -10,6 +10,7 @@
  *	ask claim NAME		hold group and container until killed, if allowed
  *	ask bind NAME		hold a bound device node until killed, if allowed
  *	ask write PATH TEXT	write() TEXT to PATH and print what it returned
+ *	ask unload MODULE	remove a module, as rmmod does, and print the same
  *
  * Answers are lines "TRUTH KIND KEY=VALUE ...": 0 where a call worked, -ERRNO
  * where it failed, "na" where it was not made.  With NAME "noiommu-N" the
@@ -21,6 +22,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/types.h>
 
@@ -223,9 +225,11 @@ int main(int argc, char **argv)
 		hold(ask_device("iommufd-claim", argv[2], "-"));
 	} else if (argc == 4 && !strcmp(argv[1], "write")) {
 		write_text(argv[2], argv[3]);
+	} else if (argc == 3 && !strcmp(argv[1], "unload")) {
+		printf("%d\n", answer(syscall(SYS_delete_module, argv[2], O_NONBLOCK)));
 	} else {
 		fprintf(stderr, "usage: ask empty | group N [ADDRESS...] | device vfioN ADDRESS"
-				" | claim N | bind vfioN | write PATH TEXT\n");
+				" | claim N | bind vfioN | write PATH TEXT | unload MODULE\n");
 		return 2;
 	}
 	return 0;

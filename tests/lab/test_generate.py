@@ -147,7 +147,7 @@ def test_steps_make_sense(seed: int) -> None:
             present.add(name)
             drivers[name] = machine.device(name).driver
             continue
-        assert step.card in present
+        assert step.card in {"", *present}
         match step.verb:
             case Verb.BIND:
                 drivers[name] = drivers.get(name) or step.word
@@ -207,7 +207,7 @@ def test_only_the_last_step_may_end_the_kernel() -> None:
         claimed = set[str]()
         for index, step in enumerate(steps):
             name = step.device
-            driver = MACHINES[seed].device(step.card).driver
+            driver = MACHINES[seed].device(step.card).driver if step.card else ""
             native = step.verb == "bind" and step.word == driver
             native = native and not drivers.get(name)
             if claimed and (native or step.verb == "hotplug"):
@@ -248,7 +248,7 @@ def test_tool_understands_every_step(seed: int) -> None:
                 Verb.OPEN: "claim",  # by iommufd
                 Verb.CLOSE: "release",
             }.get(step.verb, step.verb)
-            assert tool.parse_step(text).verb == verb
+            assert tool.parse_step(text).text.startswith(f"{verb}=")
 
 
 class TestShrink:

@@ -52,6 +52,24 @@ STEPS = [
         ["autoprobe usb 0", "sriov usb 2"],
         [f"sriov={USB},2"],
     ),
+    (
+        Step(Verb.NEW_ID, "usb", "vfio-pci"),
+        ["new_id vfio-pci usb"],
+        [f"new_id=vfio-pci,{USB}"],
+    ),
+    (
+        Step(Verb.REMOVE_ID, "usb", "vfio-pci"),
+        ["remove_id vfio-pci usb"],
+        [f"remove_id=vfio-pci,{USB}"],
+    ),
+    (Step(Verb.TYPE, "usb", "DMA"), ["domain group:usb DMA"], ["type=3,DMA"]),
+    (Step(Verb.LOAD, "vfio_pci"), ["insert vfio_pci"], ["load=vfio_pci"]),
+    (Step(Verb.UNLOAD, "vfio_pci"), ["unload vfio_pci"], ["unload=vfio_pci"]),
+    (
+        Step(Verb.PARAMETER, "vfio_pci.enable_sriov", "Y"),
+        ["parameter vfio_pci enable_sriov Y"],
+        ["parameter=vfio_pci.enable_sriov,Y"],
+    ),
 ]
 
 

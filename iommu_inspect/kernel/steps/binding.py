@@ -52,7 +52,7 @@ def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answ
     return _in_held_group(device, group, era)
 
 
-def refused_by_override(device: Device, driver: str) -> Answer | None:
+def refused_by_override(machine: Machine, device: Device, driver: str) -> Answer | None:
     """Answer for a driver that does not match because of ``driver_override``.
 
     Where one is set, pci_match_device() (v7: device_match_driver_override()) takes no
@@ -65,6 +65,8 @@ def refused_by_override(device: Device, driver: str) -> Answer | None:
         return Answer("-ENODEV", rule, f"driver_override names {override}")
     if not known(override):
         return Answer(UNKNOWN, rule, "the source does not tell its driver_override")
+    if (normalised(driver), device.ids.pair) in machine.given_ids:
+        return None
     if normalised(driver) in VFIO_DRIVERS | _WITHOUT_IDS:
         because = f"no driver_override names {driver}, which has few ids of its own"
         return Answer(UNKNOWN, rule, because)

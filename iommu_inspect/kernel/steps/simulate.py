@@ -16,11 +16,12 @@ from iommu_inspect.kernel.answers import (
 from iommu_inspect.kernel.citations import SINGLETON
 from iommu_inspect.kernel.eras import ERAS, Era, Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
-from iommu_inspect.kernel.steps.binding import bind_answer, refused_by_override
 from iommu_inspect.kernel.steps.claiming import claim, release
-from iommu_inspect.kernel.steps.newcomers import NEW_GROUP, hotplug, sriov, unplug
-from iommu_inspect.kernel.steps.noiommu import made_up, taken_back
-from iommu_inspect.kernel.steps.parents import came_back, let_go
+from iommu_inspect.kernel.steps.domain_type import set_type
+from iommu_inspect.kernel.steps.drivers import bind, override, probe, rebind, unbind
+from iommu_inspect.kernel.steps.ids import new_id, removed_id
+from iommu_inspect.kernel.steps.modules import load, set_parameter, unload
+from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
 from iommu_inspect.kernel.steps.state import (
     Outcome,
     Taken,
@@ -35,19 +36,22 @@ from iommu_inspect.kernel.steps.step import (
     Claim,
     Detach,
     Hotplug,
+    Load,
+    NewId,
     Override,
     Probe,
     Rebind,
     Release,
+    RemoveId,
+    SetParameter,
+    SetType,
     Sriov,
     Step,
     Unbind,
+    Unload,
     Unplug,
 )
 from iommu_inspect.model.asked.target import UnknownTargetError
-from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 
@@ -136,16 +140,15 @@ def _names_something(machine: Machine, step: Step) -> bool:
 def _take(machine: Machine, era: Era, step: Step) -> Taken:
     match step:
         case Bind():
-            return _bind(machine, era, step)
+            return bind(machine, era, step)
         case Probe():
-            return _probe(machine, era, step)
+            return probe(machine, era, step)
         case Rebind():
-            device = device_of(machine, step)
-            return _bound(machine, era, step, device, device, step.driver)
+            return rebind(machine, era, step)
         case Unbind():
-            return _unbind(machine, era, step)
+            return unbind(machine, era, step)
         case Override():
-            return _override(machine, step)
+            return override(machine, step)
         case Claim():
             return claim(machine, era, step)
         case Release():
@@ -160,95 +163,18 @@ def _take(machine: Machine, era: Era, step: Step) -> Taken:
             return hotplug(machine, era, step)
         case Unplug():
             return unplug(machine, era, step)
-
-
-def _bind(machine: Machine, era: Era, step: Bind) -> Taken:
-    device = device_of(machine, step)
-    after = replace(device, driver_override=step.driver)
-    return _bound(machine, era, step, device, after, step.driver)
-
-
-def _probe(machine: Machine, era: Era, step: Probe) -> Taken:
-    """Have the bus look for a driver: drivers_probe_store() in drivers/base/bus.c.
-
-    It passes over a device that has one. What a driver's probe refuses is not told, so
-    that the next driver can try its luck (__device_attach_driver()); what comes before
-    the probe, the claim of the group's DMA, is told as -EINVAL, whatever it was.
-    """
-    device = device_of(machine, step)
-    group = machine.group_of(device)
-    if isinstance(device.driver, str):
-        because = f"{device.driver} is bound already: the bus passes over it"
-        return done(machine, step, Answer(OK, "driver-override", because), group)
-    override = device.driver_override
-    driver = override if isinstance(override, str) else step.driver
-    if driver is None:
-        because = "no driver_override names a driver: whichever fits binds"
-        answer = Answer(UNKNOWN, "driver-override", because)
-        return done(machine, step, answer, group)
-    after, outcome = _bound(machine, era, step, device, device, driver)
-    if outcome.answer.probe:
-        because = f"{driver} refuses ({outcome.answer.probe}), which is not told: "
-        because += outcome.answer.because
-        answer = replace(outcome.answer, result=OK, because=because)
-        outcome = replace(outcome, answer=answer)
-    elif outcome.answer.result.startswith("-E"):
-        because = f"{outcome.answer.because} ({outcome.answer.result} in itself)"
-        answer = replace(outcome.answer, result="-EINVAL", because=because)
-        outcome = replace(outcome, answer=answer)
-    return after, outcome
-
-
-def _bound(
-    machine: Machine,
-    era: Era,
-    step: Bind | Probe | Rebind,
-    device: Device,
-    after: Device,
-    driver: str,
-) -> Taken:
-    """Bind a driver to a device, which ``after`` is once the override was written."""
-    group = machine.group_of(device)
-    answer = refused_by_override(after, driver)
-    if answer is None:
-        answer = bind_answer(machine, device, driver, era)
-    if answer.result == OK:
-        after = replace(after, driver=driver, vfio_devices=())
-    machine = machine.with_device(device, after)
-    if answer.result != OK:
-        return done(machine, step, answer, group)
-    makes_groups = machine.vfio_groups is not False
-    if group is None and has_vfio_driver(after) is True and makes_groups:
-        return made_up(machine, after), Outcome(step, answer, NEW_GROUP)
-    return done(came_back(machine, after), step, answer, group)
-
-
-def _unbind(machine: Machine, era: Era, step: Unbind) -> Taken:
-    device = device_of(machine, step)
-    group = machine.group_of(device)
-    if not known(device.driver):
-        answer = Answer(
-            UNKNOWN, "mixed-ownership", "the source does not tell its driver"
-        )
-        return done(machine, step, answer, group)
-    if device.driver is None:
-        answer = Answer("-ENOENT", "mixed-ownership", "no driver is bound")
-        return done(machine, step, answer, group)
-    machine, refused = let_go(machine, device, era)
-    if refused is not None:
-        return done(machine, step, refused, group)
-    answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
-    current = machine.device(device.id) or device
-    gone = replace(current, driver=None, vfio_devices=())
-    after = taken_back(machine.with_device(current, gone), gone)
-    return done(after, step, answer, group)
-
-
-def _override(machine: Machine, step: Override) -> Taken:
-    device = device_of(machine, step)
-    after = machine.with_device(device, replace(device, driver_override=step.driver))
-    answer = Answer(OK, "driver-override", "it counts at the next probe")
-    return done(after, step, answer, machine.group_of(device))
+        case NewId():
+            return new_id(machine, era, step)
+        case RemoveId():
+            return removed_id(machine, step)
+        case SetType():
+            return set_type(machine, era, step)
+        case Load():
+            return load(machine, era, step)
+        case Unload():
+            return unload(machine, era, step)
+        case SetParameter():
+            return set_parameter(machine, step)
 
 
 def _attach(machine: Machine, era: Era, step: Attach) -> Taken:

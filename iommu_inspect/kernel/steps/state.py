@@ -16,6 +16,7 @@ from iommu_inspect.model.machine import Machine
 __all__ = [
     "Outcome",
     "Taken",
+    "device_named",
     "device_of",
     "done",
     "free_group_id",
@@ -43,19 +44,28 @@ def only(era: Era) -> Semantics:
 
 
 def device_of(machine: Machine, step: Step) -> Device:
-    """Return the device that a step names.
+    """Return the device that a step is about.
 
     Raises:
         UnknownTargetError: there is none, there are several, or it is a group.
     """
-    found = find_targets(machine, [step.subject])
+    return device_named(machine, step, step.subject)
+
+
+def device_named(machine: Machine, step: Step, name: str) -> Device:
+    """Return the device that a word of a step names.
+
+    Raises:
+        UnknownTargetError: there is none, there are several, or it is a group.
+    """
+    found = find_targets(machine, [name])
     if len(found) == 1 and found[0].device is not None:
         return found[0].device
     if found[0].device is None:
         raise UnknownTargetError(f"{step.text!r} wants a device, not a group")
     names = ", ".join(device.address for target in found for device in target.devices)
     raise UnknownTargetError(
-        f"{step.text!r} wants one device, and {step.subject!r} names {len(found)}: "
+        f"{step.text!r} wants one device, and {name!r} names {len(found)}: "
         f"{names}; a step for each"
     )
 

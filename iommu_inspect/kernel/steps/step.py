@@ -13,19 +13,26 @@ from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.fact import Fact, Missing
 
 __all__ = [
+    "DOMAIN_TYPES",
     "Attach",
     "BadStepError",
     "Bind",
     "Claim",
     "Detach",
     "Hotplug",
+    "Load",
+    "NewId",
     "Override",
     "Probe",
     "Rebind",
     "Release",
+    "RemoveId",
+    "SetParameter",
+    "SetType",
     "Sriov",
     "Step",
     "Unbind",
+    "Unload",
     "Unplug",
     "parse_step",
 ]
@@ -44,7 +51,15 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "sriov": ("DEV", "N"),
     "hotplug": ("PORT", "[CLASS]", "[DRIVER]"),
     "unplug": ("DEV",),
+    "new_id": ("DRIVER", "ID"),
+    "remove_id": ("DRIVER", "ID"),
+    "type": ("GROUP", "TYPE"),
+    "load": ("MODULE",),
+    "unload": ("MODULE",),
+    "parameter": ("MODULE.NAME", "VALUE"),
 }
+DOMAIN_TYPES = ("identity", "DMA", "DMA-FQ", "auto")
+"""What iommu_group_store_type() takes, whatever else is -EINVAL."""
 _LONGEST_NUMBER = 9
 
 
@@ -58,11 +73,6 @@ class _Step:
 
     text: str
     subject: str
-
-    @property
-    def verb(self) -> str:
-        """The verb by which it is written: the name of its class in small letters."""
-        return type(self).__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,44 @@ class Unplug(_Step):
     """Pull a device out, with what is below it."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewId(_Step):
+    """Write an id to a driver's ``new_id``: VENDOR:DEVICE, or a device that has it."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveId(_Step):
+    """Write an id to a driver's ``remove_id``; whoever is bound stays so."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetType(_Step):
+    """Write one of ``DOMAIN_TYPES`` to a group's ``type``, its default domain's."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load(_Step):
+    """Load a module, as modprobe does: what is loaded already stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unload(_Step):
+    """Remove a module, as ``modprobe -r`` and ``rmmod`` do: without force."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameter(_Step):
+    """Write a parameter of a module that is loaded, as MODULE.NAME."""
+
+    value: str
+
+
 Step: TypeAlias = (
     Bind
     | Probe
@@ -158,14 +206,22 @@ Step: TypeAlias = (
     | Sriov
     | Hotplug
     | Unplug
+    | NewId
+    | RemoveId
+    | SetType
+    | Load
+    | Unload
+    | SetParameter
 )
 # Those that need no further word.
-_PLAIN: dict[str, type[Probe | Unbind | Attach | Detach | Unplug]] = {
+_PLAIN: dict[str, type[Probe | Unbind | Attach | Detach | Unplug | Load | Unload]] = {
     "probe": Probe,
     "unbind": Unbind,
     "attach": Attach,
     "detach": Detach,
     "unplug": Unplug,
+    "load": Load,
+    "unload": Unload,
 }
 
 
@@ -196,9 +252,18 @@ def parse_step(text: str) -> Step:
                 return Sriov(text, subject, _number(text, count))
             case "hotplug", [*more] if len(more) < 3:
                 return Hotplug(text, subject, _class_code(*more[:1]), *more[1:])
+            case "new_id", [name]:
+                return NewId(text, subject, name)
+            case "remove_id", [name]:
+                return RemoveId(text, subject, name)
+            case "type", [kind] if kind in DOMAIN_TYPES:
+                return SetType(text, subject, kind)
+            case "parameter", [value] if all(subject.partition(".")):
+                return SetParameter(text, subject, value)
             case _, [] if plain := _PLAIN.get(verb):
                 return plain(text, subject)
-    raise BadStepError(f"{text!r} is not written as {_usage(verb)}")
+    types = f" (TYPE is {', '.join(DOMAIN_TYPES)})" if verb == "type" else ""
+    raise BadStepError(f"{text!r} is not written as {_usage(verb)}{types}")
 
 
 def _number(text: str, word: str) -> int:
