@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.host import FATAL
 from iommu_inspect.model.uses.losses import (
@@ -15,7 +16,6 @@ from iommu_inspect.model.uses.losses import (
     perhaps_untold,
 )
 from iommu_inspect.rules._words import addresses
-from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.id_index import IdIndex
 
 __all__ = ["not_to_be_taken", "warned"]

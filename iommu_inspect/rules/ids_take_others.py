@@ -11,6 +11,7 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import works_through
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
@@ -19,7 +20,6 @@ from iommu_inspect.rules._cures import ByAddress
 from iommu_inspect.rules._words import addresses, bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.finding import Purpose
-from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import ID_DRIVERS, IdSetting, named_by
 
 ABOUT = About(

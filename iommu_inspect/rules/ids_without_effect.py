@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
+from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
@@ -23,7 +24,6 @@ from iommu_inspect.rules._cures import (
 from iommu_inspect.rules._ids import not_to_be_taken, warned
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.ids import IdSetting, named_by
 from iommu_inspect.settings.oddity import is_plain
 

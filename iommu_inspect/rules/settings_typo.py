@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
@@ -14,7 +15,6 @@ from iommu_inspect.rules._cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.rules._ids import not_to_be_taken, warned
 from iommu_inspect.rules._words import addresses, bound_to, verb
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
-from iommu_inspect.settings.dynamic_ids import DynamicId
 from iommu_inspect.settings.id_index import IdIndex
 from iommu_inspect.settings.lint import Oddity, lint
 from iommu_inspect.settings.maker import iommu_maker, knows_relax_rmrr

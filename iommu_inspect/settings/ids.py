@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from iommu_inspect.model.device import Device
+from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.settings import (
     ModprobeConfig,
@@ -15,7 +16,6 @@ from iommu_inspect.model.settings import (
     Settings,
 )
 from iommu_inspect.model.text import shown
-from iommu_inspect.settings.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.settings.id_index import IdIndex
 
 __all__ = [

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import PciIds
+from iommu_inspect.model.dynamic_ids import split_ids
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.settings import Settings
@@ -31,7 +32,6 @@ from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.rules import _cures as cures
 from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules.finding import Purpose
-from iommu_inspect.settings.dynamic_ids import split_ids
 from iommu_inspect.sources.host.command_line import parse_command_line
 
 SHELLS = [

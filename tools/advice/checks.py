@@ -14,6 +14,7 @@ from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbin
 from iommu_inspect.model.asked.target import Target, same_target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
@@ -25,7 +26,6 @@ from iommu_inspect.plan.writing import Written, written
 from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.plans.plan import plan_text
 from iommu_inspect.rules.finding import Purpose
-from iommu_inspect.settings.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.verdict.outcome import Verdict
 from tools.advice.printed import (
     Printed,

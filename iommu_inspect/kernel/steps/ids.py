@@ -20,11 +20,11 @@ from iommu_inspect.model.asked.naming import is_pair_of_ids
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import UIO_DRIVERS, normalised
+from iommu_inspect.model.dynamic_ids import DynamicId, matches, parse_id, split_ids
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.settings.id_index import IdIndex
-from iommu_inspect.settings.ids import id_settings
+from iommu_inspect.model.settings import ModprobeConfig
 
 __all__ = ["WITHOUT_IDS", "given_id", "new_id", "removed_id", "take_what_fits"]
 
@@ -92,10 +92,9 @@ def given_id(machine: Machine, driver: str, pair: str) -> bool | None:
     if (name, pair) in machine.given_ids:
         return True
     vendor, device = (int(word, 16) for word in pair.split(":"))
-    for setting in id_settings(machine.settings, name):
-        for entry in setting.entries:
-            if (entry.vendor, entry.device) == (vendor, device):
-                return None
+    for entry in _configured(machine, name):
+        if (entry.vendor, entry.device) == (vendor, device):
+            return None
     for each in machine.devices:
         has_it = isinstance(each.driver, str) and normalised(each.driver) == name
         if has_it and each.ids.pair == pair and each.driver_override is None:
@@ -143,11 +142,22 @@ def _fits(machine: Machine, device: Device, driver: str) -> bool | None:
     if (name, device.ids.pair) in machine.given_ids:
         # pci_device_can_probe() looks at sriov_drivers_autoprobe of its card.
         return None if device.pci.is_virtual else True
-    entries = (e for s in id_settings(machine.settings, name) for e in s.entries)
     # What a setting names it may have been told of, or has been told to forget.
-    unsure = any(named is not False for _, named in IdIndex(entries).naming(device))
+    unsure = any(matches(e, device) is not False for e in _configured(machine, name))
     told = any(each == name for each, _ in machine.given_ids)
     return None if unsure or (told and device.ids.pair is None) else False
+
+
+def _configured(machine: Machine, module: str) -> Iterator[DynamicId]:
+    """Yield every id that some setting names for a module, in force or not."""
+    settings = machine.settings
+    words = [w for w in value_or(settings.command_line, ()) if w.key == f"{module}.ids"]
+    config = value_or(settings.modprobe, ModprobeConfig())
+    for line in config.about("options", module):
+        words += [word for word in line.options if word.key == "ids"]
+    for word in words:
+        found = map(parse_id, split_ids(word.value or ""))
+        yield from (entry for entry in found if entry is not None)
 
 
 def _pair(machine: Machine, step: NewId | RemoveId) -> str:

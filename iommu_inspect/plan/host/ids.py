@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
+from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import Move
 from iommu_inspect.plan.host.boot_notes import words_of
-from iommu_inspect.settings.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.settings.id_index import IdIndex
 
 __all__ = ["ids_of", "ids_word", "left_out"]
