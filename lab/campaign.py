@@ -35,8 +35,8 @@ QUICK_MACHINES = (
     *("reference", "two-functions", "sriov-no-acs", "empty-slot"),
     *("claim-ends", "probes"),
 )
-# Cards come and go, virtual functions are made, groups are claimed and let go.
-QUICK_SEEDS = (6, 15)
+# Cards come and go, modules too, groups are claimed and let go, drivers told of ids.
+QUICK_SEEDS = (12, 46)
 QUICK_STEPS = 12
 
 

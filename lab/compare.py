@@ -59,11 +59,16 @@ def _groups(machine: Machine, truth: Truth) -> Iterator[Comparison]:
     for group in sorted(seen.keys() | truth.groups.keys(), key=int):
         expected = _listed(truth.groups[group]) if group in truth.groups else "none"
         yield Comparison("list", group, expected, seen.get(group, "none"), "")
+    yield from _drivers(machine, truth, "list driver")
+
+
+def _drivers(machine: Machine, truth: Truth, operation: str) -> Iterator[Comparison]:
     drivers = {d.address: d.driver for d in machine.devices}
-    for device, driver in truth.drivers.items():
+    for device in sorted(drivers.keys() | truth.drivers.keys()):
         found = drivers.get(device, "not listed")
         got = str(found) if known(found) else "unknown"
-        yield Comparison("list driver", device, str(driver), got, "")
+        expected = str(truth.drivers.get(device, "not listed"))
+        yield Comparison(operation, device, expected, got, "")
 
 
 def _ownership(inquiry: Inquiry, truth: Truth) -> Iterator[Comparison]:
@@ -137,6 +142,10 @@ def compare_simulation(
         yield Comparison("whatif groups", _listed(members), "same", got, "")
         if known is not None:
             renamed[group_id] = known
+    there = {_listed(members) for members in truth.groups.values()}
+    for listed in sorted(numbers.keys() - there):
+        yield Comparison("whatif groups", listed, "gone", "still there", "")
+    yield from _drivers(after, truth, "whatif driver")
     expected = Truth(
         answers={
             (operation, renamed.get(target, target)): result

@@ -47,12 +47,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", action="store_true", help="real kernels too")
     parser.add_argument("--only", default="", help="captures whose names hold this")
+    parser.add_argument(
+        "--read-as", choices=("capture", "host"), help="as what; both if not given"
+    )
     parser.add_argument("--pairs", type=int, default=_PAIRS, help="pairs a capture")
     parser.add_argument("--every", type=int, default=1, help="each N-th fault only")
     parser.add_argument("--part", type=int, default=0, help="the first of these")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1)
     options = parser.parse_args()
     cases = [c for c in fault_cases(beside=options.shared) if options.only in c.path]
+    if options.read_as:
+        cases = [c for c in cases if c.live is (options.read_as == "host")]
     total: Counter[str] = Counter()
     with Pool(options.jobs, maxtasksperchild=1) as pool:
         work = [(case, options.pairs, options.every, options.part) for case in cases]

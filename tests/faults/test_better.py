@@ -436,3 +436,12 @@ def test_what_one_driver_hides_does_not_spare_the_look_at_another_device(
             assert plan.outcome is Outcome.UNKNOWN
             looked = {str(look.about) for c in plan.conditions for look in c.looks}
             assert "0000:03:02.0" in looked
+
+
+def test_a_slot_whose_card_cannot_be_read_is_not_empty() -> None:
+    """The group names the card; its address says on which bus it is."""
+    path = FIXTURES / "kernels" / "5.10-empty-slot-2.tar.gz"
+    injection = Injection(FaultCase(str(path), live=False))
+    card = f"{ROOT}/0000:00:01.0/0000:01:00.0"
+    for number in ERRNOS:
+        assert injection.judge(Fault(("kind", card), number)) == ()

@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 from shared import FIXTURES
 
+from iommu_inspect.kernel.eras import applicable
+from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 from lab import evidence as kept
-from lab.compare import Comparison, compare_state, compare_user
+from lab.compare import (
+    Comparison,
+    compare_simulation,
+    compare_state,
+    compare_user,
+)
 from lab.errors import LabError
 from lab.evidence import Evidence, State, Taken
 from lab.fixtures import manifest, write_fixture
@@ -112,6 +119,29 @@ def test_group_that_the_tool_does_not_see_is_wrong() -> None:
     told.groups["99"] = frozenset({"0000:ff:00.0"})
     wrong = [i for i in compare_state(machine(), told) if i.outcome == "wrong"]
     assert [(item.target, item.got) for item in wrong] == [("99", "none")]
+
+
+def test_what_steps_leave_is_compared_both_ways() -> None:
+    """A group that is gone, and a driver, of which the tool says otherwise."""
+    read, said = machine(), truth()
+    after = Simulation((), read, alive=True, certain=True)
+    rules = applicable(read.kernel)
+    assert set(outcomes([*compare_simulation(after, rules, said)])) <= {"right"}
+    gone = next(g for g in said.groups if len(said.groups[g]) == 1)
+    (device,) = said.groups.pop(gone)
+    del said.drivers[device]
+    other = next(name for name, driver in said.drivers.items() if driver)
+    said.drivers[other] = "another"
+    wrong = {
+        (item.operation, item.target): item.expected
+        for item in compare_simulation(after, rules, said)
+        if item.outcome == "wrong"
+    }
+    assert wrong == {
+        ("whatif groups", device): "gone",
+        ("whatif driver", device): "not listed",
+        ("whatif driver", other): "another",
+    }
 
 
 def test_a_held_group_is_claimed() -> None:

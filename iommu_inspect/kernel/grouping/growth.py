@@ -7,7 +7,7 @@ drawn from ports, bridges and capabilities.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -99,15 +99,17 @@ class Growing:
         return tuple(
             (device, way, joins)
             for device in self._grouping.machine.devices
-            for way, joins in _ways_through(self._grouping, device)
+            for way, joins in _ways_through(self._grouping, device, self._lost)
         )
 
 
-def _ways_through(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Joins]]:
+def _ways_through(
+    grouping: Grouping, device: Device, lost: Iterable[Device]
+) -> Iterator[tuple[Way, Joins]]:
     """Yield the ways that a device opens, and which group a newcomer there joins."""
     topology = grouping.topology
     if device.is_bridge is True:
-        how = _free_slot(grouping, device)
+        how = _free_slot(grouping, device, lost)
         if how is not None:
             bridges = [device, *topology.upwards(device)]
             yield Way(device.address, how), grouping.newcomer(bridges)
@@ -134,9 +136,14 @@ def _perhaps_sriov(grouping: Grouping, device: Device) -> Iterator[tuple[Way, Jo
     yield Way(device.address, how), Joins(None, None, how)
 
 
-def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
-    """Say how a card can come below a bridge, ``None`` if there is no room."""
-    below = grouping.topology.children(bridge)
+def _free_slot(
+    grouping: Grouping, bridge: Device, lost: Iterable[Device]
+) -> str | None:
+    """Say how a card can come below a bridge, ``None`` if there is no room.
+
+    ``lost`` are functions whose place is not told; their addresses tell their bus.
+    """
+    below = [*grouping.topology.children(bridge), *_on_its_bus(bridge, lost)]
     kind = bridge.pci.pcie_type
     if not known(kind):
         return "what kind of bridge it is cannot be told"
@@ -156,6 +163,16 @@ def _free_slot(grouping: Grouping, bridge: Device) -> str | None:
         return None  # nothing can be plugged in while the host runs
     slots = {a.slot for a in (d.pci_address for d in below) if a is not None}
     return "conventional bus with free slots" if len(slots) < _LAST_SLOT else None
+
+
+def _on_its_bus(bridge: Device, lost: Iterable[Device]) -> Iterator[Device]:
+    above, bus = bridge.pci_address, value_or(bridge.pci.secondary_bus, None)
+    for device in lost:
+        address = device.pci_address
+        if above is None or address is None:
+            continue
+        if (address.domain, address.bus) == (above.domain, bus):
+            yield device
 
 
 def _could_join(grouping: Grouping, device: Device) -> frozenset[str]:

@@ -57,7 +57,10 @@ class DeviceReader:
         if there is not True or self._is_hollow(path):
             # Of a device without its directory nothing is known, links neither.
             why = Missing.ABSENT if known(there) else there
-            return only_named(DeviceId(address, told_bus), path, why=why)
+            place: Fact[str] = path
+            if unread(why) and not path.startswith("sys/devices/"):
+                place = why  # a list names it, by a link that leads elsewhere
+            return only_named(DeviceId(address, told_bus), place, why=why)
         inside = self._tree.names(path)
         bus = self._link_name(f"{path}/subsystem")
         power_state = self._tree.text(f"{path}/power_state")
