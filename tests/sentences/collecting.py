@@ -120,7 +120,14 @@ def steps(machine: Machine) -> Iterator[str]:
                 yield f"{verb}: {_answer(outcome.answer)} joins {joins}"
 
 
+_TYPE1 = "vfio_iommu_type1"
+
+
 def _sequences(machine: Machine) -> Iterator[list[str]]:
+    unsafe = f"parameter={_TYPE1}.allow_unsafe_interrupts"
+    yield [f"load={_TYPE1}", f"{unsafe},Y", f"{unsafe},x", f"unload={_TYPE1}"]
+    yield ["parameter=vfio_pci.disable_denylist,Y", "load=e1000e", "unload=e1000e"]
+    yield ["unload=vfio_pci", "load=vfio_pci", "parameter=vfio_pci.enable_sriov,Y"]
     for device in machine.devices:
         name = device.address
         group = machine.group_of(device)
@@ -133,7 +140,11 @@ def _sequences(machine: Machine) -> Iterator[list[str]]:
         yield [f"unplug={name}", f"bind={name},vfio-pci"]
         if group is not None and device is group.devices[0]:
             unbind = [f"unbind={d.address}" for d in group.devices]
-            claim = f"claim={group.id}"
+            claim, kind = f"claim={group.id}", f"type={group.id}"
+            tell, forget = f"new_id=vfio-pci,{name}", f"remove_id=vfio-pci,{name}"
+            yield [tell, f"unbind={name}", tell, forget, forget, tell]
+            yield [f"{kind},DMA-FQ", *unbind, f"{kind},identity", f"{kind},DMA"]
+            yield [claim, f"{kind},identity", f"unload={_TYPE1}", "unload=vfio_pci"]
             yield [claim, claim, *unbind, f"release={group.id}"]
             yield [*unbind, f"bind={name},vfio-pci", claim, f"bind={name},e1000e"]
 

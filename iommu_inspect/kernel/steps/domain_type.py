@@ -73,8 +73,10 @@ def _since_6_4(machine: Machine, group: Group, era: Era, wanted: str) -> Answer:
     owned = GroupOwnership.of(group, era)
     user = group.held.by_user
     if user or owned.having(Role.KERNEL):
-        who = "user space" if user else owned.having(Role.KERNEL)[0].address
-        because = f"{who} has the group's DMA: no driver of the host may be bound"
+        because = "user space has the group"
+        if not user:
+            first = owned.having(Role.KERNEL)[0]
+            because = f"{first.driver} has {first.address}: it has to let go first"
         return Answer("-EPERM", _RULE, because, cited)
     if owned.having(Role.UNKNOWN) or not group.whole:
         because = "who has the group's DMA is not told"

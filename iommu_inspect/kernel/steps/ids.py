@@ -45,15 +45,15 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
         answer = Answer("-ENOENT", _RULE, f"{driver} was removed")
         return done(machine, step, answer, None)
     if normalised(driver) not in WITHOUT_IDS:
-        because = f"whether {driver} has {pair} among its own ids is not known"
+        because = f"whether that id is among {driver}'s own is not known"
         return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
     refuses = _refuses_twice(machine, era)
     known_already = given_id(machine, driver, pair)
     if known_already is not False and refuses is not False:
         sure = known_already and refuses
-        because = f"{driver} has been told of {pair} before: nothing is bound"
+        because = f"{driver} has been told of that id before: nothing is bound"
         if not sure:
-            because = f"whether {driver} has been told of {pair} before is not known"
+            because = f"whether {driver} has been told of that id before is not known"
         result = "-EEXIST" if sure else UNKNOWN
         answer = Answer(result, _RULE, because, (NO_ID_TWICE,))
         return done(machine, step, answer, None)
@@ -71,14 +71,14 @@ def removed_id(machine: Machine, step: RemoveId) -> Taken:
         return done(machine, step, answer, None)
     there = given_id(machine, driver, pair)
     if there is None:
-        because = f"whether {driver} has been told of {pair} is not known"
+        because = f"whether {driver} has been told of that id is not known"
         return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
     if not there:
-        because = f"nothing shows that {driver} has been told of {pair}"
+        because = f"nothing shows that {driver} has been told of that id"
         return done(machine, step, Answer("-ENODEV", _RULE, because), None)
     told = (normalised(driver), pair)
     after = replace(machine, given_ids=machine.given_ids - {told})
-    because = f"{driver} forgets {pair}; what is bound stays bound"
+    because = f"{driver} forgets it; what is bound stays bound"
     return done(after, step, Answer(OK, _RULE, because), None)
 
 
