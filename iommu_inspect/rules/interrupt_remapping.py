@@ -51,6 +51,9 @@ def _check(case: Case) -> Iterator[Finding]:
             )
         return
     untold = unread(machine.vfio.type1_allow_unsafe_interrupts)
+    # VFIO asks nothing of the interrupts of a group that it made up itself.
+    wanted = [group for group in groups if case.handed_over(group)]
+    made_up = bool(wanted) and not any(group.is_noiommu is False for group in wanted)
     # The parameter is no cure to be copied: it gives up what VFIO insists on.
     yield case.finding(
         None,
@@ -59,13 +62,16 @@ def _check(case: Case) -> Iterator[Finding]:
             "VFIO_SET_IOMMU returns -EPERM for every group, unless unsafe interrupts "
             "are allowed: that could not be read."
             if untold
+            else "VFIO_SET_IOMMU returns -EPERM for every group that vfio has not "
+            "made up itself; of this one that could not be read."
+            if made_up
             else "VFIO_SET_IOMMU returns -EPERM for every group."
         ),
         f"Turn interrupt remapping on in the firmware's set-up{_off(machine)}. Or, "
         "where every guest is trusted as much as the host, allow unsafe interrupts "
         "(allow_unsafe_interrupts of vfio_iommu_type1).",
         severity=None if needed else Severity.WARNING,
-        certainty=Certainty.UNKNOWN if untold else Certainty.KERNEL,
+        certainty=Certainty.UNKNOWN if untold or made_up else Certainty.KERNEL,
         step="turn interrupt remapping on",
     )
 

@@ -87,11 +87,14 @@ def _of_nodes(case: Case, devices: Iterable[Device]) -> Verdict | None:
         return Verdict.UNKNOWN
     if not nodes:
         return None
-    return worst(
+    found = worst(
         of_answer(case.inquiry.by_iommufd(device, operation))
         for device in nodes
         for operation in iommufd.ASK
     )
+    # Where it is not told whether there are groups, those may serve in its place.
+    perhaps = case.machine.vfio_groups is None and found is Verdict.BLOCKED
+    return Verdict.UNKNOWN if perhaps else found
 
 
 def _of_group(case: Case, group: Group) -> Answers:

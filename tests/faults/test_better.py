@@ -445,3 +445,28 @@ def test_a_slot_whose_card_cannot_be_read_is_not_empty() -> None:
     card = f"{ROOT}/0000:00:01.0/0000:01:00.0"
     for number in ERRNOS:
         assert injection.judge(Fault(("kind", card), number)) == ()
+
+
+BEHIND = f"{ROOT}/0000:00:01.2/vendor"
+
+
+@each(
+    "name, faults",
+    [
+        # Whether there are groups is not told: their way may be open.
+        ("7.3-own-sriov-vfio-3", [("kind", "sys/class/vfio")]),
+        # VFIO asks for no interrupts where it may have made the group up.
+        ("7.3-own-no-iommu-unsafe-1", [("link", "sys/bus/pci/devices/0000:00:1f.2")]),
+        ("7.3-own-no-iommu-unsafe-1", [("content", f"{GROUPS}/1/name")]),
+        ("7.3-own-no-iommu-unsafe-1", [("kind", GROUPS)]),
+        # Of a port nothing can be read, whether it is one neither.
+        ("6.12-disable-acs-redir-0", [("kind", "sys/bus"), ("kind", BEHIND)]),
+    ],
+)
+def test_no_answer_is_made_up_for_what_is_lost(
+    name: str, faults: list[tuple[str, str]]
+) -> None:
+    """Found by the whole soak: no better answer, and none that was not true before."""
+    path = FIXTURES / "kernels" / f"{name}.tar.gz"
+    injection = Injection(FaultCase(str(path), live=False))
+    assert injection.judge(*(Fault(at, errno.EIO) for at in faults)) == ()

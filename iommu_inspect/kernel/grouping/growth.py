@@ -113,6 +113,9 @@ def _ways_through(
         if how is not None:
             bridges = [device, *topology.upwards(device)]
             yield Way(device.address, how), grouping.newcomer(bridges)
+    elif device.is_pci and not known(device.is_bridge):
+        how = "whether it is a bridge with a free slot cannot be told"
+        yield Way(device.address, how), Joins(None, None, how)
     sriov = device.pci.sriov
     if sriov is None or value_or(device.pci.virtfns, ()):
         return

@@ -13,7 +13,7 @@ from iommu_inspect.kernel.ownership.mappings import DirectMapping, direct_mappin
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.fact import Missing, known
+from iommu_inspect.model.fact import Missing, known, unread
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import InterruptRemapping, Machine
@@ -144,9 +144,12 @@ def _grouped(machine: Machine, members: tuple[Device, ...]) -> Machine:
     name = NOT_KNOWN
     while machine.group(name) is not None:
         name += NOT_KNOWN
+    mode = machine.vfio.enable_unsafe_noiommu_mode
     group = Group(
         name,
         tuple(replace(d, group=name) for d in members),
+        # In that mode it may be one that vfio makes up.
+        name=Missing.UNREADABLE if mode is True or unread(mode) else Missing.ABSENT,
         reserved_regions=Missing.ABSENT,
     )
     return replace(

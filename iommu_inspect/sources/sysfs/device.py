@@ -95,8 +95,8 @@ class DeviceReader:
         """
         if self._tree.whole:
             return False
-        return not any(
-            self._tree.exists(f"{path}/{name}")
+        return all(
+            self._tree.has(f"{path}/{name}") is False
             for name in ("uevent", "vendor", "subsystem")
         )
 
