@@ -12,7 +12,7 @@ from iommu_inspect.kernel.citations import DENYLIST
 from iommu_inspect.kernel.eras import Era, Semantics, version_within
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, unread, value_or
-from iommu_inspect.model.kernel_release import carries_code_back
+from iommu_inspect.model.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL
 from iommu_inspect.model.settings import ModprobeConfig
@@ -50,8 +50,7 @@ def is_listed(device: Device) -> bool:
 def denied_in(machine: Machine, device: Device, era: Era) -> Denial:
     """Say whether vfio-pci refuses a device under the rules of one era.
 
-    Where the machine's own release is one of the era's, it decides; of another kernel
-    only the era is known.
+    A release that was told or asked for decides; of others only the era is known.
     """
     vendor, model = device.ids.vendor, device.ids.device
     others = known(vendor) and vendor != PCI_VENDOR_ID_INTEL
@@ -69,7 +68,8 @@ def denied_in(machine: Machine, device: Device, era: Era) -> Denial:
     if at_least >= certainly:
         return Denial(True, f"{pair} is in the denylist of vfio-pci")
     if version is not None and version < not_before and not carries_code_back(release):
-        return Denial(False, f"{release} has no denylist with {pair}")
+        name = release if version == version_of(release) else "v{}.{}".format(*version)
+        return Denial(False, f"{name} has no denylist with {pair}")
     if version is None and era.since < (4, 2):
         return Denial(False, "kernels before v5.9 have no denylist")
     return Denial(None, f"whether this kernel has {pair} in a denylist cannot be told")

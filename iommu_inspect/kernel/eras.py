@@ -8,7 +8,7 @@ Where the eras of that range give different answers, the answer is unknown.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from iommu_inspect.kernel.citations import (
     DEVICE_CLAIM,
@@ -85,7 +85,8 @@ class Era:
     ``require_direct``: a device with a firmware 1:1 mapping refuses the claim.
     ``proposal``: the text of a proposal that was never merged.
     ``bridges``: those that vfio_dev_viable() passes over; of a kernel whose release is
-    not told it is supposed to be no older than v4.4 in this.
+    not told it is supposed to be no older than v4.4 in this. ``version`` is that of the
+    release that was told or asked for, where there is one.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Era:
     require_direct: bool = True
     proposal: Proposal | None = None
     bridges: Bridges = Bridges.ANY
+    version: tuple[int, int] | None = field(default=None, compare=False)
 
 
 ERAS: tuple[Era, ...] = (
@@ -172,10 +174,12 @@ def _era_index(version: tuple[int, int]) -> int:
 
 
 def version_within(release: str, era: Era) -> tuple[int, int] | None:
-    """Return a release's version if the era's rules are those of it, else ``None``.
+    """Return the version that an era is of, ``None`` where only the era is known.
 
-    Of a kernel that the host does not run only the era is known.
+    That is the one that was asked for, or the release's, if the era has its rules.
     """
+    if era.version is not None:
+        return era.version
     version = version_of(release)
     if version is None or ERAS[_era_index(version)].since != era.since:
         return None
@@ -191,7 +195,7 @@ def _from_release(release: str, version: tuple[int, int]) -> Semantics:
             f"release {release}, whose vendor carries later IOMMU code back",
         )
     bridges = [passed_over for since, passed_over in _BRIDGES if since <= version]
-    era = replace(ERAS[first], bridges=bridges[-1])
+    era = replace(ERAS[first], bridges=bridges[-1], version=version)
     return Semantics((era,), release, f"release {release}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from builders import device, group, machine
 
-from iommu_inspect.kernel.eras import applicable
+from iommu_inspect.kernel.eras import applicable, named
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
@@ -97,3 +97,12 @@ def test_other_iommus_are_not_foretold() -> None:
 def test_what_is_no_type_is_wrong_usage() -> None:
     with pytest.raises(BadStepError, match="TYPE is identity, DMA, DMA-FQ, auto"):
         parse_step("type=1,bypass")
+
+
+def test_a_release_that_is_asked_for_has_its_own_version() -> None:
+    """The host runs 6.12; v6.1 and v6.3 are in eras with both rules."""
+    host = machine(group(BOUND), kernel=Kernel("6.12.1", command_line="quiet"))
+    steps = [parse_step("type=1,identity")]
+    for release, answer in (("5.10", "-EACCES"), ("6.1", "-EBUSY"), ("6.4", "-EPERM")):
+        found = simulate(host, named(release), steps)
+        assert found.outcomes[0].answer.result == answer
