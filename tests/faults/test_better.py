@@ -448,6 +448,7 @@ def test_a_slot_whose_card_cannot_be_read_is_not_empty() -> None:
 
 
 BEHIND = f"{ROOT}/0000:00:01.2/vendor"
+VIRTUAL_OF = f"{ROOT}/0000:00:01.0/0000:01:00.0"
 
 
 @each(
@@ -459,6 +460,9 @@ BEHIND = f"{ROOT}/0000:00:01.2/vendor"
         ("7.3-own-no-iommu-unsafe-1", [("link", "sys/bus/pci/devices/0000:00:1f.2")]),
         ("7.3-own-no-iommu-unsafe-1", [("content", f"{GROUPS}/1/name")]),
         ("7.3-own-no-iommu-unsafe-1", [("kind", GROUPS)]),
+        # Virtual functions that are there are no way for more.
+        ("6.1-sriov-no-acs-1", [("link", f"{VIRTUAL_OF}/virtfn1")]),
+        ("6.1-sriov-no-acs-1", [("names", VIRTUAL_OF)]),
         # Of a port nothing can be read, whether it is one neither.
         ("6.12-disable-acs-redir-0", [("kind", "sys/bus"), ("kind", BEHIND)]),
     ],

@@ -116,10 +116,13 @@ def _ways_through(
     elif device.is_pci and not known(device.is_bridge):
         how = "whether it is a bridge with a free slot cannot be told"
         yield Way(device.address, how), Joins(None, None, how)
-    sriov = device.pci.sriov
-    if sriov is None or value_or(device.pci.virtfns, ()):
+    sriov, virtfns = device.pci.sriov, device.pci.virtfns
+    if sriov is None or value_or(virtfns, ()):
         return
-    if not known(sriov):
+    if unread(virtfns) and known(sriov) and sriov.total_vfs:
+        how = "whether its virtual functions are there already could not be read"
+        yield Way(device.address, how), Joins(None, None, how)
+    elif not known(sriov):
         yield from _perhaps_sriov(grouping, device)
     elif sriov.total_vfs:
         how = f"SR-IOV: up to {sriov.total_vfs} virtual functions"
