@@ -99,6 +99,10 @@ def _about(target: str, purpose: str) -> Iterator[Sequence[str]]:
         yield ("whatif", f"bind={target},vfio-pci")
 
 
+# A line break of any kind, as the program writes it: \x0a, \u2028.
+_ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4})$")
+
+
 def _of_text(out: str, err: str, code: int) -> Iterator[str]:
     """Say what a terminal would obey, and what began a line that is a name's."""
     if code not in (0, 1, 2, 3, 4):
@@ -110,7 +114,7 @@ def _of_text(out: str, err: str, code: int) -> Iterator[str]:
                 yield f"a terminal gets {character!r}"
         for before, line in pairwise(["", *text.splitlines()]):
             # Where the line break was escaped, a table may break the line behind it.
-            wrapped = before.rstrip().endswith("\\x0a")
+            wrapped = _ESCAPED.search(before.rstrip()) is not None
             if line.lstrip().startswith(NEW_LINE) and not wrapped:
                 yield f"a name begins a line: {line!r}"
     for line in err.splitlines():
