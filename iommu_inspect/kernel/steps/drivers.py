@@ -98,8 +98,12 @@ def bound(
     machine = machine.with_device(device, after)
     if answer.result != OK:
         return done(machine, step, answer, group)
-    makes_groups = machine.vfio_groups is not False
-    if group is None and has_vfio_driver(after) is True and makes_groups:
+    # What is asked of the whole machine comes last: plans take a step a function.
+    if (
+        group is None
+        and has_vfio_driver(after) is True
+        and machine.vfio_groups is not False
+    ):
         return made_up(machine, after), Outcome(step, answer, NEW_GROUP)
     return done(came_back(machine, after), step, answer, group)
 
