@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from builders import device, group, machine
+from counting import calls
 
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
@@ -111,3 +112,17 @@ def test_a_parameter_counts_from_then_on() -> None:
 def test_steps_that_are_not_written_so(text: str) -> None:
     with pytest.raises(BadStepError):
         parse_step(text)
+
+
+@pytest.mark.no_cover
+def test_binding_all_of_a_group_twice_as_large_takes_twice_the_calls() -> None:
+    """Each step has a machine of its own, which is not asked about all devices."""
+
+    def bound(count: int) -> None:
+        cards = [device(f"0000:{n // 32:02x}:{n % 32:02x}.0") for n in range(count)]
+        simulation = take(
+            machine(group(*cards)), *(f"bind={card.address},vfio-pci" for card in cards)
+        )
+        assert {o.answer.result for o in simulation.outcomes} == {"0"}
+
+    assert calls(lambda: bound(400)) < 2.3 * calls(lambda: bound(200))
