@@ -89,6 +89,14 @@ def test_the_version_decides(release: str, answer: str) -> None:
     assert found.outcomes[0].answer.result == answer
 
 
+def test_a_flush_queue_for_a_type_that_is_not_told() -> None:
+    """Of type DMA it works while a driver is bound, of type identity it does not."""
+    for release in ("6.1.1", "6.12.1"):
+        hidden = replace(group(BOUND), type=Missing.UNREADABLE)
+        found = take(release, "type=1,DMA-FQ", members=hidden)
+        assert found.outcomes[0].answer.result == "unknown"
+
+
 def test_other_iommus_are_not_foretold() -> None:
     host = machine(group(FREE), iommus=(IommuUnit("virtio_iommu0"),))
     assert on(host, "type=1,identity").outcomes[0].answer.result == "unknown"

@@ -52,6 +52,8 @@ def take(on: Machine, *steps: str) -> Simulation:
         ((f"{UNSAFE},Y",), "0"),
         ((f"{UNSAFE},x",), "-EINVAL"),
         ((f"{UNSAFE},off",), "0"),
+        # 5.10 refuses it, 6.1 takes it: lib/kstrtox.c.
+        ((f"{UNSAFE},true",), "unknown"),
         ((f"load={TYPE1}",), "0"),
         ((f"unload={TYPE1}",), "0"),
         ((f"unload={TYPE1}", f"{UNSAFE},Y"), "-ENOENT"),

@@ -69,6 +69,9 @@ def _since_6_4(machine: Machine, group: Group, era: Era, wanted: str) -> Answer:
     if wanted == "DMA-FQ" and group.type == "DMA":
         because = "a domain of type DMA gets its flush queue while it is in use"
         return Answer(OK, _RULE, because)
+    if wanted == "DMA-FQ" and not known(group.type):
+        because = "a group of type DMA would take it now, and its type is not told"
+        return Answer(UNKNOWN, _RULE, because)
     cited = (SET_TYPE_OF_MANY,)
     owned = GroupOwnership.of(group, era)
     user = group.held.by_user

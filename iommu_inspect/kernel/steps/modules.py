@@ -39,9 +39,10 @@ _OTHERS = {
 }
 # Those that are for reading only (module_param(..., 0444)).
 _READ_ONLY = {("vfio_pci", "disable_denylist"), ("vfio_pci", "disable_vga")}
-# kstrtobool() in lib/kstrtox.c, by the first letter (two after an "o"); v6.3 and later
-# take t and f, too.
+# kstrtobool() in lib/kstrtox.c, by the first letter (two after an "o"): 5.10 takes
+# these, 6.1 and 6.12 t and f too, and 7.3 e and d.
 _TRUE, _FALSE = frozenset("yY1"), frozenset("nN0")
+_TAKEN_LATER = frozenset("tTfFeEdD")
 
 
 def load(machine: Machine, era: Era, step: Load) -> Taken:
@@ -135,6 +136,9 @@ def set_parameter(machine: Machine, step: SetParameter) -> Taken:
         because = f"there is no parameter {name}: {module} is not loaded, or has none"
         return done(machine, step, Answer("-ENOENT", _RULE, because), None)
     value = _bool(step.value)
+    if value is Missing.UNREADABLE:
+        because = f"whether this kernel takes {step.value!r} for Y or N is not known"
+        return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
     if value is None:
         because = f"{step.value!r} is neither Y nor N"
         return done(machine, step, Answer("-EINVAL", _RULE, because), None)
@@ -157,7 +161,10 @@ def _has_parameter(machine: Machine, module: str, name: str) -> bool | None:
     return False if now is Missing.ABSENT and loaded is not None else None
 
 
-def _bool(text: str) -> bool | None:
+def _bool(text: str) -> Fact[bool | None]:
+    """Read a word as a kernel does; some are none to all kernels."""
+    if text[:1] in _TAKEN_LATER:
+        return Missing.UNREADABLE
     if text[0] in _TRUE or text.lower().startswith("on"):
         return True
     return False if text[0] in _FALSE or text.lower().startswith("of") else None
@@ -198,9 +205,10 @@ def _with_state(machine: Machine, module: str, state: ModuleState) -> Machine:
     return replace(machine, settings=settings, vfio=vfio, removed_modules=removed)
 
 
-def _configured(machine: Machine, module: str, name: str) -> bool:
+def _configured(machine: Machine, module: str, name: str) -> Fact[bool]:
     """Say what modprobe gives a module that it loads; the last word counts."""
     config = value_or(machine.settings.modprobe, ModprobeConfig())
     words = [w for line in config.about("options", module) for w in line.options]
     values = [word.value or "y" for word in words if word.key == name]
-    return _bool(values[-1]) is True if values else False
+    value = _bool(values[-1]) if values else False
+    return value if isinstance(value, Missing) else value is True
