@@ -39,8 +39,9 @@ _BUILT = {
 _NAMES = {"vfio_pci": _VFIO_PCI, "xe_vfio_pci": "xe-vfio-pci"}
 
 
-# Up to vendor and device, which most patterns give: "vfio_pci:vNNNNNNNNdNNNNNNNN".
-_MODEL, _ANY_MODEL = len("vfio_pci:v00000000d00000000"), ""
+# Up to vendor and device, which most patterns give ("vfio_pci:vNNNNNNNNdNNNNNNNN"), or
+# up to the vendor alone.
+_STARTS = (len("vfio_pci:v00000000d00000000"), len("vfio_pci:v00000000"))
 
 
 def vfio_driver_for(machine: Machine, device: Device) -> str:
@@ -53,8 +54,10 @@ def vfio_driver_for(machine: Machine, device: Device) -> str:
     name = _modalias(device)
     fitting = [
         (pattern.count("*"), driver)
-        for start in {name[:_MODEL], _ANY_MODEL}
-        for pattern, driver in machine.settings.aliases_by_start(_MODEL).get(start, ())
+        for start in {"", *(name[:length] for length in _STARTS)}
+        for pattern, driver in machine.settings.aliases_by_start(*_STARTS).get(
+            start, ()
+        )
         if fnmatchcase(name, pattern)
     ]
     if not fitting:

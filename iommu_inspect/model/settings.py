@@ -151,22 +151,24 @@ class Settings:
     def _modules(self) -> dict[str, str]:
         return dict(self.driver_modules)
 
-    def aliases_by_start(self, length: int) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Return ``vfio_aliases`` by what they begin with.
+    def aliases_by_start(self, *lengths: int) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return ``vfio_aliases`` by what they begin with: the longest without wildcards.
 
-        Those with a wildcard there are under the empty text.
+        Those with one in the shortest, too, are under the empty text.
         """
-        found = self._by_start.get(length)
+        found = self._by_start.get(lengths)
         if found is None:
             lists: dict[str, list[tuple[str, str]]] = {}
             for pattern, module in value_or(self.vfio_aliases, ()):
-                start = pattern[:length]
-                key = "" if any(sign in start for sign in "*?[") else start
-                lists.setdefault(key, []).append((pattern, module))
+                starts = (pattern[:length] for length in sorted(lengths, reverse=True))
+                plain = (s for s in starts if not any(sign in s for sign in "*?["))
+                lists.setdefault(next(plain, ""), []).append((pattern, module))
             found = {start: tuple(some) for start, some in lists.items()}
-            self._by_start[length] = found
+            self._by_start[lengths] = found
         return found
 
     @cached_property
-    def _by_start(self) -> dict[int, dict[str, tuple[tuple[str, str], ...]]]:
+    def _by_start(
+        self,
+    ) -> dict[tuple[int, ...], dict[str, tuple[tuple[str, str], ...]]]:
         return {}
