@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.aftermath import Aftermath
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group, Held
@@ -26,13 +27,11 @@ __all__ = ["Record", "compared", "judge", "recorded"]
 class _Hidden:
     """What steps have done that no file shows.
 
-    That are the groups that are held, by their members, the ids that drivers were told
-    of, and the modules that were removed.
+    That are the groups that are held, by their members, and the rest of it.
     """
 
     holding: Mapping[frozenset[str], Group]
-    given_ids: frozenset[tuple[str, str]] = frozenset()
-    removed_modules: frozenset[str] = frozenset()
+    aftermath: Aftermath = field(default_factory=Aftermath)
 
 
 _NOTHING = _Hidden({})
@@ -163,7 +162,7 @@ def _hidden_after(before: Machine | None, state: State) -> _Hidden:
         for group in after.groups
         if group.held is not Held.FREE
     }
-    return _Hidden(holding, after.given_ids, after.removed_modules)
+    return _Hidden(holding, after.aftermath)
 
 
 def _read(capture: bytes | None, hidden: _Hidden) -> Machine | None:
@@ -179,12 +178,7 @@ def _read(capture: bytes | None, hidden: _Hidden) -> Machine | None:
         else group
         for group in machine.groups
     )
-    return replace(
-        machine,
-        groups=groups,
-        given_ids=hidden.given_ids,
-        removed_modules=hidden.removed_modules,
-    )
+    return replace(machine, groups=groups, aftermath=hidden.aftermath)
 
 
 def _members(devices: Iterable[Device]) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from iommu_inspect.model.aftermath import Aftermath
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
@@ -22,7 +23,6 @@ __all__ = [
     "NO_VFIO_GROUP",
     "VFIO_GROUP",
     "Family",
-    "Gone",
     "InterruptRemapping",
     "IommuUnit",
     "Kernel",
@@ -114,20 +114,6 @@ class VfioSettings:
     enable_sriov: Fact[bool] = Missing.ABSENT
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gone:
-    """Devices that vanished in a hypothetical step, and the driver of their parent.
-
-    Where that driver binds to ``parent`` again they come back, each into the group of
-    the id that it names; ``groups`` are those that held them.
-    """
-
-    parent: DeviceId
-    driver: str
-    devices: tuple[Device, ...]
-    groups: tuple[Group, ...]
-
-
 VFIO_GROUP, NO_VFIO_GROUP = "vfio-group", "no-vfio-group"
 """Among a kernel's features, where it was seen to be built with CONFIG_VFIO_GROUP, or
 without it (v6.6)."""
@@ -162,9 +148,8 @@ class Machine:
     devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
     processor's physical addresses. ``memlock_limit`` is how many bytes the process that
     read the source may lock, ``None`` where nothing limits it. ``bars`` are
-    read only for who asks for them. ``given_ids`` are drivers (with "_") and ids that
-    hypothetical steps told them of: no file shows any. ``removed_modules`` are those
-    that steps removed; of others nobody waits to be told that they have to be loaded.
+    read only for who asks for them. ``aftermath`` is what hypothetical steps
+    have left that no file shows.
     """
 
     source: Source
@@ -187,9 +172,7 @@ class Machine:
     settings: Settings = field(default_factory=Settings)
     host: Host = field(default_factory=Host)
     system: System = field(default_factory=System)
-    gone: tuple[Gone, ...] = ()
-    given_ids: frozenset[tuple[str, str]] = frozenset()
-    removed_modules: frozenset[str] = frozenset()
+    aftermath: Aftermath = field(default_factory=Aftermath)
     bars: tuple[tuple[DeviceId, tuple[Bar, ...]], ...] = field(
         default=(), compare=False
     )

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import TypeAlias
 
 from iommu_inspect.model.fact import Fact, Missing, value_or
 
@@ -109,6 +110,10 @@ class ListedModule:
     number: int
 
 
+Alias: TypeAlias = tuple[str, str]
+"""A line of modules.alias: its pattern, and the module."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What was configured, and which modules there are to obey it.
@@ -127,7 +132,7 @@ class Settings:
     command_line: Fact[tuple[Word, ...]] = Missing.ABSENT
     modules: tuple[tuple[str, ModuleState], ...] = ()
     driver_modules: tuple[tuple[str, str], ...] = ()
-    vfio_aliases: Fact[tuple[tuple[str, str], ...]] = Missing.ABSENT
+    vfio_aliases: Fact[tuple[Alias, ...]] = Missing.ABSENT
     module_lists: tuple[ListedModule, ...] = ()
     existing: tuple[tuple[str, bool], ...] = ()
 
@@ -151,14 +156,14 @@ class Settings:
     def _modules(self) -> dict[str, str]:
         return dict(self.driver_modules)
 
-    def aliases_by_start(self, *lengths: int) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Return ``vfio_aliases`` by what they begin with: the longest without wildcards.
+    def aliases_by_start(self, *lengths: int) -> dict[str, tuple[Alias, ...]]:
+        """Return ``vfio_aliases`` by what they begin with, without wildcards.
 
-        Those with one in the shortest, too, are under the empty text.
+        The longest start counts; those with a wildcard in the shortest are under "".
         """
         found = self._by_start.get(lengths)
         if found is None:
-            lists: dict[str, list[tuple[str, str]]] = {}
+            lists: dict[str, list[Alias]] = {}
             for pattern, module in value_or(self.vfio_aliases, ()):
                 starts = (pattern[:length] for length in sorted(lengths, reverse=True))
                 plain = (s for s in starts if not any(sign in s for sign in "*?["))
@@ -170,5 +175,5 @@ class Settings:
     @cached_property
     def _by_start(
         self,
-    ) -> dict[tuple[int, ...], dict[str, tuple[tuple[str, str], ...]]]:
+    ) -> dict[tuple[int, ...], dict[str, tuple[Alias, ...]]]:
         return {}

@@ -65,7 +65,7 @@ def refused_by_override(machine: Machine, device: Device, driver: str) -> Answer
         return Answer("-ENODEV", rule, f"driver_override names {override}")
     if not known(override):
         return Answer(UNKNOWN, rule, "the source does not tell its driver_override")
-    if (normalised(driver), device.ids.pair) in machine.given_ids:
+    if (normalised(driver), device.ids.pair) in machine.aftermath.given_ids:
         return None
     if normalised(driver) in VFIO_DRIVERS | _WITHOUT_IDS:
         because = f"no driver_override names {driver}, which has few ids of its own"

@@ -60,7 +60,7 @@ def probe(machine: Machine, era: Era, step: Probe) -> Taken:
         because = "no driver_override names a driver: whichever fits binds"
         answer = Answer(UNKNOWN, "driver-override", because)
         return done(machine, step, answer, group)
-    if normalised(driver) in machine.removed_modules:
+    if normalised(driver) in machine.aftermath.removed_modules:
         because = f"{driver} was removed: no driver fits"
         return done(machine, step, Answer(OK, "driver-override", because), group)
     after, outcome = bound(machine, era, step, device, device, driver)
@@ -87,7 +87,7 @@ def bound(
     """Bind a driver to a device, which ``after`` is once the override was written."""
     group = machine.group_of(device)
     answer: Answer | None
-    if normalised(driver) in machine.removed_modules:
+    if normalised(driver) in machine.aftermath.removed_modules:
         answer = Answer("-ENOENT", "not-on-vfio", f"{driver} was removed")
     else:
         answer = refused_by_override(machine, after, driver)

@@ -8,13 +8,12 @@ source was read is not known, and an answer says so where that matters.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import NO_ID_TWICE
 from iommu_inspect.kernel.eras import Era, version_within
 from iommu_inspect.kernel.steps.drivers import bound
-from iommu_inspect.kernel.steps.state import Taken, device_named, done
+from iommu_inspect.kernel.steps.state import Taken, device_named, done, with_ids
 from iommu_inspect.kernel.steps.step import Load, NewId, RemoveId
 from iommu_inspect.model.asked.naming import is_pair_of_ids
 from iommu_inspect.model.asked.target import UnknownTargetError
@@ -41,7 +40,7 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
     names the driver. What its probe refuses is not told.
     """
     driver, pair = step.subject, _pair(machine, step)
-    if normalised(driver) in machine.removed_modules:
+    if normalised(driver) in machine.aftermath.removed_modules:
         answer = Answer("-ENOENT", _RULE, f"{driver} was removed")
         return done(machine, step, answer, None)
     if normalised(driver) not in WITHOUT_IDS:
@@ -58,7 +57,7 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
         answer = Answer(result, _RULE, because, (NO_ID_TWICE,))
         return done(machine, step, answer, None)
     told = (normalised(driver), pair)
-    after = replace(machine, given_ids=machine.given_ids | {told})
+    after = with_ids(machine, machine.aftermath.given_ids | {told})
     after, answer = take_what_fits(after, era, step, driver)
     return done(after, step, answer, None)
 
@@ -66,7 +65,7 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
 def removed_id(machine: Machine, step: RemoveId) -> Taken:
     """Have a driver forget an id; what it has it keeps."""
     driver, pair = step.subject, _pair(machine, step)
-    if normalised(driver) in machine.removed_modules:
+    if normalised(driver) in machine.aftermath.removed_modules:
         answer = Answer("-ENOENT", _RULE, f"{driver} was removed")
         return done(machine, step, answer, None)
     there = given_id(machine, driver, pair)
@@ -77,7 +76,7 @@ def removed_id(machine: Machine, step: RemoveId) -> Taken:
         because = f"nothing shows that {driver} has been told of that id"
         return done(machine, step, Answer("-ENODEV", _RULE, because), None)
     told = (normalised(driver), pair)
-    after = replace(machine, given_ids=machine.given_ids - {told})
+    after = with_ids(machine, machine.aftermath.given_ids - {told})
     because = f"{driver} forgets it; what is bound stays bound"
     return done(after, step, Answer(OK, _RULE, because), None)
 
@@ -89,7 +88,7 @@ def given_id(machine: Machine, driver: str, pair: str) -> bool | None:
     told it.
     """
     name = normalised(driver)
-    if (name, pair) in machine.given_ids:
+    if (name, pair) in machine.aftermath.given_ids:
         return True
     vendor, device = (int(word, 16) for word in pair.split(":"))
     for entry in _configured(machine, name):
@@ -139,12 +138,12 @@ def _fits(machine: Machine, device: Device, driver: str) -> bool | None:
         return override == driver
     if not known(override):
         return None
-    if (name, device.ids.pair) in machine.given_ids:
+    if (name, device.ids.pair) in machine.aftermath.given_ids:
         # pci_device_can_probe() looks at sriov_drivers_autoprobe of its card.
         return None if device.pci.is_virtual else True
     # What a setting names it may have been told of, or has been told to forget.
     unsure = any(matches(e, device) is not False for e in _configured(machine, name))
-    told = any(each == name for each, _ in machine.given_ids)
+    told = any(each == name for each, _ in machine.aftermath.given_ids)
     return None if unsure or (told and device.ids.pair is None) else False
 
 

@@ -12,7 +12,7 @@ from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.steps.drivers import lets_go
 from iommu_inspect.kernel.steps.ids import WITHOUT_IDS, take_what_fits
-from iommu_inspect.kernel.steps.state import Taken, done
+from iommu_inspect.kernel.steps.state import Taken, done, with_ids
 from iommu_inspect.kernel.steps.step import Load, SetParameter, Unload
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
@@ -98,8 +98,8 @@ def unload(machine: Machine, era: Era, step: Unload) -> Taken:
         if outcome.answer.result != OK:
             return done(after, step, outcome.answer, None)
     after = _with_state(after, module, ModuleState.NOT_LOADED)
-    told = frozenset(pair for pair in after.given_ids if pair[0] != module)
-    after = replace(after, given_ids=told)
+    told = (pair for pair in after.aftermath.given_ids if pair[0] != module)
+    after = with_ids(after, frozenset(told))
     because = f"{step.subject} lets go of all that it has"
     return done(after, step, Answer(OK, _RULE, because), None)
 
@@ -186,7 +186,7 @@ def _is_loaded(machine: Machine, module: str) -> bool | None:
 def _with_state(machine: Machine, module: str, state: ModuleState) -> Machine:
     others = [pair for pair in machine.settings.modules if pair[0] != module]
     modules = tuple(sorted([*others, (module, state)], key=lambda pair: pair[0]))
-    removed = machine.removed_modules - {module}
+    removed = machine.aftermath.removed_modules - {module}
     if state is ModuleState.NOT_LOADED:
         removed |= {module}
     settings = replace(machine.settings, modules=modules)
@@ -202,7 +202,8 @@ def _with_state(machine: Machine, module: str, state: ModuleState) -> Machine:
             if loaded
             else Missing.ABSENT,
         )
-    return replace(machine, settings=settings, vfio=vfio, removed_modules=removed)
+    aftermath = replace(machine.aftermath, removed_modules=removed)
+    return replace(machine, settings=settings, vfio=vfio, aftermath=aftermath)
 
 
 def _configured(machine: Machine, module: str, name: str) -> Fact[bool]:

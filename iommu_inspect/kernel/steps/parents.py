@@ -9,11 +9,12 @@ from iommu_inspect.kernel.answers import BLOCKS, UNKNOWN, Answer
 from iommu_inspect.kernel.eras import Era
 from iommu_inspect.kernel.sriov_drivers import LEAVES_VIRTUAL, REMOVES_VIRTUAL
 from iommu_inspect.kernel.steps.leaving import leave_vfio
+from iommu_inspect.model.aftermath import Gone
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Gone, Machine
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.text import natural_key
 
@@ -51,8 +52,12 @@ def let_go(machine: Machine, device: Device, era: Era) -> tuple[Machine, Answer 
             if any(each.id in _ids(gone) for each in group.devices)
         )
         kept = Gone(device.id, str(device.driver), tuple(gone), groups)
-        after = replace(after, gone=(*after.gone, kept))
+        after = _remembering(after, (*after.aftermath.gone, kept))
     return after, None
+
+
+def _remembering(machine: Machine, gone: tuple[Gone, ...]) -> Machine:
+    return replace(machine, aftermath=replace(machine.aftermath, gone=gone))
 
 
 def _is_open(machine: Machine, device: Device) -> bool:
@@ -98,7 +103,7 @@ def came_back(machine: Machine, device: Device) -> Machine:
     """Bring back what vanished, where the driver that it went with is there again."""
     back = [
         gone
-        for gone in machine.gone
+        for gone in machine.aftermath.gone
         if gone.parent == device.id and gone.driver == device.driver
     ]
     if not back:
@@ -120,5 +125,8 @@ def came_back(machine: Machine, device: Device) -> Machine:
         machine,
         groups=tuple(sorted(groups.values(), key=lambda g: natural_key(g.id))),
         ungrouped=tuple(sorted(ungrouped, key=lambda d: d.id)),
-        gone=tuple(gone for gone in machine.gone if gone not in back),
+        aftermath=replace(
+            machine.aftermath,
+            gone=tuple(gone for gone in machine.aftermath.gone if gone not in back),
+        ),
     )

@@ -23,6 +23,7 @@ __all__ = [
     "group_of_step",
     "only",
     "with_group",
+    "with_ids",
 ]
 
 
@@ -107,3 +108,8 @@ def with_group(machine: Machine, old: Group, new: Group) -> Machine:
     """Return the machine with one group replaced."""
     groups = tuple(new if group is old else group for group in machine.groups)
     return replace(machine, groups=groups)
+
+
+def with_ids(machine: Machine, ids: frozenset[tuple[str, str]]) -> Machine:
+    """Return the machine on which drivers were told of these ids."""
+    return replace(machine, aftermath=replace(machine.aftermath, given_ids=ids))
