@@ -22,8 +22,8 @@ from iommu_inspect.kernel.citations import (
 )
 from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.kernel_release import carries_code_back, version_of
-from iommu_inspect.model.machine import Kernel
 
 __all__ = [
     "ERAS",

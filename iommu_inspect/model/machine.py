@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +11,8 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.iommu import InterruptRemapping, IommuUnit
+from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.bar import Bar
 from iommu_inspect.model.platform import Architecture, Processor, XenRole
@@ -20,23 +21,10 @@ from iommu_inspect.model.system import System
 from iommu_inspect.model.uses.host import Host
 
 __all__ = [
-    "NO_VFIO_GROUP",
-    "VFIO_GROUP",
     "Family",
-    "InterruptRemapping",
-    "IommuUnit",
-    "Kernel",
     "Machine",
     "Source",
-    "VfioSettings",
 ]
-
-
-class InterruptRemapping(enum.Enum):
-    """Whether the names of interrupt chips show isolated (remapped) MSIs."""
-
-    ON = "on"
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +53,6 @@ class Family:
     virtual: tuple[Device, ...]
 
 
-# What a page table of two levels reaches (SAGAW bit 0); no VT-d unit has less.
-_LEAST_WIDTH = 30
-
-
-@dataclass(frozen=True, slots=True)
-class IommuUnit:
-    """One entry of ``/sys/class/iommu``, such as ``dmar0``.
-
-    ``capability`` is the capability register of a VT-d unit (VT-d 5.0, 11.4.2); units
-    of other makers show none.
-    """
-
-    name: str
-    driver: Fact[str] = Missing.ABSENT
-    capability: Fact[int] = Missing.ABSENT
-
-    @property
-    def address_width(self) -> Fact[int]:
-        """The bits of the addresses that a VT-d unit translates.
-
-        The lesser of what it can (MGAW) and what its deepest page table reaches
-        (SAGAW: bit 1 three levels, bit 2 four, bit 3 five). A register that says less
-        than a page table of two levels reaches was not read whole.
-        """
-        if not known(self.capability):
-            return self.capability
-        widest = (self.capability >> 16 & 0x3F) + 1
-        tables = [30 + 9 * bit for bit in (1, 2, 3) if self.capability >> 8 + bit & 1]
-        if not tables or widest < _LEAST_WIDTH:
-            return Missing.UNREADABLE
-        return min(widest, max(tables))
-
-
-@dataclass(frozen=True, slots=True)
-class VfioSettings:
-    """What of vfio's modules changes an answer.
-
-    The parameters are absent when their module is not loaded. ``type1_loaded``
-    is missing where the source shows no modules at all.
-    """
-
-    enable_unsafe_noiommu_mode: Fact[bool] = Missing.ABSENT
-    type1_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
-    iommufd_allow_unsafe_interrupts: Fact[bool] = Missing.ABSENT
-    type1_loaded: Fact[bool] = Missing.ABSENT
-    disable_denylist: Fact[bool] = Missing.ABSENT
-    enable_sriov: Fact[bool] = Missing.ABSENT
-
-
-VFIO_GROUP, NO_VFIO_GROUP = "vfio-group", "no-vfio-group"
-"""Among a kernel's features, where it was seen to be built with CONFIG_VFIO_GROUP, or
-without it (v6.6)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """The kernel behind the facts.
-
-    ``features`` names what was seen to exist (``vfio-dev``, ``iommufd``,
-    ``reserved-regions``, ...): presence counts before version numbers, because
-    distributions backport. ``NO_VFIO_GROUP`` is what was seen not to exist.
-    """
-
-    release: Fact[str] = Missing.ABSENT
-    command_line: Fact[str] = Missing.ABSENT
-    features: frozenset[str] = frozenset()
-
-
 @dataclass(frozen=True)
 class Machine:
     """Everything that one source says about one host; sorted, immutable.
@@ -153,7 +73,7 @@ class Machine:
     """
 
     source: Source
-    kernel: Kernel = Kernel()
+    kernel: Kernel = field(default_factory=Kernel)
     groups: tuple[Group, ...] = ()
     ungrouped: tuple[Device, ...] = ()
     groups_known: bool = True
@@ -168,7 +88,7 @@ class Machine:
     cpu_address_bits: Fact[int] = Missing.ABSENT
     memlock_limit: Fact[int | None] = Missing.ABSENT
     interrupt_remapping: Fact[InterruptRemapping] = Missing.ABSENT
-    vfio: VfioSettings = VfioSettings()
+    vfio: VfioSettings = field(default_factory=VfioSettings)
     settings: Settings = field(default_factory=Settings)
     host: Host = field(default_factory=Host)
     system: System = field(default_factory=System)

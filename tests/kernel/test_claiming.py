@@ -13,7 +13,8 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Held
-from iommu_inspect.model.machine import VFIO_GROUP, Kernel, Machine
+from iommu_inspect.model.kernel import VFIO_GROUP, Kernel
+from iommu_inspect.model.machine import Machine
 
 NOW = only(SINCE_6_6)
 ONE, TWO = "0000:01:00.0", "0000:01:00.1"

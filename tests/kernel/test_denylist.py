@@ -12,7 +12,7 @@ from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.machine import VfioSettings
+from iommu_inspect.model.kernel import VfioSettings
 from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Settings
 from iommu_inspect.sources.host.command_line import parse_command_line
 

@@ -25,14 +25,9 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import (
-    NO_VFIO_GROUP,
-    VFIO_GROUP,
-    InterruptRemapping,
-    Kernel,
-    Machine,
-    VfioSettings,
-)
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.machine import Machine
 
 NOW, BEFORE = only(SINCE_6_6), only(BEFORE_5_19)
 CARD = device("0000:01:00.0", "vfio-pci")

@@ -14,13 +14,9 @@ from iommu_inspect.kernel.ownership.iommufd import ATTACH_PT, BIND
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group, Held, ReservedRegion
-from iommu_inspect.model.machine import (
-    VFIO_GROUP,
-    InterruptRemapping,
-    Kernel,
-    Machine,
-    VfioSettings,
-)
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.kernel import VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.machine import Machine
 
 NOW = only(SINCE_6_6)
 CARD = device("0000:01:00.0", "vfio-pci", vfio_devices=("vfio0",), vfio_cdev=True)

@@ -34,7 +34,9 @@ from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import InterruptRemapping, Machine, VfioSettings
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.kernel import VfioSettings
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.verdict.outcome import Verdict
 
 DRIVERS = [

@@ -15,7 +15,8 @@ from iommu_inspect.kernel.variants import known_variant, vfio_driver_for
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.machine import Kernel, Machine, VfioSettings
+from iommu_inspect.model.kernel import Kernel, VfioSettings
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import Settings
 
 NEW = only(SINCE_6_6)

@@ -24,13 +24,9 @@ from iommu_inspect.kernel.ownership.operations import (
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.asked.target import find_target
-from iommu_inspect.model.machine import (
-    NO_VFIO_GROUP,
-    InterruptRemapping,
-    Kernel,
-    Machine,
-    VfioSettings,
-)
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.kernel import NO_VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.plan.writing import written
 from iommu_inspect.rules.finding import Certainty, Purpose, Severity

@@ -14,7 +14,8 @@ from examples import each
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Machine, VfioSettings
+from iommu_inspect.model.kernel import VfioSettings
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.system import Initramfs, Loader, System
 from iommu_inspect.model.uses.host import Host, HostUse, UseKind

@@ -13,7 +13,8 @@ from builders import SINCE_6_6, device, group, machine, only
 from shared import SYSFS
 
 from iommu_inspect.model.asked.target import find_target
-from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.host.script import refusing_script, script
 from iommu_inspect.plan.steps.making import make_plan
 from iommu_inspect.sources.sysfs.machine import read_machine

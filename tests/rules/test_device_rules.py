@@ -16,7 +16,9 @@ from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import NodeAccess
-from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
+from iommu_inspect.model.iommu import IommuUnit
+from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_ISA,
     PCI_CLASS_SYSTEM_IOMMU,

@@ -16,7 +16,8 @@ from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import Kernel, Machine
+from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.uses.losses import host_losses, is_fatal
 from iommu_inspect.model.uses.words import described

@@ -16,7 +16,9 @@ from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import ReservedRegion
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import IommuUnit, Kernel, Machine
+from iommu_inspect.model.iommu import IommuUnit
+from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.render.audits.verdict import audit_text

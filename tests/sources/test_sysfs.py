@@ -27,7 +27,8 @@ from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.machine import InterruptRemapping, Machine
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.devices import device_table

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
-from iommu_inspect.model.machine import Kernel
+from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.module_names import meant, mentions
 from iommu_inspect.model.settings import (
     ModprobeConfig,

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable
 
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
-from iommu_inspect.model.machine import Kernel
+from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.settings import Word
 from iommu_inspect.model.system import Initramfs, Loader, System
 from iommu_inspect.sources.host.command_line import parse_command_line

@@ -9,16 +9,10 @@ from dataclasses import replace
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
+from iommu_inspect.model.iommu import IommuUnit
+from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.kernel_release import carries_code_back
-from iommu_inspect.model.machine import (
-    NO_VFIO_GROUP,
-    VFIO_GROUP,
-    IommuUnit,
-    Kernel,
-    Machine,
-    Source,
-    VfioSettings,
-)
+from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key

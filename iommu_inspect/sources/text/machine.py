@@ -11,12 +11,9 @@ from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.machine import (
-    InterruptRemapping,
-    Kernel,
-    Machine,
-    Source,
-)
+from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_CLASS_SERIAL_USB,
