@@ -101,6 +101,16 @@ def test_who_is_open_by_its_node_keeps_its_driver() -> None:
     assert take(held, "unload=vfio_pci").outcomes[0].answer.result == "-EAGAIN"
 
 
+def test_a_parameter_that_a_capture_leaves_out_may_be_there() -> None:
+    """The module is loaded: that the file is not in the capture proves nothing."""
+    left_out = replace(VFIO, enable_sriov=Missing.ABSENT)
+    on = replace(host(), vfio=left_out)
+    assert take(on, f"{SRIOV},Y").outcomes[0].answer.result == "unknown"
+    assert take(on, "unload=vfio_pci", f"{SRIOV},Y").outcomes[1].answer.result == (
+        "-ENOENT"
+    )
+
+
 def test_a_parameter_counts_from_then_on() -> None:
     after = take(host(), f"{UNSAFE},Y", f"{SRIOV},1").after.vfio
     assert after.type1_allow_unsafe_interrupts is True

@@ -114,6 +114,8 @@ def take_what_fits(
         current = machine.device(device.id) or device
         if fits is None:
             because = f"whether {driver} takes {device.address} is not known"
+            if not known(device.driver_override):
+                because = f"whether {device.address} has a driver_override is not told"
             return machine, Answer(UNKNOWN, _RULE, because)
         machine, outcome = bound(machine, era, step, current, current, driver)
         if outcome.answer.result == UNKNOWN and not outcome.answer.probe:

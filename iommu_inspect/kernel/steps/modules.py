@@ -80,7 +80,7 @@ def unload(machine: Machine, era: Era, step: Unload) -> Taken:
     if module == _TYPE1 and machine.vfio.type1_loaded is True:
         return _without_type1(machine, step)
     if module not in WITHOUT_IDS or _is_loaded(machine, module) is None:
-        because = f"who uses {step.subject} is not known"
+        because = f"whether {step.subject} is loaded, and who uses it, is not known"
         return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
     nodes = [name for group in machine.groups for name in sorted(group.nodes)]
     if module == "vfio_pci" and nodes:
@@ -133,7 +133,7 @@ def set_parameter(machine: Machine, step: SetParameter) -> Taken:
         because = f"whether there is a parameter {step.subject} is not known"
         return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
     if not there:
-        because = f"there is no parameter {name}: {module} is not loaded, or has none"
+        because = f"{module} is not loaded: there is no parameter {name}"
         return done(machine, step, Answer("-ENOENT", _RULE, because), None)
     value = _bool(step.value)
     if value is Missing.UNREADABLE:
@@ -158,7 +158,8 @@ def _has_parameter(machine: Machine, module: str, name: str) -> bool | None:
     now: Fact[bool] = getattr(machine.vfio, _WRITABLE[module, name])
     if known(now):
         return True
-    return False if now is Missing.ABSENT and loaded is not None else None
+    # A capture may leave out the parameters of a module that is there.
+    return False if now is Missing.ABSENT and loaded is False else None
 
 
 def _bool(text: str) -> Fact[bool | None]:
