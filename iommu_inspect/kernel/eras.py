@@ -37,6 +37,7 @@ __all__ = [
     "Semantics",
     "UnknownSemanticsError",
     "applicable",
+    "has_since",
     "named",
     "version_within",
 ]
@@ -184,6 +185,19 @@ def version_within(release: str, era: Era) -> tuple[int, int] | None:
     if version is None or ERAS[_era_index(version)].since != era.since:
         return None
     return version
+
+
+def has_since(release: str, era: Era, since: tuple[int, int]) -> bool | None:
+    """Say whether a kernel of an era has what came with a version.
+
+    ``None`` is returned where only the era is known, or where the release's vendor may
+    have carried it back.
+    """
+    version = version_within(release, era)
+    if (version or era.since) >= since:
+        return True
+    carried = era.version is None and carries_code_back(release)
+    return None if version is None or carried else False
 
 
 def _from_release(release: str, version: tuple[int, int]) -> Semantics:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from iommu_inspect.kernel.answers import UNKNOWN, Answer
 from iommu_inspect.kernel.citations import VF_TOKEN, VF_TOKEN_OF_NODE, Citation
-from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.eras import Era, has_since
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or
@@ -42,10 +42,10 @@ def asks(machine: Machine, way: Asking, era: Era | None = None) -> bool | None:
     That is the machine's own kernel, or one of an era. A vendor that carries code back
     may have carried this.
     """
-    if era is not None and era.since >= way.since:
-        return True
     release = value_or(machine.kernel.release, "")
-    version = version_of(release) if era is None else version_within(release, era)
+    if era is not None:
+        return has_since(release, era, way.since)
+    version = version_of(release)
     if version is None or (version < way.since and carries_code_back(release)):
         return None
     return version >= way.since

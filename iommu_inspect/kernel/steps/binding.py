@@ -22,12 +22,12 @@ from iommu_inspect.model.fact import Missing, known, unread, value_or
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.machine import Machine
 
-__all__ = ["bind_answer", "refused_by_override"]
+__all__ = ["NO_IDS", "bind_answer", "refused_by_override"]
 
 _RULE = "mixed-ownership"
 _ERROR_SINCE = (5, 14)
 # They take what new_id, a parameter or an override gives them, and nothing else.
-_WITHOUT_IDS = UIO_DRIVERS | {"pci_stub"}
+NO_IDS = UIO_DRIVERS | {"pci_stub"}
 
 
 def bind_answer(machine: Machine, device: Device, driver: str, era: Era) -> Answer:
@@ -67,7 +67,7 @@ def refused_by_override(machine: Machine, device: Device, driver: str) -> Answer
         return Answer(UNKNOWN, rule, "the source does not tell its driver_override")
     if (normalised(driver), device.ids.pair) in machine.aftermath.given_ids:
         return None
-    if normalised(driver) in VFIO_DRIVERS | _WITHOUT_IDS:
+    if normalised(driver) in VFIO_DRIVERS | NO_IDS:
         because = f"no driver_override names {driver}, which has few ids of its own"
         return Answer(UNKNOWN, rule, because)
     return None

@@ -9,13 +9,12 @@ from dataclasses import replace
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import SET_TYPE, SET_TYPE_OF_MANY
-from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.eras import Era, has_since
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.kernel.steps.state import Taken, done, group_of_step, with_group
 from iommu_inspect.kernel.steps.step import SetType
 from iommu_inspect.model.fact import Missing, known, value_or
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["set_type"]
@@ -44,19 +43,16 @@ def set_type(machine: Machine, era: Era, step: SetType) -> Taken:
 
 def _answer(machine: Machine, group: Group, era: Era, wanted: str) -> Answer:
     release = value_or(machine.kernel.release, "")
-    version = version_within(release, era)
-    if carries_code_back(release):
-        version = None
-    since = version or era.since
-    if since >= _OF_MANY_SINCE:
+    of_many = has_since(release, era, _OF_MANY_SINCE)
+    if of_many:
         return _since_6_4(machine, group, era, wanted)
-    if version is None:
+    if of_many is None:
         because = "the kernel's version decides, and it is not known"
         return Answer(UNKNOWN, _RULE, because, (SET_TYPE, SET_TYPE_OF_MANY))
-    if version < _WRITABLE_SINCE:
+    if not has_since(release, era, _WRITABLE_SINCE):
         because = "before v5.11 the file cannot be written"
         return Answer("-EACCES", _RULE, because, (SET_TYPE,))
-    if wanted == "DMA-FQ" and version < _FLUSH_QUEUE_SINCE:
+    if wanted == "DMA-FQ" and not has_since(release, era, _FLUSH_QUEUE_SINCE):
         because = "before v5.15 there is no type DMA-FQ"
         return Answer("-EINVAL", _RULE, because, (SET_TYPE,))
     return _of_one(machine, group, wanted)

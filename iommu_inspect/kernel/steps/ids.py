@@ -11,17 +11,17 @@ from collections.abc import Iterator
 
 from iommu_inspect.kernel.answers import HOST_CRASH, OK, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import NO_ID_TWICE
-from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.eras import Era, has_since
+from iommu_inspect.kernel.steps.binding import NO_IDS
 from iommu_inspect.kernel.steps.drivers import bound
 from iommu_inspect.kernel.steps.state import Taken, device_named, done, with_ids
 from iommu_inspect.kernel.steps.step import Load, NewId, RemoveId
 from iommu_inspect.model.asked.naming import is_pair_of_ids
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.drivers import UIO_DRIVERS, normalised
+from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.dynamic_ids import DynamicId, matches, parse_id, split_ids
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeConfig
 
@@ -29,8 +29,8 @@ __all__ = ["WITHOUT_IDS", "given_id", "new_id", "removed_id", "take_what_fits"]
 
 _RULE = "driver-override"
 _NO_ID_TWICE_SINCE = (5, 11)
-# They have no ids of their own, or none that counts without an override.
-WITHOUT_IDS = UIO_DRIVERS | {"vfio_pci", "pci_stub"}
+# vfio-pci's own count only where an override names it.
+WITHOUT_IDS = NO_IDS | {"vfio_pci"}
 
 
 def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
@@ -46,7 +46,8 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
     if normalised(driver) not in WITHOUT_IDS:
         because = f"whether that id is among {driver}'s own is not known"
         return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
-    refuses = _refuses_twice(machine, era)
+    release = value_or(machine.kernel.release, "")
+    refuses = has_since(release, era, _NO_ID_TWICE_SINCE)
     known_already = given_id(machine, driver, pair)
     if known_already is not False and refuses is not False:
         sure = known_already and refuses
@@ -169,11 +170,3 @@ def _pair(machine: Machine, step: NewId | RemoveId) -> str:
     if device.ids.pair is None:
         raise UnknownTargetError(f"{step.text!r}: the ids of {step.id} are not told")
     return device.ids.pair
-
-
-def _refuses_twice(machine: Machine, era: Era) -> bool | None:
-    release = value_or(machine.kernel.release, "")
-    version = version_within(release, era)
-    if (version or era.since) >= _NO_ID_TWICE_SINCE:
-        return True
-    return None if version is None or carries_code_back(release) else False

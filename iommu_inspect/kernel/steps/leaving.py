@@ -13,13 +13,12 @@ from dataclasses import replace
 
 from iommu_inspect.kernel.answers import BLOCKS, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import VFIO_LEAVES_GROUP
-from iommu_inspect.kernel.eras import Era, version_within
+from iommu_inspect.kernel.eras import Era, has_since
 from iommu_inspect.kernel.steps.state import with_group
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group, Held
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel_release import carries_code_back
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["leave_vfio"]
@@ -75,9 +74,7 @@ def _is_left(group: Group, leaving: Collection[DeviceId]) -> bool | None:
 def _waits(machine: Machine, era: Era) -> bool | None:
     """Say whether the kernel waits for the user; ``None`` where that is not known."""
     release = value_or(machine.kernel.release, "")
-    version = version_within(release, era)
-    if carries_code_back(release):
-        version = None
-    if (version or era.since) >= _DETACHES_SINCE:
-        return False
-    return True if version is not None and version >= _WAITS_SINCE else None
+    detaches = has_since(release, era, _DETACHES_SINCE)
+    if detaches is not False:
+        return None if detaches is None else False
+    return True if has_since(release, era, _WAITS_SINCE) else None
