@@ -21,6 +21,8 @@ _NODE = {
     "VFIO_DEVICE_BIND_IOMMUFD": "bind",
     "VFIO_DEVICE_ATTACH_IOMMUFD_PT": "attach",
 }
+_SET_IOMMUFD = "VFIO_GROUP_SET_CONTAINER(iommufd)"
+_BY_IOMMUFD = "VFIO_GROUP_GET_DEVICE_FD(iommufd)"
 # The module's own answer: it keeps nothing for this device, and called nobody.
 _NOTHING_KEPT = f"-{errno.ENOENT}"
 
@@ -108,6 +110,11 @@ def vfio_answers(facts: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], st
             answers.update(_of_node(fact))
         if fact["kind"] == "device_fd":
             answers["VFIO_GROUP_GET_DEVICE_FD", fact["dev"]] = result_of(fact["ret"])
+        if fact["kind"] == "device_fd_by_iommufd":
+            answers[_BY_IOMMUFD, fact["dev"]] = result_of(fact["ret"])
+        if fact["kind"] == "by_iommufd":
+            group = fact["group"].removeprefix("noiommu-")
+            answers[_SET_IOMMUFD, group] = result_of(fact["set_container"])
         if fact["kind"] != "viable":
             continue
         # The node of a no-IOMMU group is called otherwise than the group.

@@ -14,8 +14,10 @@ __all__ = [
     "DMA_COHERENCE",
     "DMA_OWNER_BUSES",
     "DMA_OWNER_INTERFACES",
+    "IOMMUFD_AS_CONTAINER",
     "ISOLATED_MSI",
     "NO_ID_TWICE",
+    "NO_IOMMU_BY_IOMMUFD",
     "PCIEPORT_MANAGED",
     "PROPOSED_SHARED",
     "PROPOSED_SINGLE_DRIVER",
@@ -91,6 +93,14 @@ BIND_IOMMUFD = Citation(
 )
 ATTACH_IOMMUFD_PT = Citation(
     "commit b290a05fd858", "vfio: Add VFIO_DEVICE_[AT|DE]TACH_IOMMUFD_PT", "in v6.6"
+)
+IOMMUFD_AS_CONTAINER = Citation(
+    "commit 2a3dab19a0a6",
+    "vfio-iommufd: Allow iommufd to be used in place of a container fd",
+    "in v6.2",
+)
+NO_IOMMU_BY_IOMMUFD = Citation(
+    "commit c9a397cee9f5", "vfio: Support VFIO_NOIOMMU with iommufd", "in v6.3"
 )
 DEVICE_FIRST = Citation(
     "commit 805bb6c1bd90", "vfio: Split up vfio_group_get_device_fd()", "in v5.19"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from iommu_inspect.kernel.answers import HOST_CRASH
+from iommu_inspect.kernel.ownership.in_place_of_container import BY_IOMMUFD
 from iommu_inspect.kernel.ownership.inquiry import Prediction
 from iommu_inspect.render.layout import PLAIN, Style, table
 
@@ -26,25 +27,33 @@ def predict_table(predictions: Iterable[Prediction], style: Style = PLAIN) -> st
     A reason that is that of the line above is not repeated.
     """
     rows: list[list[str]] = []
-    group: str | None = ""
-    because = ""
+    before: Prediction | None = None
     for prediction in predictions:
         answer = prediction.answer
-        same_group = prediction.group == group
-        operation = prediction.operation
-        if prediction.target != prediction.group:
-            operation = f"{operation} {prediction.target}"
+        same_group = before is not None and prediction.group == before.group
+        same = same_group and before and answer.because == before.answer.because
         rows.append(
             [
                 "" if same_group else prediction.group or "-",
-                operation,
+                _asked(prediction, before),
                 answer.result,
-                "same" if same_group and answer.because == because else answer.because,
+                "same" if same else answer.because,
             ]
         )
-        group, because = prediction.group, answer.because
+        before = prediction
     headers = ["GROUP", "OPERATION", "RESULT", "BECAUSE"]
     return table(headers, rows, style, paints={2: _RESULT_COLOURS})
+
+
+def _asked(prediction: Prediction, before: Prediction | None) -> str:
+    """Return what is asked of whom; a long name is not said twice in a row."""
+    operation, target = prediction.operation, prediction.target
+    if before is not None and (operation, target) == (
+        f"{before.operation}{BY_IOMMUFD}",
+        before.target,
+    ):
+        return "the same with an iommufd"
+    return operation if target == prediction.group else f"{operation} {target}"
 
 
 def result_colour(result: str) -> str:

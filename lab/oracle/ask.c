@@ -4,7 +4,8 @@
  *
  *	ask group NAME [ADDRESS...]
  *				open /dev/vfio/NAME, status, container, type; then
- *				a descriptor of each device, which is closed again
+ *				a descriptor of each device, which is closed again;
+ *				then the same with an iommufd in place of the container
  *	ask empty		VFIO_SET_IOMMU on a container without a group
  *	ask device NAME ADDRESS	bind /dev/vfio/devices/NAME to an iommufd, attach it
  *	ask claim NAME		hold group and container until killed, if allowed
@@ -124,17 +125,38 @@ static void print_group(const char *kind, const char *name, struct answers *a)
 	fflush(stdout);
 }
 
-static void ask_members(const char *group, struct answers *a, char **names)
+static void ask_members(const char *kind, const char *group, int group_fd,
+			char **names)
 {
 	int fd;
 
-	for (; a->group_fd >= 0 && *names; names++) {
-		fd = ioctl(a->group_fd, GET_DEVICE_FD, *names);
-		printf("TRUTH device_fd group=%s dev=%s ret=%d\n", group, *names,
+	for (; group_fd >= 0 && *names; names++) {
+		fd = ioctl(group_fd, GET_DEVICE_FD, *names);
+		printf("TRUTH %s group=%s dev=%s ret=%d\n", kind, group, *names,
 		       answer(fd));
 		if (fd >= 0)
 			close(fd);
 	}
+}
+
+/* The group's node is opened once at a time: whoever had it has closed it. */
+static void ask_by_iommufd(const char *name, char **names)
+{
+	char path[128];
+	int group, set, iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+
+	if (iommufd < 0)
+		return;
+	snprintf(path, sizeof(path), "/dev/vfio/%s", name);
+	group = open(path, O_RDWR | O_CLOEXEC);
+	set = answer(group);
+	if (!set)
+		set = answer(ioctl(group, SET_CONTAINER, &iommufd));
+	printf("TRUTH by_iommufd group=%s set_container=%d\n", name, set);
+	ask_members("device_fd_by_iommufd", name, group, names);
+	if (group >= 0)
+		close(group);
+	close(iommufd);
 }
 
 static void ask_empty(void)
@@ -214,7 +236,10 @@ int main(int argc, char **argv)
 	} else if (argc >= 3 && !strcmp(argv[1], "group")) {
 		ask_group(argv[2], &a);
 		print_group("viable", argv[2], &a);
-		ask_members(argv[2], &a, argv + 3);
+		ask_members("device_fd", argv[2], a.group_fd, argv + 3);
+		close(a.group_fd);
+		close(a.container_fd);
+		ask_by_iommufd(argv[2], argv + 3);
 	} else if (argc == 4 && !strcmp(argv[1], "device")) {
 		ask_device("iommufd", argv[2], argv[3]);
 	} else if (argc == 3 && !strcmp(argv[1], "claim")) {

@@ -80,6 +80,17 @@ def test_what_a_node_answers_is_of_its_device(
     }
 
 
+def test_a_group_with_an_iommufd_has_answers_of_its_own() -> None:
+    lines = (
+        "TRUTH by_iommufd group=noiommu-4 set_container=0",
+        "TRUTH device_fd_by_iommufd group=noiommu-4 dev=0000:01:00.0 ret=-1",
+    )
+    assert vfio_answers(Answer(0, lines).facts()) == {
+        ("VFIO_GROUP_SET_CONTAINER(iommufd)", "4"): "0",
+        ("VFIO_GROUP_GET_DEVICE_FD(iommufd)", "0000:01:00.0"): "-EPERM",
+    }
+
+
 def test_a_kernel_whose_iommufd_cannot_be_opened_is_no_answer() -> None:
     line = "TRUTH iommufd node=vfio0 dev=x open=0 iommufd=-2 bind=na ioas=na attach=na"
     with pytest.raises(LabError, match="/dev/iommu cannot be used"):

@@ -24,7 +24,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.machine import Machine
 
-__all__ = ["GET_DEVICE_FD", "get_device_fd"]
+__all__ = ["GET_DEVICE_FD", "get_device_fd", "no_such_device"]
 
 GET_DEVICE_FD = "VFIO_GROUP_GET_DEVICE_FD"
 _RULE = "not-on-vfio"
@@ -42,7 +42,7 @@ def get_device_fd(
     unopened = cannot_open(machine, owners)
     if unopened is not None:
         return unopened
-    checks = (_no_such_device(device, era), _not_set_up(machine, owners, era))
+    checks = (no_such_device(device, era), _not_set_up(machine, owners, era))
     first, second = checks if era.dma_owner else checks[::-1]
     return (
         first
@@ -52,8 +52,11 @@ def get_device_fd(
     )
 
 
-def _no_such_device(device: Device, era: Era) -> Answer | None:
-    """vfio_device_get_from_name() looks among the group's devices on vfio drivers."""
+def no_such_device(device: Device, era: Era) -> Answer | None:
+    """Return why a group has no such device, ``None`` where it has.
+
+    vfio_device_get_from_name() looks among the group's devices on vfio drivers.
+    """
     on_vfio = has_vfio_driver(device)
     if on_vfio is None:
         return Answer(UNKNOWN, _RULE, words.cannot_tell((device,)))

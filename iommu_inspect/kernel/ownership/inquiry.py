@@ -16,6 +16,12 @@ from iommu_inspect.kernel.eras import Era, Proposal, Semantics
 from iommu_inspect.kernel.ownership import iommufd
 from iommu_inspect.kernel.ownership.attaching import ATTACH_DEVICE, attach
 from iommu_inspect.kernel.ownership.device_fd import GET_DEVICE_FD, get_device_fd
+from iommu_inspect.kernel.ownership.in_place_of_container import (
+    GET_BY_IOMMUFD,
+    SET_IOMMUFD,
+    get_by_iommufd,
+    set_iommufd,
+)
 from iommu_inspect.kernel.ownership.operations import ASK, GROUP_OPERATIONS
 from iommu_inspect.kernel.ownership.proposals import ATTACH_SHARED, attach_shared
 from iommu_inspect.kernel.ownership.roles import (
@@ -167,13 +173,30 @@ class Inquiry:
             ),
         )
 
+    def set_iommufd(self, group: Group) -> Answer:
+        """Answer VFIO_GROUP_SET_CONTAINER with an iommufd."""
+        return across_eras(
+            self.semantics,
+            lambda era: set_iommufd(self.machine, self.owners(group, era), era),
+        )
+
+    def device_fd_by_iommufd(self, device: Device, group: Group) -> Answer:
+        """Answer VFIO_GROUP_GET_DEVICE_FD of a group that was given an iommufd."""
+        return across_eras(
+            self.semantics,
+            lambda era: get_by_iommufd(
+                self.machine, device, self.owners(group, era), era
+            ),
+        )
+
     def predictions(self, *, shared: bool = False) -> Iterator[Prediction]:
         """Yield the answer to every operation for every group and device.
 
         Groups come in their order, each with its group operations and then its
         devices; devices without a group come last. Of a device's own descriptor a
-        group is asked that a vfio driver has a member of, but not of bridges; iommufd
-        where a device has a node. ``shared`` asks for the proposed call too; it is
+        group is asked that a vfio driver has a member of, but not of bridges, and asked
+        again with an iommufd where the kernel has it; iommufd itself where a device
+        has a node. ``shared`` asks for the proposed call too; it is
         asked for where its own text is.
         """
         shared |= any(e.proposal is Proposal.SHARED for e in self.semantics.eras)
@@ -182,14 +205,26 @@ class Inquiry:
                 answer = self.operation(group, name)
                 yield Prediction(name, group.id, group.id, answer)
             if any(has_vfio_driver(device) for device in group.devices):
-                for device in group.devices:
-                    if device.is_bridge is not True:
-                        answer = self.device_fd(device, group)
-                        yield Prediction(GET_DEVICE_FD, device.id, group.id, answer)
+                yield from self._of_container(group)
             for device in group.devices:
                 yield from self._of_device(device, group.id, shared=shared)
         for device in self.machine.ungrouped:
             yield from self._of_device(device, None, shared=shared)
+
+    def _of_container(self, group: Group) -> Iterator[Prediction]:
+        """Answer for its devices' descriptors, by a container and by an iommufd."""
+        of_iommufd = "iommufd" in self.machine.kernel.features
+        if of_iommufd:
+            answer = self.set_iommufd(group)
+            yield Prediction(SET_IOMMUFD, group.id, group.id, answer)
+        for device in group.devices:
+            if device.is_bridge is True:
+                continue
+            answer = self.device_fd(device, group)
+            yield Prediction(GET_DEVICE_FD, device.id, group.id, answer)
+            if of_iommufd:
+                answer = self.device_fd_by_iommufd(device, group)
+                yield Prediction(GET_BY_IOMMUFD, device.id, group.id, answer)
 
     def _of_device(
         self, device: Device, group: str | None, *, shared: bool

@@ -29,7 +29,7 @@ from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 
-__all__ = ["ASK", "ATTACH_PT", "BIND", "without_group"]
+__all__ = ["ASK", "ATTACH_PT", "BIND", "refused_binding", "without_group"]
 
 BIND = "VFIO_DEVICE_BIND_IOMMUFD"
 ATTACH_PT = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
@@ -66,12 +66,22 @@ def _bind(machine: Machine, device: Device, owners: GroupOwnership, era: Era) ->
         return Answer(UNKNOWN, "no-iommu-mode", words.NO_IOMMU_BEHIND)
     if group.held is Held.BY_USER:
         return Answer("-EBUSY", _NODE, words.HELD[group.held], (BIND_IOMMUFD,))
-    allowed = machine.vfio.iommufd_allow_unsafe_interrupts
-    return (
-        refused_interrupts(machine, group, era, allowed)
-        or claim_refused(machine, owners, era)
-        or Answer(OK, "mixed-ownership", "the claim succeeds", (DEVICE_CLAIM,))
+    return refused_binding(machine, owners, era) or Answer(
+        OK, "mixed-ownership", "the claim succeeds", (DEVICE_CLAIM,)
     )
+
+
+def refused_binding(
+    machine: Machine, owners: GroupOwnership, era: Era
+) -> Answer | None:
+    """Return why iommufd_device_bind() fails for a device of a group, ``None`` if not.
+
+    It is a fresh iommufd, and the device has an IOMMU. Interrupts come before the
+    claim.
+    """
+    allowed = machine.vfio.iommufd_allow_unsafe_interrupts
+    refused = refused_interrupts(machine, owners.group, era, allowed)
+    return refused or claim_refused(machine, owners, era)
 
 
 def _attach_pt(
