@@ -174,5 +174,5 @@ def _key(
         first = known.devices[0]
         # An address where no device is stays what it is.
         about = names.get(first, ("gone", first) if machine.device(first) else first)
-    words = _NUMBER.sub("#", nameless(known.message, devices, known.group))
-    return (known.rule, about, words)
+    (words,) = nameless([known.message], devices, known.group)
+    return (known.rule, about, _NUMBER.sub("#", words))

@@ -85,9 +85,7 @@ def alike(prospects: Iterable[Prospect]) -> tuple[tuple[Prospect, ...], ...]:
     """Put together what has the same said of it but for names, in order."""
     found: dict[tuple[object, ...], list[Prospect]] = {}
     for each in prospects:
-        said = [
-            nameless(s, each.devices, each.group) for s in (*each.steps, each.because)
-        ]
+        said = nameless((*each.steps, each.because), each.devices, each.group)
         key = (each.possible, each.group is None, *said)
         found.setdefault(key, []).append(each)
     return tuple(map(tuple, found.values()))

@@ -83,11 +83,14 @@ def _shape(finding: Finding, machine: Machine) -> tuple[object, ...]:
     )
 
 
-def nameless(text: str, devices: Iterable[Device], group: str | None) -> str:
-    """Return a text with marks for the names of devices, their drivers and group."""
+def nameless(
+    texts: Iterable[str], devices: Iterable[Device], group: str | None
+) -> tuple[str, ...]:
+    """Return texts with marks for the names of devices, their drivers and group."""
     found = tuple(devices)
     drivers = (value_or(device.driver, None) for device in found)
-    return _Names((d.address for d in found), drivers, group).taken_from(text)
+    names = _Names((d.address for d in found), drivers, group)
+    return tuple(map(names.taken_from, texts))
 
 
 def _driver(machine: Machine, name: DeviceId) -> str | None:

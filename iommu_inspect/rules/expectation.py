@@ -26,10 +26,15 @@ _MOST = 64
 def _check(case: Case) -> Iterator[Finding]:
     if not case.expectations:
         return
-    # It is asked about each group of the host, and looks at the host once.
-    host = case.inquiry.once(
-        ("expected", case.expectations), lambda: _Host(case.machine, case.expectations)
-    )
+
+    # It is asked about each group of the host, and looks at the host once. They are no
+    # part of the name: to hash them for each group would be their square.
+    def make() -> _Host:
+        return _Host(case.machine, case.expectations)
+
+    host = case.inquiry.once("expected", make)
+    if host.expectations is not case.expectations:
+        host = make()
     wrong = host.wrong
     if case.targets:
         looked_at = [d for group in case.groups for d in group.devices]
@@ -43,6 +48,7 @@ class _Host:
     """What is not where it is expected, and what it may be about."""
 
     def __init__(self, machine: Machine, expectations: tuple[Expectation, ...]) -> None:
+        self.expectations = expectations
         functions = [d for d in machine.devices if d.is_pci]
         at = {d.pci_address: d for d in functions}
         in_place = {(e.ids, e.address) for e in expectations}

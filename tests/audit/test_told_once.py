@@ -10,12 +10,18 @@ from builders import SINCE_6_6, device, group, machine, only
 from counting import calls
 
 from iommu_inspect.audit.auditing import Audit, audit
+from iommu_inspect.audit.summary import alike
 from iommu_inspect.audit.told_once import Told
-from iommu_inspect.model.asked.target import find_target
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.asked.expectation import Expectation
+from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.layout import Style
+from iommu_inspect.rules.case import Case
+from iommu_inspect.rules.expectation import RULE
 
 
 def judged(host: Machine, *targets: str) -> Audit:
@@ -120,3 +126,37 @@ def test_verbose_shows_all_of_a_large_host() -> None:
     for prospect in result.summary:
         for each_device in prospect.devices:
             assert each_device.address in text
+
+
+@pytest.mark.no_cover
+def test_what_stands_before_one_large_group_is_told_in_time() -> None:
+    def spent(members: int) -> int:
+        untold = [
+            device(f"0000:{k >> 5:02x}:{k >> 3 & 3:02x}.{k & 7}", Missing.ABSENT)
+            for k in range(members)
+        ]
+        found = judged(machine(replace(group(*untold), whole=False))).summary
+        assert len(found) == 1
+        assert len(found[0].steps) > members
+        return calls(lambda: alike(found))
+
+    spent(20)
+    assert spent(800) < 2.3 * spent(400)
+
+
+@pytest.mark.no_cover
+def test_expectations_are_not_gone_through_for_each_group() -> None:
+    count = 300
+    host = machine(*(group(device(f"0000:{k:02x}:00.0", None)) for k in range(3)))
+    expected = tuple(
+        Expectation(PciAddress(1, k >> 5, k & 31, 0), 0x8086, k) for k in range(count)
+    )
+    case = Case(Inquiry(host, only(SINCE_6_6)), expectations=expected)
+    targets = [find_target(host, f"0000:0{k}:00.0") for k in range(3)]
+
+    def judge(target: Target) -> int:
+        asked = replace(case, targets=(target,))
+        return calls(lambda: list(RULE.run(asked)))
+
+    assert judge(targets[0]) > count  # the first looks at all of them
+    assert judge(targets[1]) < count
