@@ -375,6 +375,23 @@ _VIRTUAL_FUNCTIONS = (
         ),
     ),
     Machine(
+        "async-probe",
+        "drivers that probe by themselves: told of ids, asked, and a card that comes",
+        (
+            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
+            *(port("rp2", 2, "2.0"), Device("e1000e", "twin", "rp2")),
+            port("rp3", 3, "3.0"),
+        ),
+        spare=(Device("e1000e", "late", "rp3"),),
+        kernel_arguments="driver_async_probe=vfio-pci,e1000e",
+        states=(
+            BOOTED,
+            (Step(Verb.HOTPLUG, "late"), *unbind("nic", "twin"), new_id("nic")),
+            (*unbind("nic"), *probe("nic", "vfio-pci"), *probe("twin", "e1000e")),
+            (claim("nic"), *unbind("twin"), *probe("twin", "e1000e")),
+        ),
+    ),
+    Machine(
         "types",
         "the types of groups are written: of one, of two, bound, claimed, attached",
         (
