@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 PROGRAMS = {
     "lab-ask": HERE / "oracle" / "ask.c",
     "lab-collect": HERE / "guest" / "collect.c",
+    "lab-walk": HERE / "guest" / "walk.c",
 }
 SCRIPTS = ("init", "run", "commands")
 
