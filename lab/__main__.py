@@ -16,7 +16,7 @@ from lab.campaign import (
     QUICK_KERNELS,
     QUICK_MACHINES,
     QUICK_SEEDS,
-    QUICK_STEPS,
+    RANDOM_STEPS,
     Pair,
     declared,
     evidence_root,
@@ -29,7 +29,7 @@ from lab.evidence import Evidence, load_all
 from lab.fixtures import FIXTURES, write_fixtures
 from lab.guest import GuestError, boot
 from lab.judge import compared, judge, recorded
-from lab.kernels.known import KERNELS, find_kernel
+from lab.kernels.known import KERNELS, OWN_KERNELS, find_kernel
 from lab.live import run_live
 from lab.machines import MACHINES, find_machine
 from lab.needs import images, is_ci, programs_for
@@ -95,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     part = commands.add_parser("random", help="the same with random machines")
     part.add_argument("--seed", type=int, default=1, help="the first one")
     part.add_argument("--count", type=int, default=1, help="how many seeds")
-    part.add_argument("--steps", type=int, default=6, help="steps for each machine")
+    part.add_argument(
+        "--steps", type=int, default=RANDOM_STEPS, help="steps for each machine"
+    )
     _run_options(part, _AMD64)
     part.set_defaults(run=_random)
     part = commands.add_parser("quick", help="what CI runs")
@@ -174,6 +176,10 @@ def _fetch(options: argparse.Namespace) -> int:
 def _list(_: argparse.Namespace) -> int:
     for kernel in KERNELS.values():
         print(f"kernel {kernel.name:12} {kernel.suites[0]}")
+    for kernel in OWN_KERNELS.values():
+        print(
+            f"kernel {kernel.name:12} built here from the source in {kernel.suites[0]}"
+        )
     for machine in MACHINES.values():
         print(f"machine {machine.name:22} {machine.description}")
     return 0
@@ -214,7 +220,7 @@ def _random(options: argparse.Namespace) -> int:
 def _quick(options: argparse.Namespace) -> int:
     kernels = find_kernels(options.kernels)
     pairs = declared(",".join(QUICK_MACHINES), kernels)
-    pairs += random_pairs(QUICK_SEEDS, kernels, QUICK_STEPS)
+    pairs += random_pairs(QUICK_SEEDS, kernels, RANDOM_STEPS)
     status = _go(options, pairs)
     live = [_in_one_state(pair) for pair in declared(QUICK_MACHINES[0], kernels[-1:])]
     plan = declared(QUICK_CASE, kernels[-1:])

@@ -17,7 +17,7 @@ __all__ = [
     "QUICK_KERNELS",
     "QUICK_MACHINES",
     "QUICK_SEEDS",
-    "QUICK_STEPS",
+    "RANDOM_STEPS",
     "Pair",
     "declared",
     "evidence_root",
@@ -37,7 +37,7 @@ QUICK_MACHINES = (
 )
 # Cards come and go, modules too, groups are claimed and let go, drivers told of ids.
 QUICK_SEEDS = (12, 46)
-QUICK_STEPS = 12
+RANDOM_STEPS = 12
 
 
 def evidence_root() -> Path:
@@ -81,7 +81,7 @@ def _runs(machine: Machine, kernel: Kernel) -> bool:
     return kernel.number >= machine.since
 
 
-def random_walk(seed: int, steps: int = 6) -> Machine:
+def random_walk(seed: int, steps: int = RANDOM_STEPS) -> Machine:
     """Return the machine of a seed, each of its random steps a state of its own.
 
     In the last state a card is below every port that takes one.
@@ -94,7 +94,7 @@ def random_walk(seed: int, steps: int = 6) -> Machine:
 
 
 def random_pairs(
-    seeds: Sequence[int], kernels: Iterable[Kernel], steps: int = 6
+    seeds: Sequence[int], kernels: Iterable[Kernel], steps: int = RANDOM_STEPS
 ) -> list[Pair]:
     """Return the machine of each seed with each kernel.
 

@@ -24,21 +24,17 @@ from lab.machines.parts import (
     down,
     functions,
     give,
-    load,
     new_id,
     opened,
-    parameter,
     plug,
     probe,
     released,
-    remove_id,
     sriov_disk,
-    typed,
     unbind,
-    unload,
     unplug,
     up,
 )
+from lab.machines.walks import CLAIM_ENDS, MODULES, NEW_IDS, TYPES
 from lab.steps import Step, Verb
 
 __all__ = ["AMD64"]
@@ -47,8 +43,6 @@ __all__ = ["AMD64"]
 _HAND_OVER = (BOOTED, give("nic", "old1"), give("old2"))
 _RECENT = (6, 12)
 _VFS = functions("disk")
-_TYPE1 = "vfio_iommu_type1"
-_UNSAFE, _SRIOV = f"{_TYPE1}.allow_unsafe_interrupts", "vfio_pci.enable_sriov"
 
 
 _PORTS = (
@@ -61,15 +55,8 @@ _PORTS = (
     Machine(
         "claim-ends",
         "a NIC and USB on one card, whose group user space holds while both leave vfio",
-        FUNCTIONS,
-        states=(
-            BOOTED,
-            (*give("f0", "f1"), claim("f0")),
-            unbind("f0"),
-            (bind("f0", "e1000e"),),
-            unbind("f1"),
-            (bind("f0", "e1000e"), bind("f1", "vfio-pci"), claim("f1")),
-        ),
+        CLAIM_ENDS.devices,
+        states=CLAIM_ENDS.states,
     ),
     Machine(
         "device-nodes",
@@ -359,20 +346,8 @@ _VIRTUAL_FUNCTIONS = (
     Machine(
         "new-ids",
         "two cards with one id, which drivers are told of, twice, and forget",
-        (
-            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
-            *(port("rp2", 2, "2.0"), Device("e1000e", "twin", "rp2")),
-            *(port("rp3", 3, "3.0"), Device("nec-usb-xhci", "usb", "rp3")),
-        ),
-        states=(
-            BOOTED,
-            (*unbind("nic"), new_id("nic"), new_id("nic"), remove_id("usb")),
-            # What has an override for the driver goes along.
-            (*unbind("usb"), Step(Verb.OVERRIDE, "usb", "vfio-pci"), new_id("twin")),
-            (*unbind("twin"), Step(Verb.OVERRIDE, "twin", "pci-stub"), new_id("nic")),
-            (remove_id("nic"), remove_id("nic"), *unbind("nic"), new_id("nic")),
-            (new_id("nic", "pci-stub"), *unbind("nic"), new_id("usb", "pci-stub")),
-        ),
+        NEW_IDS.devices,
+        states=NEW_IDS.states,
     ),
     Machine(
         "async-probe",
@@ -394,39 +369,14 @@ _VIRTUAL_FUNCTIONS = (
     Machine(
         "types",
         "the types of groups are written: of one, of two, bound, claimed, attached",
-        (
-            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
-            port("rp2", 2, "2.0"),
-            Device("e1000e", "one", "rp2", "0.0", "multifunction=on"),
-            Device("nec-usb-xhci", "two", "rp2", "0.1"),
-        ),
-        states=(
-            BOOTED,
-            (*typed("nic", "identity", "DMA-FQ"), *typed("one", "identity", "DMA-FQ")),
-            (*unbind("nic", "one"), *typed("nic", "identity", "identity", "auto")),
-            (*unbind("two"), *typed("one", "identity", "DMA", "DMA-FQ", "DMA")),
-            (*give("nic", "one", "two"), *typed("nic", "DMA", "DMA-FQ", "identity")),
-            (claim("one"), *typed("one", "DMA", "DMA-FQ", "identity", "auto")),
-            (released("one"), *typed("one", "DMA", "DMA-FQ")),
-        ),
+        TYPES.devices,
+        states=TYPES.states,
     ),
     Machine(
         "modules",
         "VFIO's modules come and go, and their parameters are written",
-        (
-            *(port("rp1", 1, "1.0"), Device("e1000e", "nic", "rp1")),
-            *(port("rp2", 2, "2.0"), Device("nec-usb-xhci", "usb", "rp2")),
-        ),
-        states=(
-            BOOTED,
-            (*give("nic"), *parameter(_UNSAFE, "Y", "x", "off"), load(_TYPE1)),
-            (unload(_TYPE1), *parameter(_UNSAFE, "Y"), unload(_TYPE1), claim("nic")),
-            (load(_TYPE1), claim("nic"), unload(_TYPE1), *parameter(_SRIOV, "1", "0")),
-            (released("nic"), unload("vfio_pci"), *parameter(_SRIOV, "1")),
-            (*unbind("usb"), Step(Verb.OVERRIDE, "usb", "vfio-pci"), load("vfio_pci")),
-            (claim("nic"), *parameter("vfio_pci.disable_idle_d3", "Y")),
-            (unload("vfio_pci"),),
-        ),
+        MODULES.devices,
+        states=MODULES.states,
     ),
     Machine(
         "sriov-switch",

@@ -19,6 +19,7 @@ from lab.machines.parts import (
     plug,
     unbind,
 )
+from lab.machines.walks import CLAIM_ENDS, MODULES, NEW_IDS, TYPES
 from lab.steps import Move
 
 __all__ = ["ARM64"]
@@ -131,5 +132,14 @@ ARM64 = (
         (*PLAIN, port("loose", 7, "7.0", acs=False), Device("e1000e", "nic2", "loose")),
         (BOOTED, give("nic", "nic2")),
         iommu=Iommu.VIRTIO,
+    ),
+    *(
+        _arm(f"arm-{name}", f"arm64: {what}", walk.devices, walk.states)
+        for name, what, walk in (
+            ("claim-ends", "user space holds a group that leaves vfio", CLAIM_ENDS),
+            ("new-ids", "drivers are told of ids, and forget them", NEW_IDS),
+            ("types", "the types of groups are written", TYPES),
+            ("modules", "VFIO's modules come and go", MODULES),
+        )
     ),
 )
