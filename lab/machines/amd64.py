@@ -461,6 +461,23 @@ _ROOTS = (
         ),
         states=_HAND_OVER,
     ),
+    Machine(
+        "cxl",
+        "memory and a NIC below CXL root ports, whose host bridge is a root bus",
+        (
+            Device("pxb-cxl", "cxl", None, "5.0", "bus_nr=64"),
+            Device("cxl-rp", "rp1", "cxl", "0.0", "port=0,chassis=1,slot=1"),
+            Device("cxl-rp", "rp2", "cxl", "1.0", "port=1,chassis=2,slot=2"),
+            Device("cxl-type3", "memory", "rp1", None, "memdev=ram,lsa=labels"),
+            Device("e1000e", "nic", "rp2"),
+        ),
+        qemu_arguments=(
+            *("-machine", "cxl=on,cxl-fmw.0.targets.0=cxl,cxl-fmw.0.size=4G"),
+            *("-object", "memory-backend-ram,id=ram,size=256M,share=on"),
+            *("-object", "memory-backend-ram,id=labels,size=256M,share=on"),
+        ),
+        states=(BOOTED, give("memory", "nic"), (claim("memory"), *unbind("nic"))),
+    ),
 )
 
 _SLOTS = (
