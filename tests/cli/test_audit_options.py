@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,10 @@ def test_the_whole_host_in_a_few_lines_and_in_a_table() -> None:
     table = call("audit", "--for", "dpdk", "--summary", "--from", DPDK).stdout
     assert table.startswith("WHEN     GROUP  DEVICE        WHAT IT IS, AND WHAT COMES")
     assert "bind 0000:00:03.0 to vfio-pci unknown 4" in " ".join(table.split())
-    assert "now      -      0000:00:08.0  Ethernet controller [8086:1521]\n" in table
+    # A name folds it where the machine that runs this has pci.ids.
+    (row,) = (r for r in re.split(r"\n(?=\w|\n)", table) if "0000:00:08.0" in r)
+    assert row.split()[:3] == ["now", "-", "0000:00:08.0"]
+    assert row.endswith("[8086:1521]")
 
 
 def test_many_devices_are_cut_short_in_the_lines_only(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_calls_that_the_same_kernels_lack_are_told_of_together() -> None:
     done = call("predict", "--compare", "6.1,7.3", "--from", capture)
     said = " ".join(done.stdout.split())
     assert (
-        "(VFIO_DEVICE_BIND_IOMMUFD and VFIO_DEVICE_ATTACH_IOMMUFD_PT do not exist in "
+        "(VFIO_GROUP_SET_CONTAINER(iommufd), VFIO_GROUP_GET_DEVICE_FD(iommufd), "
+        "VFIO_DEVICE_BIND_IOMMUFD and VFIO_DEVICE_ATTACH_IOMMUFD_PT do not exist in "
         "6.1.)"
     ) in said
