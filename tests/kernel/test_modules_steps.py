@@ -12,7 +12,7 @@ from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel, VfioSettings
+from iommu_inspect.model.kernel import NO_VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModuleState, Settings
 
@@ -99,6 +99,14 @@ def test_who_is_open_by_its_node_keeps_its_driver() -> None:
     nodes = replace(on.groups[0], nodes=frozenset({on.groups[0].devices[0].id}))
     held = replace(on, groups=(nodes, on.groups[1]))
     assert take(held, "unload=vfio_pci").outcomes[0].answer.result == "-EAGAIN"
+
+
+def test_a_kernel_without_vfio_groups_has_no_type1_to_load() -> None:
+    """7.3-no-group: python -m lab run --machines modules --kernels 7.3-no-group."""
+    kernel = Kernel("7.3.4", features=frozenset({NO_VFIO_GROUP}))
+    bare = replace(host(), kernel=kernel, vfio=replace(VFIO, type1_loaded=False))
+    taken = take(bare, f"load={TYPE1}", f"unload={TYPE1}")
+    assert [each.answer.result for each in taken.outcomes] == ["-ENOENT", "-ENOENT"]
 
 
 def test_a_parameter_that_a_capture_leaves_out_may_be_there() -> None:

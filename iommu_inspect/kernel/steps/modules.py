@@ -52,6 +52,10 @@ def load(machine: Machine, era: Era, step: Load) -> Taken:
     if there is True:
         because = f"{step.subject} is there already: modprobe leaves it as it is"
         return done(machine, step, Answer(OK, _RULE, because), None)
+    if module == _TYPE1 and machine.vfio_groups is False:
+        # VFIO_IOMMU_TYPE1 is of VFIO_CONTAINER, and that of VFIO_GROUP.
+        because = "a kernel without CONFIG_VFIO_GROUP has no such module"
+        return done(machine, step, Answer("-ENOENT", _RULE, because), None)
     if module == _TYPE1:
         unsafe = _configured(machine, module, "allow_unsafe_interrupts")
         vfio = replace(
