@@ -107,6 +107,11 @@ def test_a_kernel_without_vfio_groups_has_no_type1_to_load() -> None:
     bare = replace(host(), kernel=kernel, vfio=replace(VFIO, type1_loaded=False))
     taken = take(bare, f"load={TYPE1}", f"unload={TYPE1}")
     assert [each.answer.result for each in taken.outcomes] == ["-ENOENT", "-ENOENT"]
+    # Nodes of devices are there, and of groups nothing is told.
+    own = device(NIC, "vfio-pci", vfio_devices=("vfio0",), vfio_cdev=True)
+    untold = replace(bare, kernel=Kernel("7.3.4"), groups=(group(own),))
+    (outcome,) = take(untold, f"load={TYPE1}").outcomes
+    assert outcome.answer.result == "unknown"
 
 
 def test_a_parameter_that_a_capture_leaves_out_may_be_there() -> None:

@@ -56,6 +56,9 @@ def load(machine: Machine, era: Era, step: Load) -> Taken:
         # VFIO_IOMMU_TYPE1 is of VFIO_CONTAINER, and that of VFIO_GROUP.
         because = "a kernel without CONFIG_VFIO_GROUP has no such module"
         return done(machine, step, Answer("-ENOENT", _RULE, because), None)
+    if module == _TYPE1 and machine.vfio_groups is None:
+        because = "whether this kernel has such a module is not told"
+        return done(machine, step, Answer(UNKNOWN, _RULE, because), None)
     if module == _TYPE1:
         unsafe = _configured(machine, module, "allow_unsafe_interrupts")
         vfio = replace(
