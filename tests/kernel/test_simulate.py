@@ -360,6 +360,31 @@ def test_a_newcomer_makes_the_singleton_rule_fail_for_its_port() -> None:
     assert newcomer.pci.pcie_type is PciExpType.ENDPOINT
 
 
+NIC_ID = "new_id=vfio-pci,8086:1234"
+
+
+@pytest.mark.parametrize(
+    ("steps", "driver"),
+    [
+        ((NIC_ID, "hotplug=00:02.0,0200,e1000e"), Missing.ABSENT),
+        ((NIC_ID, "hotplug=00:02.0,0200"), Missing.ABSENT),
+        ((NIC_ID, "hotplug=00:02.0"), Missing.ABSENT),
+        ((NIC_ID, "hotplug=00:02.0,0200,vfio-pci"), "vfio-pci"),
+        (("new_id=pci-stub,1234:1111", "hotplug=00:02.0,0c03"), Missing.ABSENT),
+        # What has this id is a network card, and so is no USB controller.
+        ((NIC_ID, "hotplug=00:02.0,0c03,xhci_hcd"), "xhci_hcd"),
+        ((NIC_ID, "remove_id=vfio-pci,8086:1234", "hotplug=00:02.0,02,x"), "x"),
+    ],
+)
+def test_what_takes_a_newcomer_is_not_told_where_another_driver_knows_its_id(
+    steps: tuple[str, ...], driver: object
+) -> None:
+    """Found by random-521 on 7.3: vfio-pci took what e1000e was to take."""
+    after = take(*steps).after
+    newcomer = next(d for d in after.devices if d.address == "0000:12:00.0")
+    assert newcomer.driver == driver
+
+
 def test_what_was_plugged_in_can_be_used_by_later_steps_and_pulled() -> None:
     steps = ("hotplug=00:01.0", "bind=11:00.0,vfio-pci", "unplug=11:00.0")
     simulation = take(*steps)

@@ -49,6 +49,9 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
     release = value_or(machine.kernel.release, "")
     refuses = has_since(release, era, _NO_ID_TWICE_SINCE)
     known_already = given_id(machine, driver, pair)
+    # Told before or now: afterwards it knows the id.
+    told = (normalised(driver), pair)
+    after = with_ids(machine, machine.aftermath.given_ids | {told})
     if known_already is not False and refuses is not False:
         sure = known_already and refuses
         because = f"{driver} has been told of that id before: nothing is bound"
@@ -56,9 +59,7 @@ def new_id(machine: Machine, era: Era, step: NewId) -> Taken:
             because = f"whether {driver} has been told of that id before is not known"
         result = "-EEXIST" if sure else UNKNOWN
         answer = Answer(result, _RULE, because, (NO_ID_TWICE,))
-        return done(machine, step, answer, None)
-    told = (normalised(driver), pair)
-    after = with_ids(machine, machine.aftermath.given_ids | {told})
+        return done(after, step, answer, None)
     after, answer = take_what_fits(after, era, step, driver)
     return done(after, step, answer, None)
 

@@ -120,7 +120,7 @@ def _join(
     after, group_id = _with_newcomer(machine, newcomer, joins)
     result, because = OK, joins.because
     if driver is not None:
-        joined = next(d for d in after.devices if d.address == newcomer.address)
+        joined = _device(after, newcomer.id)
         bound = bind_answer(after, joined, driver, era)
         if bound.result == OK:
             after = after.with_device(joined, replace(joined, driver=driver))
@@ -130,9 +130,47 @@ def _join(
         ):
             # Before v5.19 the kernel that cannot refuse a driver may die of it.
             result = bound.result
+    if other := _also_fits(machine, newcomer, driver):
+        after = _with_untold_driver(after, newcomer.id)
+        because += f"; {other} was told of an id that it may have: what takes it is not"
+        because += " known"
+        result = OK if era.dma_owner else UNKNOWN
     answer = Answer(result, _RULE, because)
     shown = NEW_GROUP if joins.new else group_id
     return after, Outcome(step, answer, shown)
+
+
+def _also_fits(machine: Machine, newcomer: Device, driver: str | None) -> str | None:
+    """Return another driver that was told of an id which a newcomer has, or may have.
+
+    device_attach() tries drivers in the order in which they came: any of two that fit
+    may be the first.
+    """
+    for told, pair in sorted(machine.aftermath.given_ids):
+        if driver is not None and told == normalised(driver):
+            continue
+        if newcomer.ids.pair == pair or (
+            newcomer.ids.pair is None and _may_be(machine, newcomer, pair)
+        ):
+            return told.replace("_", "-")
+    return None
+
+
+def _may_be(machine: Machine, newcomer: Device, pair: str) -> bool:
+    """Say whether a card of unknown ids may have these, by the class of who has."""
+    codes = [d.ids.class_code for d in machine.devices if d.ids.pair == pair]
+    kinds = {code >> 8 for code in codes if known(code)}
+    code = newcomer.ids.class_code
+    return not known(code) or not kinds or code >> 8 in kinds
+
+
+def _with_untold_driver(machine: Machine, name: DeviceId) -> Machine:
+    device = _device(machine, name)
+    return machine.with_device(device, replace(device, driver=Missing.ABSENT))
+
+
+def _device(machine: Machine, name: DeviceId) -> Device:
+    return next(device for device in machine.devices if device.id == name)
 
 
 def _with_newcomer(
@@ -274,8 +312,10 @@ def _with_vfs(
         machine, group_id = _with_newcomer(machine, virtual, joins)
         if by_vfio:
             machine = _kept_by_vfio(machine, each, era)
+        elif _also_fits(machine, virtual, None):
+            machine = _with_untold_driver(machine, each)
         joined.add(NEW_GROUP if joins.new else group_id)
-    current = next(d for d in machine.devices if d.id == physical.id)
+    current = _device(machine, physical.id)
     placed = replace(current.pci, virtfns=tuple(ids))
     machine = machine.with_device(current, replace(current, pci=placed))
     group = joined.pop() if len(joined) == 1 else None
@@ -288,7 +328,7 @@ def _kept_by_vfio(machine: Machine, name: DeviceId, era: Era) -> Machine:
     vfio_pci_bus_notifier() sets its override, so that no driver of the host gets it;
     pci_device_can_probe() then passes over ``sriov_drivers_autoprobe``.
     """
-    virtual = next(d for d in machine.devices if d.id == name)
+    virtual = _device(machine, name)
     kept = replace(virtual, driver_override="vfio-pci")
     match bind_answer(machine, kept, "vfio-pci", era).result:
         case "0":
