@@ -360,6 +360,24 @@ def test_a_newcomer_makes_the_singleton_rule_fail_for_its_port() -> None:
     assert newcomer.pci.pcie_type is PciExpType.ENDPOINT
 
 
+@pytest.mark.parametrize(
+    ("step", "result"),
+    [
+        # random-573 and random-574 on 5.10: in one the host died, in the other it hung
+        ("unbind=15:00.1", "unknown"),
+        ("unplug=15:00.1", "unknown"),
+        ("unload=snd_hda_intel", "unknown"),
+        ("unbind=15:00.0", "blocks"),
+    ],
+)
+def test_a_driver_of_the_host_whose_dma_a_user_has_may_end_in_any_way(
+    step: str, result: str
+) -> None:
+    """Before v5.19 the group goes to user space beside it."""
+    found = results("claim=6", step, host=of_release("5.10.0"), rules=OLD)
+    assert found == ["0", result]
+
+
 NIC_ID = "new_id=vfio-pci,8086:1234"
 
 

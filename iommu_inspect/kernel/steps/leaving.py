@@ -4,6 +4,11 @@ Since v6.1 vfio_device_remove_group() detaches the group's container, and with i
 the claim, though the user has the group open still. Before, it waited until the user
 let go (the wait for ``container_q`` in vfio_unregister_group_dev()). A device that is
 open itself, as one that is bound to an iommufd, is waited for on every kernel.
+
+Before v5.19 user space can have a group beside a driver of the host, whose DMA then
+goes to the domain of the user. What becomes of such a driver when it lets go is its own
+affair: 5.10 ended in snd_hda_intel (iommu_flush_iotlb_psi() without a domain), and nvme
+waited for ever for a command that had not arrived.
 """
 
 from __future__ import annotations
@@ -14,7 +19,9 @@ from dataclasses import replace
 from iommu_inspect.kernel.answers import BLOCKS, UNKNOWN, Answer
 from iommu_inspect.kernel.citations import VFIO_LEAVES_GROUP
 from iommu_inspect.kernel.eras import Era, has_since
+from iommu_inspect.kernel.ownership.roles import Role, role
 from iommu_inspect.kernel.steps.state import with_group
+from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Group, Held
@@ -43,6 +50,12 @@ def leave_vfio(
             return machine, Answer(BLOCKS, "mixed-ownership", because)
         if group.held is not Held.BY_USER:
             continue
+        if lost := _without_dma(group, leaving, era):
+            because = (
+                f"user space holds group {group.id}, and with it the DMA of "
+                f"{lost[0].driver}: how that ends is not known"
+            )
+            return machine, Answer(UNKNOWN, "mixed-ownership", because)
         last = _is_left(group, leaving)
         if last is False:
             continue
@@ -59,6 +72,14 @@ def leave_vfio(
             return machine, Answer(BLOCKS, "mixed-ownership", because, cited)
         machine = with_group(machine, group, replace(group, held=Held.FREE))
     return machine, None
+
+
+def _without_dma(group: Group, leaving: Collection[DeviceId], era: Era) -> list[Device]:
+    """Return what leaves with a driver of the host, whose DMA a user has."""
+    if era.dma_owner:
+        return []
+    kept = (Role.KERNEL, Role.UNKNOWN)
+    return [d for d in group.devices if d.id in leaving and role(d, era) in kept]
 
 
 def _is_left(group: Group, leaving: Collection[DeviceId]) -> bool | None:
