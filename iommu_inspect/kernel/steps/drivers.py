@@ -23,7 +23,7 @@ from iommu_inspect.kernel.steps.step import (
 )
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.fact import known
+from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["bind", "bound", "lets_go", "override", "probe", "rebind", "unbind"]
@@ -126,6 +126,10 @@ def lets_go(machine: Machine, era: Era, step: Unbind | Unload, device: Device) -
         return done(machine, step, answer, group)
     machine, refused = let_go(machine, device, era)
     if refused is not None:
+        if refused.result == UNKNOWN:
+            # Whatever else becomes of it: whether it has the driver is not known.
+            untold = replace(device, driver=Missing.ABSENT)
+            machine = machine.with_device(device, untold)
         return done(machine, step, refused, group)
     answer = Answer(OK, "mixed-ownership", f"{device.driver} lets go")
     current = machine.device(device.id) or device
