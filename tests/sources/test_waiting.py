@@ -53,7 +53,7 @@ class Hanging(DirTree):
             assert self._asked, f"{path} is looked at in the process that answers"
             time.sleep(NEVER)
 
-    def _read(self, path: str, limit: int) -> Fact[bytes]:
+    def _read(self, path: str, limit: int) -> Fact[bytes] | None:
         self._wait(path)
         return super()._read(path, limit)
 

@@ -4,12 +4,17 @@ Whoever reads behind a stuck probe, or from a server that is gone, cannot be kil
 does not end: not the thread, and so not its process. A child can be left behind. There
 is one for a whole run, for to fork is dear and to ask through a pipe is cheap; where
 it does not answer in time another one goes on with the next question.
+
+Answers come many at a time. Which question a child is at stands in memory that both
+have: so it is known which one is never answered, and those before it, whose answers
+were not sent yet, are asked again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import marshal
+import mmap
 import os
 import select
 import signal
@@ -34,6 +39,12 @@ _CHILDREN = 16
 _MAX_DESCRIPTORS = 1 << 16
 _PIECE = 64 << 10
 _SIZE = struct.Struct("=I")
+# What a child keeps back at most: to send each answer by itself costs more than it.
+_KEPT_BYTES = 32 << 10
+_KEPT_SECONDS = 0.02
+# A child that has not looked at a question yet waits for a processor, for so long.
+_NOT_YET = (1 << 32) - 1
+_STARTING = 5.0
 
 Request = tuple[str, str, int]
 """What is asked: of what kind it is, about which path, a limit in bytes."""
@@ -43,16 +54,23 @@ Answer = Callable[[str, str, int], object]
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A process that answers, and the two pipes to it."""
+    """A process that answers, the two pipes to it, and how far it is."""
 
     pid: int
     questions: int
     answers: int
     poll: select.poll = field(repr=False)
+    progress: mmap.mmap = field(repr=False)
+
+    @property
+    def at(self) -> int:
+        """The number of the question that it answers, of those it was asked last."""
+        return int(_SIZE.unpack_from(self.progress)[0])
 
     def close(self) -> None:
         os.close(self.questions)
         os.close(self.answers)
+        self.progress.close()
 
 
 class Reader:
@@ -100,15 +118,20 @@ class Reader:
             late = deadline is not None and time.monotonic() >= deadline
             if child is None or late:
                 return found + [Missing.UNREADABLE] * (len(requests) - len(found))
+            before = len(found)
             try:
-                found += self._ask(child, requests[len(found) :], patience, deadline)
+                more, at = self._ask(child, requests[before:], patience, deadline)
             except BaseException:
                 # Nobody may wait for it, nor ask it again: it is out of step.
                 self._leave(child)
                 raise
+            found += more
             if len(found) < len(requests):
-                found.append(Missing.UNREADABLE)
                 self._leave(child)
+                unsent = requests[len(found) : before + at]
+                # They were answered promptly, and so will they be again.
+                found += self.ask(answer, unsent, patience=patience)
+                found.append(Missing.UNREADABLE)
         return found
 
     def rest(self) -> None:
@@ -123,10 +146,12 @@ class Reader:
         requests: Sequence[Request],
         patience: float,
         deadline: float | None,
-    ) -> list[object]:
-        """Return the answers until the first that does not come in time."""
+    ) -> tuple[list[object], int]:
+        """Return the answers that come in time, and at which question that ended."""
         text = marshal.dumps(list(requests))
         found: list[object] = []
+        at, begin = _NOT_YET, time.monotonic() + _STARTING
+        _SIZE.pack_into(child.progress, 0, at)
         try:
             # This waits for nothing: whoever is asked reads all before it answers.
             _write(child.questions, _SIZE.pack(len(text)) + text)
@@ -136,17 +161,22 @@ class Reader:
                 if deadline is not None:
                     wait = min(wait, max(deadline - time.monotonic(), 0))
                 if not child.poll.poll(wait * 1000):
+                    now, was, at = time.monotonic(), at, child.at
+                    goes_on = at != was or (at == _NOT_YET and now < begin)
+                    if goes_on and (deadline is None or now < deadline):
+                        continue
                     self._lost -= wait
                     break
                 piece = os.read(child.answers, _PIECE)
                 if not piece:
+                    at = child.at
                     break
                 received += piece
                 found += _unpacked(received)
         except OSError:
             # The child is gone, or there is no memory to ask it with.
-            return found
-        return found
+            at = child.at
+        return found, 0 if at == _NOT_YET else at
 
     def _start(self, answer: Answer) -> _Child | None:
         if self._children <= 0:
@@ -160,6 +190,7 @@ class Reader:
             asked, questions, answers, answering = made
             poll = select.poll()
             poll.register(answers, select.POLLIN)
+            progress = mmap.mmap(-1, mmap.PAGESIZE)
             pid = os.fork()
         except (OSError, MemoryError) as error:
             for descriptor in made:
@@ -167,10 +198,10 @@ class Reader:
             self.failure = getattr(error, "strerror", None) or "no memory is left"
             return None
         if not pid:  # pragma: no cover - the child ends with os._exit, unmeasured
-            _serve(answer, asked, answering)
+            _serve(answer, asked, answering, progress)
         os.close(asked)
         os.close(answering)
-        return _Child(pid, questions, answers, poll)
+        return _Child(pid, questions, answers, poll, progress)
 
     def _leave(self, child: _Child) -> None:
         self._child = None
@@ -190,21 +221,28 @@ class Reader:
 
 
 def _serve(  # pragma: no cover - the child ends with os._exit, unmeasured
-    answer: Answer, asked: int, answering: int
+    answer: Answer, asked: int, answering: int, progress: mmap.mmap
 ) -> None:
     """Answer questions until nobody asks any more; never return."""
     try:
         _let_go({asked, answering})
         while head := _read(asked, _SIZE.size):
             questions = _read(asked, *_SIZE.unpack(head))
+            kept, since = bytearray(), time.monotonic()
             # What comes is from this very program.
-            for question in marshal.loads(questions):  # noqa: S302
+            for number, question in enumerate(marshal.loads(questions)):  # noqa: S302
+                _SIZE.pack_into(progress, 0, number)
                 found = answer(*question)
                 if isinstance(found, Missing):
                     body = marshal.dumps((True, found.value))
                 else:
                     body = marshal.dumps((False, cast("bytes", found)))
-                _write(answering, _SIZE.pack(len(body)) + body)
+                kept += _SIZE.pack(len(body)) + body
+                now = time.monotonic()
+                if len(kept) > _KEPT_BYTES or now - since > _KEPT_SECONDS:
+                    _write(answering, kept)
+                    kept, since = bytearray(), now
+            _write(answering, kept)
     finally:
         os._exit(0)
 
@@ -241,7 +279,7 @@ def _read(  # pragma: no cover - the child ends with os._exit, unmeasured
     return parts
 
 
-def _write(descriptor: int, content: bytes) -> None:
+def _write(descriptor: int, content: bytes | bytearray) -> None:
     while content:
         content = content[os.write(descriptor, content) :]
 

@@ -28,16 +28,24 @@ without its locks (``proc_readfd_common()``). The functions are those of 6.12.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from iommu_inspect.model.fact import Fact, Missing, map_fact
+from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.tree.bounded import PATIENCE, Reader
 from iommu_inspect.sources.tree.failures import missing_of
-from iommu_inspect.sources.tree.tree import MAX_FILE, Kind, Tree, is_forbidden
+from iommu_inspect.sources.tree.tree import (
+    MAX_FILE,
+    MAX_PART,
+    Kind,
+    Tree,
+    is_forbidden,
+)
 
 __all__ = ["DirTree"]
 
@@ -67,6 +75,11 @@ _OF_A_GROUP = ("type", "reserved_regions")
 # What is asked for at once, by where it is.
 _TOGETHER = (("sys/devices/", _REMEMBERED), ("sys/kernel/iommu_groups/", _OF_A_GROUP))
 
+_DIRECTORIES = re.compile(
+    r"sys/(?:devices/.+|kernel/iommu_groups/[0-9]+|bus/[^/]+(?:/drivers/[^/]+)?"
+    r"|module/[^/]+)"
+)
+
 T = TypeVar("T")
 
 
@@ -83,8 +96,10 @@ class DirTree(Tree):
         self._reader = Reader()
         # Whether this is the child, which does what it is asked for.
         self._asked = False
-        self._ahead: dict[str, Fact[bytes]] = {}
+        self._ahead: dict[str, Fact[bytes] | None] = {}
         self._begun: set[str] = set()
+        # What was to be opened, and is a link.
+        self._links: set[str] = set()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -105,6 +120,7 @@ class DirTree(Tree):
         self._reader.rest()
         self._ahead.clear()
         self._begun.clear()
+        self._links.clear()
 
     def text_bounded(
         self, paths: Sequence[str], seconds: float = 1.0
@@ -118,6 +134,34 @@ class DirTree(Tree):
         requests = [("text", path, 0) for path in paths]
         found = self._reader.ask(self._answer, requests, seconds=seconds)
         return {path: _as(str, text) for path, text in zip(paths, found, strict=True)}
+
+    def target(self, path: str) -> Fact[str]:
+        """See `Tree.target`; a link of sysfs leads to what is no link itself.
+
+        ``kernfs_get_target_path()`` writes the way between two directories.
+        """
+        if not self._is_sysfs(path):
+            return super().target(path)
+        spot = self._spot(path)
+        if not known(spot):
+            return spot
+        text = self._link(spot)
+        if not known(text):
+            return text
+        plain = _joined(spot.rpartition("/")[0], text)
+        return super().target(path) if plain is None else plain
+
+    def read_ahead(self, paths: Iterable[str]) -> None:
+        """See `Tree.read_ahead`; all are asked for at once."""
+        if not self.hot or self._asked:
+            return
+        spots = [
+            spot
+            for path in paths
+            if known(spot := self._spot(path)) and not is_forbidden(spot)
+        ]
+        if spots:
+            self._take(spots)
 
     def node(self, path: str) -> Fact[NodeAccess]:
         """See `Tree.node`; absent if it is anything else than a character device."""
@@ -170,6 +214,8 @@ class DirTree(Tree):
         try:
             return os.readlink(self._real(path) or "")
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EINVAL:
+                return Missing.ABSENT  # what is there is no link
             return _missing(error)
 
     def _names(self, path: str) -> Fact[Iterable[str]]:
@@ -183,20 +229,48 @@ class DirTree(Tree):
         except (OSError, ValueError) as error:
             return _missing(error)
 
+    def _data(self, path: str, limit: int) -> Fact[bytes]:
+        if not self._is_sysfs(path):
+            return super()._data(path, limit)
+        if is_forbidden(path):
+            raise ValueError(f"{path} must never be opened")
+        spot = self._spot(path)
+        if not known(spot):
+            return spot
+        if is_forbidden(spot):
+            return Missing.UNREADABLE
+        # Whoever opens it sees what it is: no look at it comes first.
+        content = self._content(spot, limit)
+        return super()._data(path, limit) if spot in self._links else content
+
     def _content(self, path: str, limit: int) -> Fact[bytes]:
+        content = self._opened(path, limit)
+        if content is None:
+            self._links.add(path)
+            return Missing.UNREADABLE
+        return content
+
+    def _opened(self, path: str, limit: int) -> Fact[bytes] | None:
+        """Return the content of a file, ``None`` of a link."""
         if not self.hot or self._asked:
             return self._read(path, limit)
-        ahead = self._ahead.pop(path, None)
-        if ahead is not None:
-            return ahead
-        paths = (path, *self._beside(path))
-        requests = [("content", path, limit) for path in paths]
-        found = self._reader.ask(self._answer, requests, patience=_patience(path))
-        if self._reader.failure and path.rpartition("/")[2] in _REMEMBERED:
-            return self._read(path, limit)
-        for other, content in zip(paths[1:], found[1:], strict=True):
-            self._ahead[other] = _as(bytes, content)
-        return _as(bytes, found[0])
+        if path not in self._ahead:
+            self._take((path, *self._beside(path)), limit)
+        return self._ahead.pop(path)
+
+    def _take(self, paths: Iterable[str], limit: int = MAX_FILE) -> None:
+        """Have the child read files, and keep what is in them until it is asked for."""
+        wanted = [path for path in paths if path not in self._ahead]
+        requests = [("content", path, limit) for path in wanted]
+        found = self._reader.ask(self._answer, requests, patience=_patience(wanted[0]))
+        for path, content in zip(wanted, found, strict=True):
+            if self._reader.failure and path.rpartition("/")[2] in _REMEMBERED:
+                self._ahead[path] = self._read(path, limit)
+            else:
+                self._ahead[path] = None if content is None else _as(bytes, content)
+
+    def _is_sysfs(self, path: str) -> bool:
+        return self.hot and not self._asked and path.startswith("sys/")
 
     def _beside(self, path: str) -> Iterable[str]:
         """Return what else is read of a directory, the first time that it is read."""
@@ -207,16 +281,19 @@ class DirTree(Tree):
                 return [f"{folder}/{other}" for other in names if other != name]
         return ()
 
-    def _read(self, path: str, limit: int) -> Fact[bytes]:
+    def _read(self, path: str, limit: int) -> Fact[bytes] | None:
+        """Read a file here and now; ``None`` is returned for a link."""
         try:
             descriptor = os.open(self._real(path) or "", _OPEN_FLAGS)
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ELOOP:
+                return None
             return _missing(error)
         try:
             # It may have been replaced since it was looked at.
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return Missing.UNREADABLE
-            return _read_all(descriptor, limit)
+            return _read_all(descriptor, limit, in_one=path.startswith("sys/"))
         except OSError as error:
             return _missing(error)
         finally:
@@ -247,7 +324,29 @@ class DirTree(Tree):
                 return map_fact(self._names(path), list)
             case "text":
                 return self.text(path)
-        return self._content(path, limit)
+        return self._read(path, limit)
+
+
+def _joined(folder: str, text: str) -> str | None:
+    """Return where a link of sysfs leads; ``None`` if other links could be on the way.
+
+    The directories of sysfs are those of devices, groups, drivers, buses and modules;
+    what is below others (``class``, ``bus/pci/devices``) are links.
+    """
+    if "/" not in text:
+        return None  # to what is beside it, as no link of sysfs leads
+    parts = folder.split("/")
+    for part in text.split("/"):
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part in ("", ".") or len(part) > MAX_PART or "\0" in part:
+            return None
+        else:
+            parts.append(part)
+    path = "/".join(parts)
+    return path if _DIRECTORIES.fullmatch(path) else None
 
 
 def _patience(path: str) -> float:
@@ -266,9 +365,15 @@ def _missing(error: Exception) -> Missing:
     return missing_of(error.errno if isinstance(error, OSError) else None)
 
 
-def _read_all(descriptor: int, limit: int) -> Fact[bytes]:
-    """Read to the end: the size that sysfs states is not that of the content."""
+def _read_all(descriptor: int, limit: int, *, in_one: bool) -> Fact[bytes]:
+    """Read to the end: the size that sysfs states is not that of the content.
+
+    A file of sysfs gives all it has ``in_one``, up to what it was asked for: a page of
+    text, or a whole configuration space.
+    """
     content = piece = os.read(descriptor, _FIRST_READ)
+    if in_one and len(content) < _FIRST_READ:
+        return content if len(content) <= limit else Missing.TRUNCATED
     parts = [content]
     left = limit - len(content)
     while piece and left >= 0:

@@ -133,6 +133,12 @@ class Tree(abc.ABC):
             return Missing.UNREADABLE
         return self._content(spot, limit)
 
+    def read_ahead(self, paths: Iterable[str]) -> None:  # noqa: B027 - most need it not
+        """Learn which files will be asked for, to read them at once.
+
+        Those that must never be opened are left out.
+        """
+
     def text(self, path: str) -> Fact[str]:
         """Return the content of a file as text, without the space at its end.
 
