@@ -60,7 +60,9 @@ def write_host(folder: Path, count: int) -> Path:
     # A host that stood still meanwhile is read once.
     (sys_ / "kernel/uevent_seqnum").write_text("4711\n")
     for number in range(2):
-        (sys_ / f"class/iommu/dmar{number}").mkdir()
+        (sys_ / f"devices/virtual/iommu/dmar{number}").mkdir(parents=True)
+        target = f"../../devices/virtual/iommu/dmar{number}"
+        (sys_ / f"class/iommu/dmar{number}").symlink_to(target)
     for number, function in enumerate(itertools.islice(_functions(), count)):
         _write(sys_, function, number)
     return sys_
@@ -147,7 +149,7 @@ def _write(root: Path, function: _Function, group: int) -> None:
     driver.mkdir(exist_ok=True)
     _link(folder / "driver", f"{up}bus/pci/drivers/{function.driver}")
     _link(folder / "iommu_group", f"{up}kernel/iommu_groups/{group}")
-    _link(folder / "iommu", f"{up}class/iommu/dmar0")
+    _link(folder / "iommu", f"{up}devices/virtual/iommu/dmar0")
     if function.physfn:
         _link(folder / "physfn", f"../{function.physfn}")
     for number, name in enumerate(function.virtual):

@@ -19,6 +19,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
+from iommu_inspect.sources.tree.directory import REMEMBERED
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["DeviceReader", "only_named"]
@@ -41,6 +42,18 @@ class DeviceReader:
         self._drivers_known = drivers_known
         self._groups_known = groups_known
         self._asleep: dict[str, bool] = {}
+        self._power: dict[str, Fact[str]] = {}
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """Read files of devices ahead that are going to be read one after the other.
+
+        Configuration space comes last, and soon after it was seen who is awake.
+        """
+        if not self._tree.hot:
+            return
+        self._tree.read_ahead(f"{p}/{name}" for p in paths for name in REMEMBERED)
+        awake = [path for path in paths if not self._is_asleep(path)]
+        self._tree.read_ahead(f"{path}/config" for path in awake)
 
     def read(
         self, path: str, overrides: dict[str, Fact[str]], listed_on: str | None = None
@@ -63,7 +76,7 @@ class DeviceReader:
             return only_named(DeviceId(address, told_bus), place, why=why)
         inside = self._tree.names(path)
         bus = self._link_name(f"{path}/subsystem")
-        power_state = self._tree.text(f"{path}/power_state")
+        power_state = self._power_state(path)
         vfio_devices = self._vfio_devices(path, inside)
         return Device(
             DeviceId(address, bus if known(bus) else told_bus),
@@ -134,6 +147,8 @@ class DeviceReader:
     def _vfio_devices(
         self, path: str, inside: Fact[tuple[str, ...]]
     ) -> Fact[tuple[str, ...]]:
+        if known(inside) and "vfio-dev" not in inside:
+            return ()
         names = self._tree.names(f"{path}/vfio-dev")
         if names is not Missing.ABSENT:
             return names
@@ -236,8 +251,14 @@ class DeviceReader:
             self._asleep[path] = asleep
         return asleep
 
+    def _power_state(self, path: str) -> Fact[str]:
+        state = self._power.get(path)
+        if state is None:
+            state = self._power[path] = self._tree.text(f"{path}/power_state")
+        return state
+
     def _sleeps(self, path: str) -> bool:
-        state = self._tree.text(f"{path}/power_state")
+        state = self._power_state(path)
         if state is Missing.ABSENT:  # before v5.11
             return self._tree.text(f"{path}/power/runtime_status") in _SUSPENDED
         return state == "D3cold"

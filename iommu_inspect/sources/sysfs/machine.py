@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from iommu_inspect.model.device import Device
@@ -41,6 +41,8 @@ from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["HYPERVISOR_VENDORS", "TELLING_NAMES", "read_machine"]
 
+# Devices that are read together; those who are awake may not stay so for long.
+_AT_ONCE = 64
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
 TELLING_NAMES = (
     "driver_managed_dma",
@@ -83,12 +85,15 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
     check_groups(len(value_or(group_ids, ())), tree.label)
     check_devices(len(listing.paths), tree.label)
     overrides = _driver_overrides(tree, listing.paths)
+    read = list[tuple[str, Device]]()
+    for paths in _pieces(sorted(listing.paths)):
+        reader.prepare(paths)
+        for path in paths:
+            device = reader.read(path, overrides, listing.buses.get(path))
+            read.append((path, device))
     devices = [
         _with_group(device, listing.members.get(path, ()))
-        for path, device in [
-            (path, reader.read(path, overrides, listing.buses.get(path)))
-            for path in sorted(listing.paths)
-        ]
+        for path, device in read
         if not _has_vanished(tree, path)
     ]
     devices += listing.placeless
@@ -130,6 +135,11 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         unlisted=listing.unlisted,
         notes=(*tree.notes, *map(_note, listing.unlisted)),
     )
+
+
+def _pieces(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(paths), _AT_ONCE):
+        yield paths[start : start + _AT_ONCE]
 
 
 def _has_vanished(tree: Tree, path: str) -> bool:

@@ -47,7 +47,7 @@ from iommu_inspect.sources.tree.tree import (
     is_forbidden,
 )
 
-__all__ = ["DirTree"]
+__all__ = ["REMEMBERED", "DirTree"]
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 # Nearly every file is shorter than this, and no larger buffer has to be prepared.
@@ -56,9 +56,7 @@ _FIRST_READ = 8192
 _PROMPT = frozenset(("", "sys", "proc", "dev"))
 # A server may take its time, and a disk that slept.
 _PATIENCE_WITH_DISKS = 3.0
-# What a device remembers of itself: shown without a look at the device, in whatever
-# state that is. It is read here where no child can be made.
-_REMEMBERED = (
+REMEMBERED = (
     "vendor",
     "device",
     "subsystem_vendor",
@@ -71,9 +69,11 @@ _REMEMBERED = (
     "removable",
     "reset_method",
 )
+"""What a device remembers of itself: shown without a look at the device, in whatever
+state that is. It is read here where no child can be made."""
 _OF_A_GROUP = ("type", "reserved_regions")
 # What is asked for at once, by where it is.
-_TOGETHER = (("sys/devices/", _REMEMBERED), ("sys/kernel/iommu_groups/", _OF_A_GROUP))
+_TOGETHER = (("sys/devices/", REMEMBERED), ("sys/kernel/iommu_groups/", _OF_A_GROUP))
 
 _DIRECTORIES = re.compile(
     r"sys/(?:devices/.+|kernel/iommu_groups/[0-9]+|bus/[^/]+(?:/drivers/[^/]+)?"
@@ -264,7 +264,7 @@ class DirTree(Tree):
         requests = [("content", path, limit) for path in wanted]
         found = self._reader.ask(self._answer, requests, patience=_patience(wanted[0]))
         for path, content in zip(wanted, found, strict=True):
-            if self._reader.failure and path.rpartition("/")[2] in _REMEMBERED:
+            if self._reader.failure and path.rpartition("/")[2] in REMEMBERED:
                 self._ahead[path] = self._read(path, limit)
             else:
                 self._ahead[path] = None if content is None else _as(bytes, content)
@@ -290,10 +290,11 @@ class DirTree(Tree):
                 return None
             return _missing(error)
         try:
-            # It may have been replaced since it was looked at.
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            in_one = self.hot and path.startswith("sys/")
+            # It may have been replaced since it was looked at; sysfs has no others.
+            if not in_one and not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return Missing.UNREADABLE
-            return _read_all(descriptor, limit, in_one=path.startswith("sys/"))
+            return _read_all(descriptor, limit, in_one=in_one)
         except OSError as error:
             return _missing(error)
         finally:
