@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iommu_inspect.model.device import Device
+from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.sources.names import Namer, Names
 from iommu_inspect.sources.tree.bounded import Reader
@@ -26,14 +26,23 @@ def from_udev(fallback: Namer) -> Namer:
     a driver for ever, and so is asked in a child.
     """
     reader, udev = Reader(_LOST, _CHILDREN), _Udev()
+    told: dict[PciIds, Names] = {}
 
-    def name(device: Device) -> Names:
+    def ask(device: Device) -> Names:
         if not known(device.path):
             return fallback(device)
         found = reader.ask(udev.names, [("names", device.path, 0)])[0]
         if not isinstance(found, tuple) or not any(found):
             return fallback(device)
         return Names(*found)
+
+    def name(device: Device) -> Names:
+        # The database goes by the ids: one device of a kind stands for all.
+        if device.ids.pair is None:
+            return ask(device)
+        if device.ids not in told:
+            told[device.ids] = ask(device)
+        return told[device.ids]
 
     return name
 

@@ -471,12 +471,12 @@ def run_python(script: str, *arguments: str) -> str:
 class Stuck(DirTree):
     """A host where one file takes for ever, as behind a stuck probe."""
 
-    def text(self, path: str) -> Fact[str]:
+    def _read(self, path: str, limit: int) -> Fact[bytes] | None:
         if path.endswith("stuck"):
             time.sleep(60)
         if path.endswith("broken"):
             raise MemoryError
-        return super().text(path)
+        return super()._read(path, limit)
 
 
 @pytest.fixture
@@ -528,7 +528,7 @@ def test_a_reader_that_cannot_be_killed_keeps_no_output_open(tmp_path: Path) -> 
         "import os, sys, time\n"
         "from iommu_inspect.sources.tree import directory as m\n"
         "class Slow(m.DirTree):\n"
-        "    def text(self, path):\n"
+        "    def _read(self, path, limit):\n"
         "        time.sleep(4)\n"
         "os.kill = lambda *_: None\n"
         "print(Slow(sys.argv[1], 'x', live=True).text_bounded(['sys/a'], 0.2))\n"

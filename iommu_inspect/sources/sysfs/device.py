@@ -137,7 +137,9 @@ class DeviceReader:
         That one is missing is believed only where the device's directory does not list
         it either: on it hangs whether a driver counts.
         """
-        found = self._link_name(f"{path}/{name}")
+        found: Fact[str] = Missing.ABSENT
+        if not known(inside) or name in inside:
+            found = self._link_name(f"{path}/{name}")
         if found is not Missing.ABSENT:
             return found
         if unread(inside) or name in value_or(inside, ()):

@@ -45,6 +45,7 @@ from iommu_inspect.sources.tree.tree import (
     Kind,
     Tree,
     is_forbidden,
+    text_of,
 )
 
 __all__ = ["REMEMBERED", "DirTree"]
@@ -131,9 +132,16 @@ class DirTree(Tree):
                 raise ValueError(f"{path} must never be opened")
         if not self.hot:
             return super().text_bounded(paths, seconds)
-        requests = [("text", path, 0) for path in paths]
+        spots = {path: self._spot(path) for path in paths}
+        asked = {path: spot for path, spot in spots.items() if known(spot)}
+        requests = [("content", spot, MAX_FILE) for spot in asked.values()]
         found = self._reader.ask(self._answer, requests, seconds=seconds)
-        return {path: _as(str, text) for path, text in zip(paths, found, strict=True)}
+        texts: dict[str, Fact[str]] = {
+            path: spot for path, spot in spots.items() if not known(spot)
+        }
+        for path, content in zip(asked, found, strict=True):
+            texts[path] = map_fact(_as(bytes, content), text_of)
+        return texts
 
     def target(self, path: str) -> Fact[str]:
         """See `Tree.target`; a link of sysfs leads to what is no link itself.
@@ -323,8 +331,6 @@ class DirTree(Tree):
                 return self._link(path)
             case "names":
                 return map_fact(self._names(path), list)
-            case "text":
-                return self.text(path)
         return self._read(path, limit)
 
 

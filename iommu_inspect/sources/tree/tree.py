@@ -14,7 +14,16 @@ from collections.abc import Iterable, Sequence
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
 
-__all__ = ["MAX_FILE", "MAX_LARGE", "NEVER_OPENED", "Kind", "Tree", "is_forbidden"]
+__all__ = [
+    "MAX_FILE",
+    "MAX_LARGE",
+    "MAX_PART",
+    "NEVER_OPENED",
+    "Kind",
+    "Tree",
+    "is_forbidden",
+    "text_of",
+]
 
 MAX_FILE = 64 << 10
 """Bytes of one file; a longer one is not read to its end, and is truncated."""
@@ -147,7 +156,7 @@ class Tree(abc.ABC):
         Raises:
             ValueError: The file is one of those that are never opened.
         """
-        return map_fact(self.data(path), _text)
+        return map_fact(self.data(path), text_of)
 
     def whole_lines(self, path: str) -> Fact[str]:
         """Return the text of a file of lines, each of which the kernel ends.
@@ -160,7 +169,7 @@ class Tree(abc.ABC):
         content = map_fact(self.data(path), lambda data: data.rstrip(b"\0"))
         if known(content) and content and not content.endswith(b"\n"):
             return Missing.TRUNCATED
-        return map_fact(content, _text)
+        return map_fact(content, text_of)
 
     def text_bounded(
         self,
@@ -344,7 +353,8 @@ def _is_no_name(part: str) -> bool:
     return len(part) > MAX_PART or "\0" in part
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """Return a file's content as text, without what is put at its end."""
     return content.decode("utf-8", "surrogateescape").rstrip(" \t\r\n\0")
 
 
