@@ -72,9 +72,8 @@ REMEMBERED = (
 )
 """What a device remembers of itself: shown without a look at the device, in whatever
 state that is. It is read here where no child can be made."""
-_OF_A_GROUP = ("type", "reserved_regions")
 # What is asked for at once, by where it is.
-_TOGETHER = (("sys/devices/", REMEMBERED), ("sys/kernel/iommu_groups/", _OF_A_GROUP))
+_TOGETHER = (("sys/devices/", REMEMBERED),)
 
 _DIRECTORIES = re.compile(
     r"sys/(?:devices/.+|kernel/iommu_groups/[0-9]+|bus/[^/]+(?:/drivers/[^/]+)?"
