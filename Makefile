@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn \
-	advice soak corpus grouping mutants hostile fuzz growth clean FORCE
+	advice soak corpus grouping mutants hostile fuzz bench growth clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -92,6 +92,10 @@ grouping: $(DEV_STAMP)  ## group 5,000 random machines twice: as we do, and by a
 
 hostile: $(DEV_STAMP)  ## 10,000 names that a shell would obey, in all that is printed
 	$(BIN)/python -m tools.hostile --names 10000
+
+bench: $(DEV_STAMP)  ## how long it takes beside other tools, as root
+	$(BIN)/python -m bench.beside 100 1000 5000
+	$(BIN)/python -m bench.beside 100 300 --calls
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3

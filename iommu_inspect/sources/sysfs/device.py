@@ -137,8 +137,10 @@ class DeviceReader:
         That one is missing is believed only where the device's directory does not list
         it either: on it hangs whether a driver counts.
         """
-        found: Fact[str] = Missing.ABSENT
-        if not known(inside) or name in inside:
+        if known(inside) and name not in inside:
+            # Nothing is there that could be a copy of the link.
+            found = self._tree.link_name(f"{path}/{name}")
+        else:
             found = self._link_name(f"{path}/{name}")
         if found is not Missing.ABSENT:
             return found
@@ -149,8 +151,6 @@ class DeviceReader:
     def _vfio_devices(
         self, path: str, inside: Fact[tuple[str, ...]]
     ) -> Fact[tuple[str, ...]]:
-        if known(inside) and "vfio-dev" not in inside:
-            return ()
         names = self._tree.names(f"{path}/vfio-dev")
         if names is not Missing.ABSENT:
             return names
