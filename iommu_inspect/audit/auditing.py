@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from iommu_inspect.audit.advice import Advice, advise, advise_host
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
@@ -13,6 +13,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.asked.expectation import Expectation
 from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Purpose, Severity

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from iommu_inspect.audit.advice import advise_host
 from iommu_inspect.audit.auditing import Audit, Since
@@ -20,6 +20,7 @@ from iommu_inspect.audit.told_once import nameless, told_once
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.rules.case import Case

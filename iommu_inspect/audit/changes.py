@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned, Prediction
 from iommu_inspect.kernel.steps.simulate import Simulation
 from iommu_inspect.kernel.steps.step import Unplug
 from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import host_keeps
 from iommu_inspect.model.identity import DeviceId

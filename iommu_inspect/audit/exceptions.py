@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from iommu_inspect.model.asked.usage import BadRequestError, close_matches
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.text import printable

@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from iommu_inspect.audit.exceptions import Ignore, set_aside
 from iommu_inspect.audit.told_once import nameless
 from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.losses import perhaps_lost, perhaps_untold

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from iommu_inspect.kernel.ownership.inquiry import Inquiry, Owned
 from iommu_inspect.model.asked.target import devices_named
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId

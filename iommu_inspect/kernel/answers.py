@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from iommu_inspect.kernel.citations import Citation
 from iommu_inspect.kernel.eras import Era, Semantics
+from iommu_inspect.model.dataclass import dataclass
 
 __all__ = [
     "BLOCKS",

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from iommu_inspect.kernel.citations import DENYLIST
 from iommu_inspect.kernel.eras import Era, Semantics, version_within
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.kernel_release import carries_code_back, version_of

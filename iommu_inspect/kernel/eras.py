@@ -8,7 +8,7 @@ Where the eras of that range give different answers, the answer is unknown.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from iommu_inspect.kernel.citations import (
     DEVICE_CLAIM,
@@ -21,6 +21,7 @@ from iommu_inspect.kernel.citations import (
     Citation,
 )
 from iommu_inspect.model.asked.usage import BadRequestError
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.kernel_release import carries_code_back, version_of

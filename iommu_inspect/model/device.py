@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress

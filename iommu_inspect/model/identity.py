@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import total_ordering
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.text import natural_key

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, known
 
 __all__ = ["InterruptRemapping", "IommuUnit"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing
 
 __all__ = ["NO_VFIO_GROUP", "VFIO_GROUP", "Kernel", "VfioSettings"]

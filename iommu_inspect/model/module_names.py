@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from iommu_inspect.model.asked.near import distance
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Settings, Word
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TypeAlias
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, value_or
 
 __all__ = [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from tabulate import tabulate
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.text import fold
 

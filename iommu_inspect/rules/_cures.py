@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.uses.host import UseKind
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Mechanism, same_slot
 from iommu_inspect.kernel.grouping.telling.sharing import Pair, pair
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.text import shown

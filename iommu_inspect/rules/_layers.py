@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.machine import Machine

@@ -11,8 +11,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.rules.base import Rule
 
 __all__ = ["Quote", "nearest", "quoted_messages", "quoting"]

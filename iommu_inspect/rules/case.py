@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import is_on_uio, works_through
 from iommu_inspect.model.asked.expectation import Expectation
 from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId

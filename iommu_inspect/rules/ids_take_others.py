@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from iommu_inspect.kernel.ownership.roles import Role
 from iommu_inspect.kernel.ownership.uio import works_through
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.dynamic_ids import DynamicId

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
 
 __all__ = ["Fix", "Oddity", "entries_of", "ids_in", "is_plain", "write"]

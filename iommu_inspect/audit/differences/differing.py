@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from iommu_inspect.audit.differences.hands import (
     DriverChange,
@@ -29,6 +28,7 @@ from iommu_inspect.audit.differences.sight import would_show
 from iommu_inspect.audit.summary import summary
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from iommu_inspect.audit.differences.matching import Pair
 from iommu_inspect.audit.differences.regrouping import Placed
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.ownership.roles import Ownership
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.settings import ModprobeLine

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 
 from iommu_inspect.audit.differences.likeness import (
     kind_of,
@@ -19,6 +18,7 @@ from iommu_inspect.audit.differences.likeness import (
     subsystem,
 )
 from iommu_inspect.audit.differences.places import places
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId

@@ -7,10 +7,10 @@ where both show what it hangs on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from iommu_inspect.audit.differences.regrouping import Placed
 from iommu_inspect.audit.summary import Possible, Prospect
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

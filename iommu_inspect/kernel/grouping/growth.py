@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Joins
 from iommu_inspect.kernel.grouping.making.vmd import is_vmd
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, unread, value_or
 from iommu_inspect.model.group import Group

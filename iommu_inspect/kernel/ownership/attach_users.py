@@ -9,8 +9,9 @@ drivers (remoteproc, exynos, msm and nouveau's Tegra displays, ARM32's DMA mappi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known, value_or

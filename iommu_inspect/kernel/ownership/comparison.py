@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from iommu_inspect.kernel.answers import NOT_APPLICABLE, Answer
 from iommu_inspect.kernel.eras import Proposal, Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 

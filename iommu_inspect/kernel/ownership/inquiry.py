@@ -7,7 +7,6 @@ by the plan. They depend on nothing but the machine and the rules, which do not 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -31,6 +30,7 @@ from iommu_inspect.kernel.ownership.roles import (
     role,
     summed,
 )
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 from iommu_inspect.kernel.drivers import (
@@ -13,6 +12,7 @@ from iommu_inspect.kernel.drivers import (
     SILENT_BUSES,
 )
 from iommu_inspect.kernel.eras import Bridges, Era
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known

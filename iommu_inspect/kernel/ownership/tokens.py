@@ -8,11 +8,10 @@ physical function that has some already (vfio_pci_core_register_device()).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from iommu_inspect.kernel.answers import UNKNOWN, Answer
 from iommu_inspect.kernel.citations import VF_TOKEN, VF_TOKEN_OF_NODE, Citation
 from iommu_inspect.kernel.eras import Era, has_since
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from iommu_inspect.kernel.answers import (
     HOST_CRASH,
@@ -52,6 +52,7 @@ from iommu_inspect.kernel.steps.step import (
     Unplug,
 )
 from iommu_inspect.model.asked.target import UnknownTargetError
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.machine import Machine
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from iommu_inspect.kernel.answers import Answer
 from iommu_inspect.kernel.eras import Era, Semantics
 from iommu_inspect.kernel.steps.step import Step
 from iommu_inspect.model.asked.target import UnknownTargetError, find_targets
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine

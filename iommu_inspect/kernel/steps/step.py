@@ -6,10 +6,10 @@ earlier one brings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from iommu_inspect.model.asked.usage import BadRequestError
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing
 
 __all__ = [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.pci.address import PciAddress
 
 __all__ = ["Expectation"]

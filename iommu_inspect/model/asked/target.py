@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from iommu_inspect.model.asked.naming import (
     LEAST_LETTERS,
@@ -17,6 +16,7 @@ from iommu_inspect.model.asked.naming import (
     slot_of,
 )
 from iommu_inspect.model.asked.usage import BadRequestError, nearest
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from iommu_inspect.model.dataclass import dataclass
 
 __all__ = ["Bar"]
 

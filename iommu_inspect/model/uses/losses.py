@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import UIO_DRIVERS, has_vfio_driver, normalised
 from iommu_inspect.model.fact import Missing, known, value_or

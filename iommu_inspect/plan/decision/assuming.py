@@ -7,10 +7,11 @@ means, then the steps for the case that all is as supposed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from iommu_inspect.kernel.ownership.mappings import DirectMapping, direct_mapping
 from iommu_inspect.model.asked.target import Target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known, unread

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from iommu_inspect.kernel.denylist import is_listed
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.machine import Machine

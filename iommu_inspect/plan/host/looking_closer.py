@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.plan import shell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from iommu_inspect.kernel.answers import OK, UNKNOWN
 from iommu_inspect.kernel.eras import Semantics
@@ -16,6 +16,7 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.state import Outcome
 from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbind
 from iommu_inspect.model.asked.target import Target, same_target
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from iommu_inspect.model.dataclass import dataclass
 
 __all__ = ["Mount", "Route", "mountinfo", "mounts", "routes4", "routes6", "swaps"]
 

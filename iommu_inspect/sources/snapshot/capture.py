@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import NodeAccess
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.sources.snapshot.capture import (
     FOLDER,

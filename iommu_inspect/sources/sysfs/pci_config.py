@@ -6,9 +6,9 @@ Registers have the names of include/uapi/linux/pci_regs.h.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Acs, PciIds, SrIov
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
 from iommu_inspect.model.pci.regs import PciCapId, PciExtCapId, PciHeaderType

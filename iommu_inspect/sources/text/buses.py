@@ -8,8 +8,8 @@ under (``sys/bus/pci/devices``): it has a place, but nobody knows which.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import known, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.sources.text.cleaning import clean
 from iommu_inspect.sources.text.parts.command_line import CommandLineReader
 from iommu_inspect.sources.text.parts.devbind import DevbindReader

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.identity import DeviceId

@@ -7,9 +7,10 @@ that contradict each other none is true.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Protocol
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Acs, PciIds, SrIov
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.identity import DeviceId

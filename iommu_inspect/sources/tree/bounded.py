@@ -21,9 +21,10 @@ import signal
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Missing
 
 __all__ = ["PATIENCE", "Answer", "Reader", "Request"]

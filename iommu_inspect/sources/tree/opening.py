@@ -11,9 +11,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree.directory import DirTree

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.errors import SourceError

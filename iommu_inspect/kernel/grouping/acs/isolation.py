@@ -6,7 +6,6 @@ for "cannot be told".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from iommu_inspect.kernel.grouping.acs.off import takes_acs_away
@@ -21,6 +20,7 @@ from iommu_inspect.kernel.grouping.acs.quirks import (
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen, why_unseen
 from iommu_inspect.kernel.grouping.making.covered import AMD_LIKE
 from iommu_inspect.kernel.grouping.making.dma_aliases import alias_devfns, devfn
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.machine import Machine

@@ -6,7 +6,6 @@ The kernel's grouping stays the truth: this explains it, and predicts newcomers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from iommu_inspect.kernel.grouping.acs.isolation import Isolation, nowhere, same_slot
@@ -19,6 +18,7 @@ from iommu_inspect.kernel.grouping.making.placing import (
     possible,
 )
 from iommu_inspect.kernel.grouping.making.platforms import Otherwise, grouped_otherwise
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from iommu_inspect.kernel.grouping.acs.isolation import Isolation, OnBus, same_slot
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen, why_unseen
@@ -19,6 +18,7 @@ from iommu_inspect.kernel.grouping.making.dma_aliases import (
     bridge_alias,
     devfn,
 )
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 

@@ -7,8 +7,7 @@ firmware decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.platform import Architecture
 

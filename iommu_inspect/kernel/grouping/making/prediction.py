@@ -8,7 +8,7 @@ groups fewer, never other ones.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from iommu_inspect.kernel.grouping.acs.off import asks_too_late, made_up_isolation
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt
@@ -17,6 +17,7 @@ from iommu_inspect.kernel.grouping.making.joining import Grouping
 from iommu_inspect.kernel.grouping.making.placing import Placement
 from iommu_inspect.kernel.grouping.making.recompute import enumeration, recompute
 from iommu_inspect.kernel.grouping.making.vmd import Behind, real_device, vmds
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

@@ -6,11 +6,12 @@ kernel's are the truth and the difference is worth a question.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, islice
 
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt
 from iommu_inspect.kernel.grouping.making.joining import Grouping, Placement
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.machine import Machine

@@ -6,10 +6,9 @@ of v7.3: requests from behind a VMD carry its id, and so all of it is in its gro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from iommu_inspect.kernel.grouping.acs.unseen import Doubt, Unseen
 from iommu_inspect.kernel.grouping.telling.pairs import vmd_above
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine

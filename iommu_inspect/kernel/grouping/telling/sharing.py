@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from iommu_inspect.kernel.grouping.acs.off import why_off
 from iommu_inspect.kernel.grouping.acs.unseen import FILES, Doubt, root_would_see
 from iommu_inspect.kernel.grouping.making.joining import (
@@ -27,6 +25,7 @@ from iommu_inspect.kernel.grouping.telling.pairs import (
 from iommu_inspect.kernel.grouping.telling.streams import why_one_stream
 from iommu_inspect.kernel.grouping.telling.suspects import suspects
 from iommu_inspect.kernel.grouping.telling.unexplained import unexplained
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group

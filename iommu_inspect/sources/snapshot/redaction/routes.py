@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.sources.host.mounts import Route, routes4, routes6
 
 __all__ = ["Addresses", "written4", "written6"]

@@ -9,9 +9,10 @@ the details mean (``words.py``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.sources.text.parts.forms import (
     Entry,
     device_entry,

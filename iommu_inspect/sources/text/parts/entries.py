@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.text.parts.rows import column, device_of
 from iommu_inspect.sources.text.said import Line, Said

@@ -6,9 +6,10 @@ Strict where a line stands alone: prose speaks of addresses and groups as well.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.text.parts.lspci.class_names import is_class_name
 from iommu_inspect.sources.text.parts.tails import tail_of

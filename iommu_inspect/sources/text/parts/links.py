@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import ClassVar
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.text.parts.forms import ADDRESS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.sources.text.parts.forms import Entry
 from iommu_inspect.sources.text.said import Said
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from iommu_inspect.model.dataclass import dataclass
 
 __all__ = ["Tail", "driver_line", "is_driver_line", "tail_of"]
 

@@ -8,8 +8,8 @@ told of as if it were there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.identity import DeviceId

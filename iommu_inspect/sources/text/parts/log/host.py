@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.sources.text.said import CUT, HostFacts
 
 __all__ = ["CommandLine", "model_of", "read_host"]

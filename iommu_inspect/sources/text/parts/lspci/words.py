@@ -8,10 +8,11 @@ only in a record that is whole. The words are those of pciutils' lspci.c, old an
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
