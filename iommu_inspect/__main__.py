@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 __all__ = ["main"]
 
@@ -14,6 +15,9 @@ def main() -> None:
     # a traceback. What is half written is looked after where that is.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
+        if sys.argv[1:] == ["--version"]:
+            _say_version()
+            return
         from iommu_inspect.cli.main import main as run
 
         run()
@@ -21,6 +25,14 @@ def main() -> None:
         text = f"iommu-inspect: cannot go on: {error or type(error).__name__}\n"
         os.write(2, text.encode("utf-8", "backslashreplace"))
         os._exit(4)
+
+
+def _say_version() -> None:
+    """Do what the application's own option does, without making an application."""
+    from iommu_inspect import __version__
+    from iommu_inspect.cli.output import emit
+
+    emit(f"iommu-inspect {__version__}")
 
 
 if __name__ == "__main__":

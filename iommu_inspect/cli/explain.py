@@ -36,11 +36,16 @@ def explain_rule(
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.render.pages import matches_text, page_text
-    from iommu_inspect.rules._messages import Quote
-    from iommu_inspect.rules._pages import page
-    from iommu_inspect.rules.registry import RULES, find_rule
+    from iommu_inspect.rules._pages import page, page_named
 
     text = " ".join(words or []).strip()
+    if output is Format.TABLE and (named := page_named(text)) is not None:
+        emit(page_text(named, style()))  # and no rule is imported for that
+        return
+
+    from iommu_inspect.rules._messages import Quote
+    from iommu_inspect.rules.registry import RULES, find_rule
+
     rule = find_rule(text)
     if rule is not None or not words:
         quotes = [

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from typing import TextIO
-
-import typer
+from typing import TYPE_CHECKING, TextIO
 
 from iommu_inspect.cli.exits import Exit
 from iommu_inspect.model.text import printable, printable_lines
-from iommu_inspect.render.layout import Style
+
+if TYPE_CHECKING:
+    from iommu_inspect.render.layout import Style
 
 __all__ = ["complain", "emit", "ending_in_order", "settle", "silence", "style"]
 
@@ -25,8 +24,14 @@ def style() -> Style:
 
     Output that is piped is 80 columns wide, unless COLUMNS says otherwise.
     """
+    import shutil
+
+    from iommu_inspect.render.layout import Style
+
     width = shutil.get_terminal_size((80, 24)).columns
     if sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        import typer
+
         return Style(width, lambda text, colour: typer.style(text, fg=colour))
     return Style(width)
 
@@ -68,6 +73,8 @@ def emit(text: str) -> None:
     except OSError as error:
         silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):
+            import typer
+
             complain(f"cannot write the result: {error.strerror}")
             raise typer.Exit(Exit.INTERNAL) from None
 

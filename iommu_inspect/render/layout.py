@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tabulate import tabulate
-
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.text import fold
@@ -46,6 +44,8 @@ def table(
     third column on; no row's third cell is empty then. The last column is never
     narrower than ``narrowest``, whatever the width.
     """
+    from tabulate import tabulate
+
     cells = [[printable(cell) for cell in row] for row in rows]
     columns = list(zip(headers, *cells, strict=True)) if cells else []
     fixed = sum(max(map(len, column)) + _GAP for column in columns[:-1])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from iommu_inspect.model.text import listed, printable
 from iommu_inspect.render.layout import Style, table
 from iommu_inspect.render.text import fold
-from iommu_inspect.rules._messages import Quote
+
+if TYPE_CHECKING:  # a page is shown without any rule
+    from iommu_inspect.rules._messages import Quote
 
 __all__ = ["matches_text", "page_text"]
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import pkgutil
+import re
+from typing import TYPE_CHECKING
 
-from iommu_inspect.rules.base import Rule
+if TYPE_CHECKING:  # to show a page asks for no rule
+    from iommu_inspect.rules.base import Rule
 
-__all__ = ["page"]
+__all__ = ["page", "page_named"]
+
+_ID = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def page(rule: Rule) -> str:
     """Return a rule's page, Markdown."""
-    name = f"{rule.id.replace('-', '_')}.md"
-    return resources.files("iommu_inspect.rules").joinpath(name).read_text("utf-8")
+    return page_named(rule.id) or ""
+
+
+def page_named(rule_id: str) -> str | None:
+    """Return the page of the rule of this id, ``None`` if there is none."""
+    if not _ID.fullmatch(rule_id):
+        return None
+    try:
+        content = pkgutil.get_data(__package__, f"{rule_id.replace('-', '_')}.md")
+    except OSError:
+        return None
+    return None if content is None else content.decode("utf-8")
