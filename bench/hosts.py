@@ -113,6 +113,10 @@ def _write(root: Path, function: _Function, group: int) -> None:
     vendor, device = function.ids
     up = "../" * (function.path.count("/") + 1)
     code = function.code
+    modalias = (
+        f"pci:v{vendor:08X}d{device:08X}sv{vendor:08X}sd00000001"
+        f"bc{code >> 16:02X}sc{code >> 8 & 0xFF:02X}i{code & 0xFF:02x}"
+    )
     texts = {
         "vendor": f"0x{vendor:04x}",
         "device": f"0x{device:04x}",
@@ -126,14 +130,14 @@ def _write(root: Path, function: _Function, group: int) -> None:
         "driver_override": "(null)",
         "reset_method": "flr bus",
         "removable": "fixed",
-        "modalias": f"pci:v{vendor:08X}d{device:08X}",
+        "modalias": modalias,
         "resource": "\n".join(
             ["0x00000000fe000000 0x00000000fe01ffff 0x0000000000040200"]
             + ["0x0000000000000000 0x0000000000000000 0x0000000000000000"] * 12
         ),
         "uevent": f"DRIVER={function.driver}\nPCI_CLASS={code:X}\n"
         f"PCI_ID={vendor:04X}:{device:04X}\nPCI_SUBSYS_ID={vendor:04X}:0001\n"
-        f"PCI_SLOT_NAME={function.address}\nMODALIAS=pci:v{vendor:08X}d{device:08X}",
+        f"PCI_SLOT_NAME={function.address}\nMODALIAS={modalias}",
         "power/runtime_status": "active",
         "power/control": "on",
     }

@@ -30,6 +30,7 @@ from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.live import from_udev
 from iommu_inspect.sources.names import Names
 from iommu_inspect.sources.snapshot.making import take
+from iommu_inspect.sources.sysfs import device as sysfs_device
 from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.tree import directory
 from iommu_inspect.sources.tree.bounded import Reader
@@ -196,9 +197,7 @@ def test_what_a_device_remembers_is_asked_for_at_once(
 
 def test_configuration_space_is_never_read_beside_something_else() -> None:
     """A device may have gone to sleep, and would be woken."""
-    assert not {"config", "uevent"} & {
-        name for _, names in directory._TOGETHER for name in names
-    }
+    assert "config" not in {name.rpartition("/")[2] for name in sysfs_device._FILES}
 
 
 @each("broken", ["fork", "pipe"])

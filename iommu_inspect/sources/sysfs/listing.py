@@ -135,7 +135,14 @@ class _InGroups:
         members: dict[str, list[str]] = {}
         self.partial: set[str] = set()
         self._on_buses = on_buses
-        for group_id in group_ids if known(group_ids) else ():
+        groups = group_ids if known(group_ids) else ()
+        # What is read of each group later on comes with it.
+        tree.look_ahead(
+            [f"{GROUPS}/{group_id}" for group_id in groups],
+            ("type", "name", "reserved_regions"),
+            lists=["devices"],
+        )
+        for group_id in groups:
             directory = f"{GROUPS}/{group_id}/devices"
             names = tree.names(directory)
             if not known(names):

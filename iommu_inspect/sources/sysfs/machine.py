@@ -43,7 +43,6 @@ __all__ = ["HYPERVISOR_VENDORS", "TELLING_NAMES", "read_machine"]
 
 # Devices that are read together; those who are awake may not stay so for long.
 _AT_ONCE = 64
-_OF_A_GROUP = ("type", "name", "reserved_regions")
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
 TELLING_NAMES = (
     "driver_managed_dma",
@@ -220,7 +219,6 @@ def _groups(
     told_by_devices = _told_by_devices(listing, devices)
     for group_id, some in members.items():
         check_group(group_id, len(some), tree.label)
-    tree.read_ahead(f"{GROUPS}/{g}/{name}" for g in members for name in _OF_A_GROUP)
     return tuple(
         Group(
             id=group_id,

@@ -22,7 +22,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import field
-from typing import cast
+from typing import Any, cast
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Missing
@@ -47,9 +47,9 @@ _KEPT_SECONDS = 0.02
 _NOT_YET = (1 << 32) - 1
 _STARTING = 5.0
 
-Request = tuple[str, str, int]
-"""What is asked: of what kind it is, about which path, a limit in bytes."""
-Answer = Callable[[str, str, int], object]
+Request = tuple[str, str, object]
+"""What is asked: of what kind it is, about which path, and what more it takes."""
+Answer = Callable[[str, str, Any], object]
 """What answers in the child, of types that `marshal` has; or a `Missing`."""
 
 

@@ -33,7 +33,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
@@ -72,9 +72,6 @@ REMEMBERED = (
 )
 """What a device remembers of itself: shown without a look at the device, in whatever
 state that is. It is read here where no child can be made."""
-# What is asked for at once, by where it is.
-_TOGETHER = (("sys/devices/", REMEMBERED),)
-
 _DIRECTORIES = re.compile(
     r"sys/(?:devices/.+|kernel/iommu_groups/[0-9]+|bus/[^/]+(?:/drivers/[^/]+)?"
     r"|module/[^/]+)"
@@ -96,8 +93,10 @@ class DirTree(Tree):
         self._reader = Reader()
         # Whether this is the child, which does what it is asked for.
         self._asked = False
+        # What was read before it is asked for: the content of files, ``None`` for a
+        # link; the text of links. Each is given out once.
         self._ahead: dict[str, Fact[bytes] | None] = {}
-        self._begun: set[str] = set()
+        self._texts: dict[str, Fact[str]] = {}
         # What was to be opened, and is a link.
         self._links: set[str] = set()
 
@@ -119,7 +118,7 @@ class DirTree(Tree):
         super().forget()
         self._reader.rest()
         self._ahead.clear()
-        self._begun.clear()
+        self._texts.clear()
         self._links.clear()
 
     def text_bounded(
@@ -147,13 +146,15 @@ class DirTree(Tree):
 
         ``kernfs_get_target_path()`` writes the way between two directories.
         """
-        if not self._is_sysfs(path):
+        if path in self._texts:
+            spot: Fact[str] = path
+            text = self._texts.pop(path)
+        elif self._is_sysfs(path):
+            spot = self._spot(path)
+            text = self._link(spot) if known(spot) else spot
+        else:
             return super().target(path)
-        spot = self._spot(path)
-        if not known(spot):
-            return spot
-        text = self._link(spot)
-        if not known(text):
+        if not known(spot) or not known(text):
             return text
         plain = _joined(spot.rpartition("/")[0], text)
         return super().target(path) if plain is None else plain
@@ -169,6 +170,46 @@ class DirTree(Tree):
         ]
         if spots:
             self._take(spots)
+
+    def look_ahead(
+        self,
+        folders: Iterable[str],
+        files: Sequence[str] = (),
+        links: Sequence[str] = (),
+        lists: Sequence[str] = (),
+    ) -> None:
+        """See `Tree.look_ahead`; a child does it, one directory after the other."""
+        if any(is_forbidden(f"sys/{name}") for name in files):
+            raise ValueError(f"one of {', '.join(files)} must never be opened")
+        if not self.hot or self._asked:
+            return
+        wanted = list(folders)
+        inside = tuple(files), tuple(links), tuple(lists)
+        requests = [("folder", folder, inside) for folder in wanted]
+        found = self._reader.ask(self._answer, requests)
+        for folder, answer in zip(wanted, found, strict=True):
+            # What could not be looked into at once is asked for one by one.
+            if isinstance(answer, tuple):
+                self._keep(folder, *answer)
+
+    def _keep(
+        self,
+        folder: str,
+        listed: dict[str, list[str]],
+        contents: dict[str, bytes | str | None],
+        texts: dict[str, str | None],
+    ) -> None:
+        """Keep what a child saw in a directory until it is asked for."""
+        for below, names in listed.items():
+            place = f"{folder}/{below}" if below else folder
+            self._known.add(place)
+            self._lists[place] = tuple(sorted(names))
+        for name, content in contents.items():
+            self._ahead[f"{folder}/{name}"] = (
+                Missing(content) if isinstance(content, str) else content
+            )
+        for name, text in texts.items():
+            self._texts[f"{folder}/{name}"] = Missing.ABSENT if text is None else text
 
     def node(self, path: str) -> Fact[NodeAccess]:
         """See `Tree.node`; absent if it is anything else than a character device."""
@@ -237,6 +278,8 @@ class DirTree(Tree):
             return _missing(error)
 
     def _data(self, path: str, limit: int) -> Fact[bytes]:
+        if isinstance(self._ahead.get(path), bytes | Missing):
+            return cast("Fact[bytes]", self._ahead.pop(path))
         if not self._is_sysfs(path):
             return super()._data(path, limit)
         if is_forbidden(path):
@@ -262,7 +305,7 @@ class DirTree(Tree):
         if not self.hot or self._asked:
             return self._read(path, limit)
         if path not in self._ahead:
-            self._take((path, *self._beside(path)), limit)
+            self._take((path,), limit)
         return self._ahead.pop(path)
 
     def _take(self, paths: Iterable[str], limit: int = MAX_FILE) -> None:
@@ -278,15 +321,6 @@ class DirTree(Tree):
 
     def _is_sysfs(self, path: str) -> bool:
         return self.hot and not self._asked and path.startswith("sys/")
-
-    def _beside(self, path: str) -> Iterable[str]:
-        """Return what else is read of a directory, the first time that it is read."""
-        folder, _, name = path.rpartition("/")
-        for place, names in _TOGETHER:
-            if name in names and path.startswith(place) and folder not in self._begun:
-                self._begun.add(folder)
-                return [f"{folder}/{other}" for other in names if other != name]
-        return ()
 
     def _read(self, path: str, limit: int) -> Fact[bytes] | None:
         """Read a file here and now; ``None`` is returned for a link."""
@@ -319,18 +353,66 @@ class DirTree(Tree):
         return _as(kind, found[0])
 
     def _answer(  # pragma: no cover - the child ends with os._exit, unmeasured
-        self, what: str, path: str, limit: int
+        self,
+        what: str,
+        path: str,
+        more: Any,  # noqa: ANN401 - a limit, or the names in a directory
     ) -> object:
         """Do what was asked for; this runs in the child."""
         self._asked = True
         match what:
+            case "folder":
+                return self._looked_into(path, *more)
             case "kind":
                 return map_fact(self._kind(path), lambda kind: kind.name)
             case "link":
                 return self._link(path)
             case "names":
                 return map_fact(self._names(path), list)
-        return self._read(path, limit)
+        return self._read(path, more)
+
+    def _looked_into(  # pragma: no cover - the child ends with os._exit, unmeasured
+        self,
+        folder: str,
+        files: Sequence[str],
+        links: Sequence[str],
+        lists: Sequence[str],
+    ) -> object:
+        """Look into a directory of sysfs; a name that it does not list is absent."""
+        listed: dict[str, list[str]] = {}
+        contents: dict[str, object] = {}
+        texts: dict[str, str | None] = {}
+
+        def follow(name: str) -> None:
+            text = self._link(f"{folder}/{name}")
+            if known(text) or text is Missing.ABSENT:
+                texts[name] = text if known(text) else None
+
+        names = self._names(folder)
+        if not known(names):
+            return names
+        there = set(names)
+        listed[""] = list(there)
+        for name in files:
+            if name in there:
+                content = self._read(f"{folder}/{name}", MAX_FILE)
+                contents[name] = (
+                    content.value if isinstance(content, Missing) else content
+                )
+            else:
+                contents[name] = Missing.ABSENT.value
+        for name in links:
+            begin = name.removesuffix("*")
+            for each in [name] if name == begin else there:
+                if each.startswith(begin):
+                    follow(each)
+        for below in lists:
+            names = self._names(f"{folder}/{below}")
+            if known(names):
+                listed[below] = list(names)
+                for name in listed[below]:
+                    follow(f"{below}/{name}")
+        return listed, contents, texts
 
 
 def _joined(folder: str, text: str) -> str | None:

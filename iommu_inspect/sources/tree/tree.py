@@ -148,6 +148,25 @@ class Tree(abc.ABC):
         Those that must never be opened are left out.
         """
 
+    def look_ahead(  # noqa: B027 - most need it not
+        self,
+        folders: Iterable[str],
+        files: Sequence[str] = (),
+        links: Sequence[str] = (),
+        lists: Sequence[str] = (),
+    ) -> None:
+        """Learn which directories will be looked into, to do that at once.
+
+        Args:
+            folders: The directories, links resolved.
+            files: What will be read of each, where it lists that.
+            links: The links that will be followed; ``virtfn*`` are all that begin so.
+            lists: The directories below of which the links will be followed.
+
+        Raises:
+            ValueError: One of the files is one of those that are never opened.
+        """
+
     def text(self, path: str) -> Fact[str]:
         """Return the content of a file as text, without the space at its end.
 
