@@ -129,7 +129,6 @@ def _write(root: Path, function: _Function, group: int) -> None:
         "power_state": "D0",
         "driver_override": "(null)",
         "reset_method": "flr bus",
-        "removable": "fixed",
         "modalias": modalias,
         "resource": "\n".join(
             ["0x00000000fe000000 0x00000000fe01ffff 0x0000000000040200"]

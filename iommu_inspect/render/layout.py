@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 from iommu_inspect.model.dataclass import dataclass
@@ -50,12 +51,19 @@ def table(
     columns = list(zip(headers, *cells, strict=True)) if cells else []
     fixed = sum(max(map(len, column)) + _GAP for column in columns[:-1])
     room = max(style.width - fixed, narrowest)
+    rows_of_text = [list(headers), *cells]
+    widest: list[int | None] = [None] * len(headers)
+    if all(_is_simple(row[-1], room) for row in rows_of_text):
+        # It would fold each cell, long or not, with most of the time that it takes.
+        rows_of_text = [[*row[:-1], _folded(row[-1], room)] for row in rows_of_text]
+    else:
+        widest[-1] = room  # it knows how wide letters are, and breaks words
     # The headers go in as a row: as headers they would widen their columns.
     text = tabulate(
-        [list(headers), *cells],
+        rows_of_text,
         tablefmt="plain",
         disable_numparse=True,
-        maxcolwidths=[None] * (len(headers) - 1) + [room],
+        maxcolwidths=None if widest[-1] is None else widest,
     )
     if not cells:
         return text
@@ -81,6 +89,18 @@ def table(
             more = " " * (indent + _GAP)
             lines[end:end] = fold(words, style.width, more, f"{more}  ").splitlines()
     return "\n".join(lines)
+
+
+def _is_simple(cell: str, room: int) -> bool:
+    words = cell.split() if len(cell) > room else ()
+    return cell.isascii() and all(len(word) <= room for word in words)
+
+
+def _folded(cell: str, room: int) -> str:
+    """Fold a cell as tabulate does."""
+    if len(cell) <= room and cell.isprintable():
+        return cell
+    return "\n".join(textwrap.wrap(cell, room))
 
 
 def _painted(

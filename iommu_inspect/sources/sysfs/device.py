@@ -71,7 +71,7 @@ class DeviceReader:
         """
         if not self._tree.hot:
             return
-        self._tree.look_ahead(paths, _FILES, _LINKS)
+        self._tree.look_ahead(paths, _FILES, _LINKS, [""])
         above = {path.rpartition("/")[0] for path in paths} - self._asleep.keys()
         self._tree.read_ahead(
             f"{path}/power/runtime_status"
@@ -177,6 +177,8 @@ class DeviceReader:
     def _vfio_devices(
         self, path: str, inside: Fact[tuple[str, ...]]
     ) -> Fact[tuple[str, ...]]:
+        if self._tree.hot and known(inside) and "vfio-dev" not in inside:
+            return ()
         names = self._tree.names(f"{path}/vfio-dev")
         if names is not Missing.ABSENT:
             return names

@@ -378,7 +378,7 @@ class DirTree(Tree):
         links: Sequence[str],
         lists: Sequence[str],
     ) -> object:
-        """Look into a directory of sysfs; a name that it does not list is absent."""
+        """Look into a directory of sysfs; what it does not list is not looked for."""
         listed: dict[str, list[str]] = {}
         contents: dict[str, object] = {}
         texts: dict[str, str | None] = {}
@@ -388,25 +388,24 @@ class DirTree(Tree):
             if known(text) or text is Missing.ABSENT:
                 texts[name] = text if known(text) else None
 
-        names = self._names(folder)
-        if not known(names):
-            return names
-        there = set(names)
-        listed[""] = list(there)
+        there: set[str] | None = None
+        if "" in lists:
+            names = self._names(folder)
+            if not known(names):
+                return names
+            there = set(names)
+            listed[""] = list(there)
         for name in files:
-            if name in there:
+            content: Fact[bytes] | None = Missing.ABSENT
+            if there is None or name in there:
                 content = self._read(f"{folder}/{name}", MAX_FILE)
-                contents[name] = (
-                    content.value if isinstance(content, Missing) else content
-                )
-            else:
-                contents[name] = Missing.ABSENT.value
+            contents[name] = content.value if isinstance(content, Missing) else content
         for name in links:
             begin = name.removesuffix("*")
-            for each in [name] if name == begin else there:
+            for each in [name] if name == begin else there or ():
                 if each.startswith(begin):
                     follow(each)
-        for below in lists:
+        for below in filter(None, lists):
             names = self._names(f"{folder}/{below}")
             if known(names):
                 listed[below] = list(names)

@@ -159,9 +159,10 @@ class Tree(abc.ABC):
 
         Args:
             folders: The directories, links resolved.
-            files: What will be read of each, where it lists that.
+            files: What will be read of each.
             links: The links that will be followed; ``virtfn*`` are all that begin so.
-            lists: The directories below of which the links will be followed.
+            lists: What will be listed, by its way from there: "" is the directory
+                itself. All links in the others will be followed.
 
         Raises:
             ValueError: One of the files is one of those that are never opened.
