@@ -5,6 +5,7 @@ Registers have the names of include/uapi/linux/pci_regs.h.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -57,6 +58,7 @@ _POINTERS: Mapping[int, int] = {
     PciHeaderType.CARDBUS: PCI_CB_CAPABILITY_LIST,
 }
 _BRIDGES = (PciHeaderType.BRIDGE, PciHeaderType.CARDBUS)
+_WORDS = struct.Struct("<HH")
 _MAX_EXTENDED = (PCI_CFG_SPACE_EXP_SIZE - PCI_CFG_SPACE_SIZE) // 8
 
 
@@ -219,10 +221,11 @@ class ConfigSpace:
         if not known(kind):
             return kind
         offset = PCI_CFG_SPACE_SIZE
+        content, size = self.content, len(self.content)  # it answers: it has a kind
         for _ in range(_MAX_EXTENDED):
-            identity, link = self._word(offset), self._word(offset + 2)
-            if not known(identity) or not known(link):
+            if offset + 4 > size:
                 return Missing.TRUNCATED
+            identity, link = _WORDS.unpack_from(content, offset)
             if identity == link == 0xFFFF:
                 return Missing.UNREADABLE
             offsets.setdefault(identity, offset)

@@ -33,6 +33,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
@@ -420,20 +421,24 @@ def _joined(folder: str, text: str) -> str | None:
     The directories of sysfs are those of devices, groups, drivers, buses and modules;
     what is below others (``class``, ``bus/pci/devices``) are links.
     """
-    if "/" not in text:
-        return None  # to what is beside it, as no link of sysfs leads
+    up = 0
+    while text.startswith("../", 3 * up):
+        up += 1
     parts = folder.split("/")
-    for part in text.split("/"):
-        if part == "..":
-            if not parts:
-                return None
-            parts.pop()
-        elif part in ("", ".") or len(part) > MAX_PART or "\0" in part:
-            return None
-        else:
-            parts.append(part)
-    path = "/".join(parts)
-    return path if _DIRECTORIES.fullmatch(path) else None
+    # To what is beside it, or further up than there is, no link of sysfs leads.
+    if not 0 < up <= len(parts):
+        return None
+    path = "/".join((*parts[:-up], text[3 * up :]))
+    return path if _is_plain_directory(path) else None
+
+
+@lru_cache(maxsize=1024)  # many devices have one driver, and are on one bus
+def _is_plain_directory(path: str) -> bool:
+    odd = any(
+        part in ("", ".", "..") or len(part) > MAX_PART or "\0" in part
+        for part in path.split("/")
+    )
+    return not odd and _DIRECTORIES.fullmatch(path) is not None
 
 
 def _patience(path: str) -> float:
