@@ -93,19 +93,20 @@ def perhaps_lost(machine: Machine, device: Device) -> tuple[HostUse, ...]:
 
 def could_carry(machine: Machine, device: Device) -> frozenset[Carrier]:
     """Return what a device may have below it, as far as the source tells."""
-    return frozenset(each for each in Carrier if _could_carry(machine, device, each))
+    if not _may_carry(device):
+        return frozenset()
+    taken = _taken(machine, [device])
+    found = {each for each in _CLASSES if _may_have(machine, device, taken, each)}
+    return frozenset(found | {Carrier.ANY} if found else found)
 
 
 def perhaps_untold(
     machine: Machine, device: Device
 ) -> tuple[tuple[UseKind, Missing], ...]:
     """Return the kinds of use that the source does not show and that could be here."""
-    return tuple(
-        (kind, why)
-        for kind, why in machine.host.untold
-        if kind in _CARRIER_OF_KIND
-        and _could_carry(machine, device, _CARRIER_OF_KIND[kind])
-    )
+    untold = [(k, why) for k, why in machine.host.untold if k in _CARRIER_OF_KIND]
+    could = could_carry(machine, device) if untold else ()
+    return tuple((kind, why) for kind, why in untold if _CARRIER_OF_KIND[kind] in could)
 
 
 def _taken(machine: Machine, devices: Iterable[Device]) -> frozenset[str]:
@@ -125,25 +126,27 @@ def is_in(path: str, taken: frozenset[str]) -> bool:
     return False
 
 
-def _could_carry(machine: Machine, device: Device, carrier: Carrier) -> bool:
-    """Say whether a device may have a disk or an interface of the host below it.
+def _may_carry(device: Device) -> bool:
+    """Say whether a device may have anything of the host below it.
 
-    One that no driver of the host has does not. What the source shows of block
-    devices and interfaces counts before the class.
+    One that no driver of the host has does not.
     """
     driver = device.driver
     if driver is None or has_vfio_driver(device) or device.is_bridge is True:
         return False
-    if isinstance(driver, str) and normalised(driver) in ("pci_stub", *UIO_DRIVERS):
-        return False
-    if carrier is Carrier.ANY:
-        return any(
-            _could_carry(machine, device, each)
-            for each in (Carrier.DISK, Carrier.INTERFACE)
-        )
-    below = [machine.host.carries(p, carrier) for p in _taken(machine, [device])]
-    if not below:
-        below = [machine.host.carries("", carrier)]
+    return not (
+        isinstance(driver, str) and normalised(driver) in ("pci_stub", *UIO_DRIVERS)
+    )
+
+
+def _may_have(
+    machine: Machine, device: Device, taken: frozenset[str], carrier: Carrier
+) -> bool:
+    """Say whether a device may have a disk or an interface below it.
+
+    What the source shows of block devices and interfaces counts before the class.
+    """
+    below = [machine.host.carries(path, carrier) for path in taken or ("",)]
     if all(map(known, below)):
         return True in below
     code = device.ids.class_code
