@@ -19,22 +19,23 @@ _LOST, _CHILDREN = 2.0, 3
 
 
 def from_udev(fallback: Namer) -> Namer:
-    """Return a namer that asks udev's database, and ``fallback`` where it is silent.
+    """Return a namer that asks udev's database where ``fallback`` knows no name.
 
-    The database is empty where no udevd runs (containers, initramfs), and libudev
-    may not be installed at all. It reads ``uevent`` of each device, which can wait for
-    a driver for ever, and so is asked in a child.
+    Its names are those of pci.ids, too, and it is not asked first: a process more and
+    libudev cost as much as to read a small host. The database is empty where no udevd
+    runs (containers, initramfs), and libudev may not be installed at all. It reads
+    ``uevent`` of each device, which can wait for a driver for ever, and so is asked in
+    a child.
     """
     reader, udev = Reader(_LOST, _CHILDREN), _Udev()
     told: dict[PciIds, Names] = {}
 
     def ask(device: Device) -> Names:
-        if not known(device.path):
-            return fallback(device)
+        names = fallback(device)
+        if names.device is not None or not known(device.path):
+            return names
         found = reader.ask(udev.names, [("names", device.path, 0)])[0]
-        if not isinstance(found, tuple) or not any(found):
-            return fallback(device)
-        return Names(*found)
+        return Names(*found) if isinstance(found, tuple) and any(found) else names
 
     def name(device: Device) -> Names:
         # The database goes by the ids: one device of a kind stands for all.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -32,6 +33,9 @@ class Names:
     vendor: str | None = None
     device: str | None = None
 
+
+# A line of a vendor, or what is none: neither a device, a comment nor empty.
+_VENDOR = re.compile(rb"\n(?![\t#\r\n]|\Z)")
 
 Namer: TypeAlias = Callable[[Device], Names]
 
@@ -80,61 +84,73 @@ def without_names(machine: Machine) -> Machine:
 
 def from_pci_ids(host: Tree, machine: Machine) -> Namer:
     """Return a namer that reads this host's ``pci.ids``, once, for this machine."""
-    wanted = {
-        device.ids.vendor for device in machine.devices if known(device.ids.vendor)
-    }
-    vendors, devices = _parse(_pci_ids(host), {f"{vendor:04x}" for vendor in wanted})
+    has_ids = any(known(device.ids.vendor) for device in machine.devices)
+    book = _Book(_pci_ids(host) if has_ids else b"")
 
     def name(device: Device) -> Names:
         ids = device.ids
         if not known(ids.vendor) or not known(ids.device):
             return Names()
-        key = (f"{ids.vendor:04x}", f"{ids.device:04x}")
-        return Names(vendors.get(key[0]), devices.get(key))
+        return book.names(ids.vendor, ids.device)
 
     return name
 
 
-def _pci_ids(host: Tree) -> str:
+def _pci_ids(host: Tree) -> bytes:
     for path in _PCI_IDS:
         plain = host.large_data(path)
         if known(plain):
-            return plain.decode("utf-8", "replace")
+            return plain
         packed = host.large_data(f"{path}.gz")
         if known(packed):
             try:
-                return gzip.decompress(packed).decode("utf-8", "replace")
+                return gzip.decompress(packed)
             except (OSError, EOFError, zlib.error):
                 continue
-    return ""
+    return b""
 
 
-def _parse(
-    text: str, wanted: set[str]
-) -> tuple[Mapping[str, str], Mapping[tuple[str, str], str]]:
-    r"""Read the vendors asked for and their devices: ``vvvv  Name``, ``\tdddd  Name``.
+class _Book:
+    r"""What is in ``pci.ids``: ``vvvv  Name``, ``\tdddd  Name``, looked up one by one.
 
     Comments and empty lines are anywhere, and end nothing. Lines with two tabs are
-    subsystems. The list of classes at the end of the file begins with ``C ``.
+    subsystems. The list of classes at the end of the file begins with ``C ``. To look
+    for a few vendors costs less than to go through all lines.
     """
-    vendors: dict[str, str] = {}
-    devices: dict[tuple[str, str], str] = {}
-    vendor = ""
-    for line in text.split("\n"):
-        if line[:1] in ("", "#", "\r"):
-            continue
-        if line[:2] == "C ":
-            break
-        if line[0] == "\t":
-            if vendor and line[1:2] != "\t" and line[5:6].isspace():
-                devices[(vendor, line[1:5])] = _name(line[5:])
-        elif line[:4] in wanted and line[4:5].isspace():
-            vendor = line[:4]
-            vendors[vendor] = _name(line[4:])
-        else:
-            vendor = ""
-    return vendors, devices
 
+    def __init__(self, content: bytes) -> None:
+        self._lines = b"\n" + content
+        classes = self._lines.find(b"\nC ")
+        self._end = len(self._lines) if classes < 0 else classes
+        self._vendors: dict[int, tuple[str | None, int, int]] = {}
+        self._names: dict[tuple[int, int], Names] = {}
 
-def _name(text: str) -> str:
-    return " ".join(text.split())
+    def names(self, vendor: int, device: int) -> Names:
+        found = self._names.get((vendor, device))
+        if found is None:
+            name, start, end = self._vendor(vendor)
+            model, _ = self._look_up(b"\n\t%04x" % device, start, end)
+            found = self._names[vendor, device] = Names(name, model)
+        return found
+
+    def _vendor(self, vendor: int) -> tuple[str | None, int, int]:
+        """Return a vendor's name, and where its devices begin and end."""
+        found = self._vendors.get(vendor)
+        if found is None:
+            name, start = self._look_up(b"\n%04x" % vendor, 0, self._end)
+            following = _VENDOR.search(self._lines, start, self._end)
+            end = following.start() if following else self._end
+            found = self._vendors[vendor] = (name, start, end if name else start)
+        return found
+
+    def _look_up(self, begin: bytes, start: int, end: int) -> tuple[str | None, int]:
+        """Return the name on the line that begins so, and where that line ends."""
+        at = self._lines.find(begin, start, end)
+        while at >= 0:
+            line_end = self._lines.find(b"\n", at + 1, end)
+            stop = end if line_end < 0 else line_end
+            rest = self._lines[at + len(begin) : stop]
+            if rest[:1].isspace():
+                return " ".join(rest.decode("utf-8", "replace").split()), stop
+            at = self._lines.find(begin, stop, end)
+        return None, start

@@ -94,7 +94,7 @@ FALLBACK = Names("of pci.ids")
         (Missing.ABSENT, BOTH, None, FALLBACK),
     ],
 )
-def test_names_are_udevs_or_those_of_pci_ids_where_it_has_none(
+def test_names_that_pci_ids_lacks_are_udevs_where_it_has_them(
     monkeypatch: pytest.MonkeyPatch,
     path: Fact[str],
     properties: dict[str, str],
@@ -104,6 +104,16 @@ def test_names_are_udevs_or_those_of_pci_ids_where_it_has_none(
     monkeypatch.setitem(sys.modules, "pyudev", Udev(properties, error))
     namer = from_udev(lambda _: FALLBACK)
     assert namer(Device(DeviceId("0000:00:01.0", "pci"), path=path)) == wanted
+
+
+def test_udev_is_not_asked_for_a_name_that_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To ask costs a process more, and a library."""
+    monkeypatch.setattr(os, "fork", None)
+    namer = from_udev(lambda _: Names("Intel", "I210"))
+    found = namer(Device(DeviceId("0000:00:01.0", "pci"), path=DEVICE))
+    assert found == Names("Intel", "I210")
 
 
 def test_a_packed_list_of_names_that_is_broken_is_passed_over(tmp_path: Path) -> None:
