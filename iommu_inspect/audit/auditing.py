@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from iommu_inspect.audit.advice import Advice, advise, advise_host
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
 from iommu_inspect.audit.known import Known
-from iommu_inspect.audit.summary import Prospect, alike, summary
+from iommu_inspect.audit.summary import Prospect, summary
 from iommu_inspect.audit.told_once import Told, told_once
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
@@ -52,9 +52,9 @@ class Audit:
     Without targets it speaks of the whole host: blocked if something is wrong; then
     ``summary`` says of each group how far it is from being handed over. ``ignored``
     holds what else would be among the findings. ``advice`` is what to do now.
-    ``told`` is the findings and ``alike`` the summary as a person reads them, the same
-    said once; ``unseen`` what the source does not show of a whole host. With ``since``
-    the findings are those that an earlier audit had not.
+    ``told`` is the findings as a person reads them, the same said once; ``unseen`` what
+    the source does not show of a whole host. With ``since`` the findings are those that
+    an earlier audit had not.
     """
 
     verdict: Verdict
@@ -65,7 +65,6 @@ class Audit:
     summary: tuple[Prospect, ...] = ()
     advice: Advice = field(default_factory=lambda: Advice(None))
     told: tuple[Told, ...] = ()
-    alike: tuple[tuple[Prospect, ...], ...] = ()
     unseen: tuple[Unseen, ...] = ()
     since: Since | None = None
 
@@ -110,7 +109,6 @@ def audit_of(
         summary=prospects,
         advice=advise(case, verdict, every) if targets else advise_host(case, findings),
         told=told_once(findings, machine),
-        alike=alike(prospects),
         unseen=unseen(case),
     )
 

@@ -71,7 +71,9 @@ def list_groups(
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:
         raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
-    machine = load(source, numeric=numeric, demo=demo)
+    # A document has every fact of a device, and so has what is predicted of it.
+    brief = output is options.Format.TABLE and not predict_groups
+    machine = load(source, numeric=numeric, demo=demo, brief=brief)
     rules = rules_of(machine, semantics)
     found = None
     if predict_groups:

@@ -27,11 +27,12 @@ def load(
     demo: bool = False,
     processes: bool = False,
     bars: bool = False,
+    brief: bool = False,
 ) -> Machine:
     """Read this host, or what ``--from`` names: one source, or several of one machine.
 
     With ``processes`` it is also read who has the devices open, and with ``bars`` how
-    much memory they have: both take longer.
+    much memory they have: both take longer. What is ``brief`` is for a list.
 
     Raises:
         SourceError: the source cannot be read.
@@ -43,7 +44,7 @@ def load(
         raise typer.BadParameter("--from - can be given once")
     all_opened = [open_source(name) for name in names_given] or [open_live()]
     opened = next((o for o in all_opened if isinstance(o, Tree)), all_opened[0])
-    machine = read_sources(all_opened, processes=processes)
+    machine = read_sources(all_opened, processes=processes, brief=brief)
     for note in machine.notes:
         complain(f"note: {note}")
     if machine.source.parts:

@@ -18,12 +18,15 @@ def read_source(opened: Tree | Text, *, processes: bool = False) -> Machine:
     return read_sources([opened], processes=processes)
 
 
-def read_sources(opened: Sequence[Tree | Text], *, processes: bool = False) -> Machine:
+def read_sources(
+    opened: Sequence[Tree | Text], *, processes: bool = False, brief: bool = False
+) -> Machine:
     """Read one machine out of all that was opened of it.
 
     Args:
         opened: Files (at most one such), and texts.
         processes: Whether to look at what the processes have open (`read_host`).
+        brief: Whether a list is all that is wanted (`read_machine`).
 
     Raises:
         SourceError: A text is of no known kind, or they are not of one machine.
@@ -39,7 +42,8 @@ def read_sources(opened: Sequence[Tree | Text], *, processes: bool = False) -> M
         from iommu_inspect.sources.text.machine import read_texts
 
         return read_texts(texts)
-    machine = read_settled(trees[0], processes=processes)
+    alone = len(opened) == 1
+    machine = read_settled(trees[0], processes=processes, brief=brief and alone)
     if not texts:
         return machine
     from iommu_inspect.sources.text.completing import completed

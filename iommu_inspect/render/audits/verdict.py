@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.exceptions import Ignored
+from iommu_inspect.audit.summary import alike
 from iommu_inspect.audit.told_once import Told
 from iommu_inspect.kernel.answers import OK
 from iommu_inspect.model.asked.target import Target
@@ -58,10 +59,11 @@ def audit_text(
     blocks += finding_blocks(seen, style, verbose=verbose, looked_for=looked_for)
     if notes:
         blocks += [_ignored_block(ignored, style) for ignored in result.ignored]
+    prospects = result.summary
     blocks.append(
-        prospects_table(result.summary, style, alike=result.alike, verbose=verbose)
+        prospects_table(prospects, style, alike=alike(prospects), verbose=verbose)
         if summary
-        else prospects_text(result.summary, PHRASES[result.purpose], style)
+        else prospects_text(prospects, PHRASES[result.purpose], style)
     )
     last = []
     if more := _more(result, shown):

@@ -38,6 +38,7 @@ _FILES = (
     "removable",
     "reset_method",
 )
+_BRIEF = ("uevent", "boot_vga")
 _IDS = ("vendor", "device", "subsystem_vendor", "subsystem_device", "class")
 _LINKS = ("subsystem", "driver", "iommu_group", "iommu", "physfn", "virtfn*")
 # pci_uevent() in drivers/pci/pci-driver.c, which writes this at the end.
@@ -54,13 +55,22 @@ class DeviceReader:
 
     ``drivers_known``: whether a missing ``driver`` link means that no driver is
     bound; in a capture without any driver it may mean that links were not taken.
-    ``groups_known``: the same for the ``iommu_group`` link.
+    ``groups_known``: the same for the ``iommu_group`` link. ``brief``: see
+    `read_machine`.
     """
 
-    def __init__(self, tree: Tree, *, drivers_known: bool, groups_known: bool) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        drivers_known: bool,
+        groups_known: bool,
+        brief: bool = False,
+    ) -> None:
         self._tree = tree
         self._drivers_known = drivers_known
         self._groups_known = groups_known
+        self._brief = brief
         self._asleep: dict[str, bool] = {}
         self._power: dict[str, Fact[str]] = {}
 
@@ -70,6 +80,9 @@ class DeviceReader:
         Configuration space comes last, and soon after it was seen who is awake.
         """
         if not self._tree.hot:
+            return
+        if self._brief:
+            self._tree.look_ahead(paths, _BRIEF, _LINKS, [""])
             return
         self._tree.look_ahead(paths, _FILES, _LINKS, [""])
         above = {path.rpartition("/")[0] for path in paths} - self._asleep.keys()
@@ -102,7 +115,7 @@ class DeviceReader:
             return only_named(DeviceId(address, told_bus), place, why=why)
         inside = self._tree.names(path)
         bus = self._link_name(f"{path}/subsystem")
-        power_state = self._power_state(path)
+        power_state = Missing.ABSENT if self._brief else self._power_state(path)
         vfio_devices = self._vfio_devices(path, inside)
         return Device(
             DeviceId(address, bus if known(bus) else told_bus),
@@ -116,9 +129,9 @@ class DeviceReader:
             driver_override=_override(overrides.get(path, Missing.ABSENT)),
             boot_vga=self._parsed(f"{path}/boot_vga", lambda text: text == "1"),
             power_state=power_state,
-            reset_methods=self._parsed(f"{path}/reset_method", _words),
-            numa_node=self._parsed(f"{path}/numa_node", _numa_node),
-            removable=self._tree.text(f"{path}/removable"),
+            reset_methods=self._rest(path, "reset_method", _words),
+            numa_node=self._rest(path, "numa_node", _numa_node),
+            removable=self._rest(path, "removable", str),
             runtime_status=(
                 self._tree.text(f"{path}/power/runtime_status")
                 if power_state == "D3cold"
@@ -138,6 +151,10 @@ class DeviceReader:
             self._tree.has(f"{path}/{name}") is False
             for name in ("uevent", "vendor", "subsystem")
         )
+
+    def _rest(self, path: str, name: str, parse: Callable[[str], T]) -> Fact[T]:
+        """Parse a file that no list needs."""
+        return Missing.ABSENT if self._brief else self._parsed(f"{path}/{name}", parse)
 
     def _parsed(self, path: str, parse: Callable[[str], T]) -> Fact[T]:
         text = self._tree.text(path)
@@ -220,7 +237,7 @@ class DeviceReader:
                 subsystem_vendor=int(subsystem_vendor, 16),
                 subsystem_device=int(subsystem, 16),
                 class_code=int("".join(code), 16),
-                revision=number("revision", 2),
+                revision=Missing.ABSENT if self._brief else number("revision", 2),
             )
         if self._tree.hot:
             self._tree.read_ahead(f"{path}/{name}" for name in _IDS)
@@ -274,6 +291,8 @@ class DeviceReader:
         return Missing.UNREADABLE if found is Missing.ABSENT else found
 
     def _config(self, path: str) -> Fact[ConfigSpace]:
+        if self._brief:
+            return Missing.ABSENT
         if self._tree.hot and self._is_asleep(path):
             return Missing.UNREADABLE
         return map_fact(self._tree.data(f"{path}/config"), ConfigSpace)

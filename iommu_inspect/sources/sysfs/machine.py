@@ -60,10 +60,15 @@ HYPERVISOR_VENDORS = re.compile(
 )
 
 
-def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
+def read_machine(
+    tree: Tree, *, processes: bool = False, brief: bool = False
+) -> Machine:
     """Read every fact that ownership and the rules need.
 
-    With ``processes`` that is also which processes have nodes of devices open.
+    With ``processes`` that is also which processes have nodes of devices open. What is
+    ``brief`` is enough for a list, which needs who owns the groups, what devices are
+    and what the host uses them for: their configuration spaces and what else takes
+    long on a running host is left out.
 
     Devices that vanish while they are read are left out. The result is sorted and
     does not depend on the order in which the file system lists names.
@@ -81,10 +86,11 @@ def read_machine(tree: Tree, *, processes: bool = False) -> Machine:
         tree,
         drivers_known=_drivers_known(tree, listing.buses),
         groups_known=absence_counts,
+        brief=brief,
     )
     check_groups(len(value_or(group_ids, ())), tree.label)
     check_devices(len(listing.paths), tree.label)
-    overrides = _driver_overrides(tree, listing.paths)
+    overrides = {} if brief else _driver_overrides(tree, listing.paths)
     read = list[tuple[str, Device]]()
     for paths in _pieces(sorted(listing.paths)):
         reader.prepare(paths)

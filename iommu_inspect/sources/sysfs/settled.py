@@ -34,7 +34,9 @@ class _Look:
     members: dict[str, Fact[tuple[str, ...]]]
 
 
-def read_settled(tree: Tree, *, processes: bool = False) -> Machine:
+def read_settled(
+    tree: Tree, *, processes: bool = False, brief: bool = False
+) -> Machine:
     """Read the machine, once more while its devices come and go.
 
     Files are read one after the other: where two devices change hands meanwhile, what
@@ -45,13 +47,13 @@ def read_settled(tree: Tree, *, processes: bool = False) -> Machine:
     if not tree.hot:
         return read_machine(tree, processes=processes)
     events = tree.text(_EVENTS)
-    machine = read_machine(tree, processes=processes)
+    machine = read_machine(tree, processes=processes, brief=brief)
     if known(events) and tree.text(_EVENTS) == events:
         return machine
     for left in reversed(range(_TRIES - 1)):
         before = _look(tree)
         tree.forget()
-        machine = read_machine(tree, processes=processes)
+        machine = read_machine(tree, processes=processes, brief=brief)
         after = _look(tree)
         unseen = _unseen(before, machine)
         moved = (
