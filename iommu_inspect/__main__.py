@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 __all__ = ["main"]
 
@@ -15,24 +14,13 @@ def main() -> None:
     # a traceback. What is half written is looked after where that is.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
-        if sys.argv[1:] == ["--version"]:
-            _say_version()
-            return
-        from iommu_inspect.cli.main import main as run
+        from iommu_inspect.cli.start import start
 
-        run()
+        start()
     except (OSError, MemoryError, ImportError, SystemError) as error:
         text = f"iommu-inspect: cannot go on: {error or type(error).__name__}\n"
         os.write(2, text.encode("utf-8", "backslashreplace"))
         os._exit(4)
-
-
-def _say_version() -> None:
-    """Do what the application's own option does, without making an application."""
-    from iommu_inspect import __version__
-    from iommu_inspect.cli.output import emit
-
-    emit(f"iommu-inspect {__version__}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field, replace
 
-from iommu_inspect.audit.advice import Advice, advise, advise_host
+from iommu_inspect.audit.advice import Advice
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
 from iommu_inspect.audit.known import Known
 from iommu_inspect.audit.summary import Prospect, summary
@@ -107,10 +108,21 @@ def audit_of(
         purpose=case.purpose,
         ignored=tuple(ignored),
         summary=prospects,
-        advice=advise(case, verdict, every) if targets else advise_host(case, findings),
+        advice=_advice(case, verdict, every if targets else findings),
         told=told_once(findings, machine),
         unseen=unseen(case),
     )
+
+
+def _advice(case: Case, verdict: Verdict, findings: Sequence[Finding]) -> Advice:
+    """Find the advice, without the plan's rooms where there is nothing to advise."""
+    if not case.targets and all(f.severity is not Severity.ERROR for f in findings):
+        return Advice(None)
+    from iommu_inspect.audit.advising import advise, advise_host
+
+    if case.targets:
+        return advise(case, verdict, findings)
+    return advise_host(case, findings)
 
 
 def _strictly(finding: Finding) -> Finding:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
-from iommu_inspect.audit.advice import advise_host
+from iommu_inspect.audit.advising import advise_host
 from iommu_inspect.audit.auditing import Audit, Since
 from iommu_inspect.audit.differences.matching import Matching, match
 from iommu_inspect.audit.known import Known

@@ -63,7 +63,7 @@ def emit(text: str) -> None:
     """Print the result. A reader that goes away early (``| head``) is no error.
 
     Raises:
-        typer.Exit: the result could not be written; that has been said.
+        SystemExit: the result could not be written; that has been said.
     """
     if not sys.stdout:  # the program was started without any
         return
@@ -73,10 +73,8 @@ def emit(text: str) -> None:
     except OSError as error:
         silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):
-            import typer
-
             complain(f"cannot write the result: {error.strerror}")
-            raise typer.Exit(Exit.INTERNAL) from None
+            sys.exit(Exit.INTERNAL)
 
 
 def silence(stream: TextIO) -> None:

@@ -33,7 +33,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
@@ -98,6 +97,8 @@ class DirTree(Tree):
         # link; the text of links. Each is given out once.
         self._ahead: dict[str, Fact[bytes] | None] = {}
         self._texts: dict[str, Fact[str]] = {}
+        # Whether what links lead to is a directory of sysfs; many lead to one driver.
+        self._plain: dict[str, bool] = {}
         # What was to be opened, and is a link.
         self._links: set[str] = set()
 
@@ -120,6 +121,7 @@ class DirTree(Tree):
         self._reader.rest()
         self._ahead.clear()
         self._texts.clear()
+        self._plain.clear()
         self._links.clear()
 
     def text_bounded(
@@ -157,8 +159,27 @@ class DirTree(Tree):
             return super().target(path)
         if not known(spot) or not known(text):
             return text
-        plain = _joined(spot.rpartition("/")[0], text)
+        plain = self._joined(spot.rpartition("/")[0], text)
         return super().target(path) if plain is None else plain
+
+    def _joined(self, folder: str, text: str) -> str | None:
+        """Return where a link of sysfs leads; ``None`` if others could be on the way.
+
+        The directories of sysfs are those of devices, groups, drivers, buses and
+        modules; what is below others (``class``, ``bus/pci/devices``) are links.
+        """
+        up = 0
+        while text.startswith("../", 3 * up):
+            up += 1
+        parts = folder.split("/")
+        # To what is beside it, or further up than there is, no link of sysfs leads.
+        if not 0 < up <= len(parts):
+            return None
+        path = "/".join((*parts[:-up], text[3 * up :]))
+        plain = self._plain.get(path)
+        if plain is None:
+            plain = self._plain[path] = _is_plain_directory(path)
+        return path if plain else None
 
     def read_ahead(self, paths: Iterable[str]) -> None:
         """See `Tree.read_ahead`; all are asked for at once."""
@@ -415,24 +436,6 @@ class DirTree(Tree):
         return listed, contents, texts
 
 
-def _joined(folder: str, text: str) -> str | None:
-    """Return where a link of sysfs leads; ``None`` if other links could be on the way.
-
-    The directories of sysfs are those of devices, groups, drivers, buses and modules;
-    what is below others (``class``, ``bus/pci/devices``) are links.
-    """
-    up = 0
-    while text.startswith("../", 3 * up):
-        up += 1
-    parts = folder.split("/")
-    # To what is beside it, or further up than there is, no link of sysfs leads.
-    if not 0 < up <= len(parts):
-        return None
-    path = "/".join((*parts[:-up], text[3 * up :]))
-    return path if _is_plain_directory(path) else None
-
-
-@lru_cache(maxsize=1024)  # many devices have one driver, and are on one bus
 def _is_plain_directory(path: str) -> bool:
     odd = any(
         part in ("", ".", "..") or len(part) > MAX_PART or "\0" in part
