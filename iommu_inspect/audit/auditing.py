@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from iommu_inspect.audit.advice import Advice
 from iommu_inspect.audit.exceptions import Ignore, Ignored, set_aside
 from iommu_inspect.audit.known import Known
-from iommu_inspect.audit.summary import Prospect, summary
+from iommu_inspect.audit.summary import Prospect, Spread, in_turn, summary
 from iommu_inspect.audit.told_once import Told, told_once
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
@@ -79,19 +79,25 @@ def audit(
     strict: bool = False,
     ignores: tuple[Ignore, ...] = (),
     expectations: tuple[Expectation, ...] = (),
+    spread: Spread = in_turn,
 ) -> Audit:
     """Judge the targets, or the whole host, under the rules of some kernel.
 
     ``strict`` makes errors of warnings. ``ignores`` take findings away. That clears
     the verdict of a whole host and what ``strict`` adds; it never makes a target
     ready: an error stands in its way whether or not somebody wants to read of it.
+    ``spread`` is what judges the many groups of a host one by one.
     """
     case = Case(Inquiry(machine, semantics), targets, purpose, expectations)
-    return audit_of(case, strict=strict, ignores=ignores)
+    return audit_of(case, strict=strict, ignores=ignores, spread=spread)
 
 
 def audit_of(
-    case: Case, *, strict: bool = False, ignores: tuple[Ignore, ...] = ()
+    case: Case,
+    *,
+    strict: bool = False,
+    ignores: tuple[Ignore, ...] = (),
+    spread: Spread = in_turn,
 ) -> Audit:
     """Audit a case, as ``audit``; what was found out before is not asked again."""
     machine, targets = case.machine, case.targets
@@ -100,7 +106,9 @@ def audit_of(
     judged = verdicts(case, [*findings, *(each.finding for each in ignored)])
     verdict = overall(case, judged, findings)
     every = [*findings, *(each.finding for each in ignored)]
-    prospects = () if targets else summary(case, ignores, strict=strict)
+    prospects: tuple[Prospect, ...] = ()
+    if not targets:
+        prospects = summary(case, ignores, strict=strict, spread=spread)
     return Audit(
         verdict=verdict,
         targets=judged,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from iommu_inspect.audit.exceptions import Ignore, set_aside
@@ -23,7 +23,7 @@ from iommu_inspect.rules.registry import RULES
 from iommu_inspect.verdict.kernel_side import answers, of_target
 from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings, worst
 
-__all__ = ["Possible", "Prospect", "alike", "summary"]
+__all__ = ["Possible", "Prospect", "Said", "Spread", "alike", "in_turn", "summary"]
 
 _RANKS = {rule.id: rank for rank, rule in enumerate(RULES)}
 
@@ -52,14 +52,29 @@ class Prospect:
     because: str = ""
 
 
+Said = tuple[Possible, tuple[str, ...], str]
+"""What is said of a prospect: whether it is possible, its steps, and why not."""
+Spread = Callable[[Callable[[int], Said], int], Iterable[Said]]
+"""What asks a function for each number below another, in order."""
+
+
+def in_turn(function: Callable[[int], Said], count: int) -> Iterable[Said]:
+    """Ask one after the other: the least of what spreads."""
+    return map(function, range(count))
+
+
 def summary(
-    case: Case, ignores: tuple[Ignore, ...], *, strict: bool
+    case: Case,
+    ignores: tuple[Ignore, ...],
+    *,
+    strict: bool,
+    spread: Spread = in_turn,
 ) -> tuple[Prospect, ...]:
     """Judge every group as if it alone were asked for, in the machine's order.
 
     Most rules are asked about all of them in one go, so that they look at the host
-    once; those that are ``joint`` about one group at a time. Ignored errors count, as
-    they do for a target.
+    once; those that are ``joint`` about one group at a time, which ``spread`` may do
+    by several processes. Ignored errors count, as they do for a target.
     """
     targets = tuple(_targets(case.machine))
 
@@ -73,13 +88,21 @@ def summary(
         return _Errors(counted)
 
     of_all = errors(targets, joint=False)
-    prospects = []
-    for target in targets:
+
+    def said(number: int) -> Said:
+        target = targets[number]
         own = errors((target,), joint=True)
         found = sorted(of_all.of(target) + own.of(target), key=_rank)
-        asked = replace(case, targets=(target,))
-        prospects.append(_prospect(asked, target, found))
-    return tuple(prospects)
+        return _said(replace(case, targets=(target,)), target, found)
+
+    return tuple(
+        Prospect(
+            target.group.id if target.group else None,
+            tuple(device for device in target.devices if _is_endpoint(device)),
+            *what,
+        )
+        for target, what in zip(targets, spread(said, len(targets)), strict=True)
+    )
 
 
 def alike(prospects: Iterable[Prospect]) -> tuple[tuple[Prospect, ...], ...]:
@@ -132,25 +155,18 @@ class _Errors:
         return self._of_host + (about or [])
 
 
-def _prospect(case: Case, target: Target, errors: list[Finding]) -> Prospect:
+def _said(case: Case, target: Target, errors: list[Finding]) -> Said:
     found = answers(case, target)
     verdict = worst((of_target(case, target, found), of_findings(errors)))
     sure = [e for e in errors if e.certainty is not Certainty.UNKNOWN]
     reasons = [a.because for _, a in found if of_answer(a) is verdict]
-    group = target.group
-    endpoints = tuple(d for d in target.devices if _is_endpoint(d))
     possible, steps = _possible(verdict, errors, sure)
     if target.group is not None and possible in (Possible.AFTER, Possible.UNKNOWN):
         possible, steps = _decided(case, possible, steps, errors)
     if possible is Possible.AFTER and not steps:
         steps = tuple(dict.fromkeys(f"see {error.rule}" for error in errors))
-    return Prospect(
-        group=group.id if group else None,
-        devices=endpoints,
-        possible=possible,
-        steps=steps,
-        because="" if steps or verdict is Verdict.READY else "".join(reasons[:1]),
-    )
+    because = "" if steps or verdict is Verdict.READY else "".join(reasons[:1])
+    return possible, steps, because
 
 
 def _possible(

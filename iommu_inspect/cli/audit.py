@@ -105,6 +105,7 @@ def audit_targets(
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.session import load, rules_of
+    from iommu_inspect.cli.spreading import spread
     from iommu_inspect.model.asked.target import find_targets
     from iommu_inspect.rules.finding import Purpose
 
@@ -123,6 +124,7 @@ def audit_targets(
         strict=strict,
         ignores=ignores,
         expectations=expectations,
+        spread=spread,
     )
     result = judge(machine, rules, found)
     verdict = result.verdict
