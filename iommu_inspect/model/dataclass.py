@@ -1,7 +1,7 @@
 """Dataclasses that are made quickly: a program of many starts late by each.
 
 The standard library writes six functions for each class as source text, and compiles
-them: half of what it takes to start `audit` goes there (`python -m bench.classes`). But
+them: half of what it takes to start `audit` goes there (`python -m bench.start`). But
 for ``__init__``, which should be as fast as it can, all classes can have the same
 functions. What is made is a dataclass of the standard library's in everything else: its
 fields, its slots, `dataclasses.replace`.
