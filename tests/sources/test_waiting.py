@@ -32,7 +32,7 @@ from iommu_inspect.sources.names import Names
 from iommu_inspect.sources.snapshot.making import take
 from iommu_inspect.sources.sysfs import device as sysfs_device
 from iommu_inspect.sources.sysfs.bars import with_bars
-from iommu_inspect.sources.tree import directory
+from iommu_inspect.sources.tree import bounded, directory
 from iommu_inspect.sources.tree.bounded import Reader
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import open_live
@@ -309,6 +309,48 @@ def test_whoever_is_interrupted_waits_for_no_child(
     monkeypatch.undo()
     for pid in left:
         os.waitpid(pid, 0)
+
+
+def _slow(what: str, path: str, more: object) -> object:
+    if path == "stuck":
+        time.sleep(NEVER)
+    return f"{what} {path}"
+
+
+@pytest.mark.parametrize("between", [[], ["x"], ["stuck"]])
+@pytest.mark.parametrize("asked", [["a", "b"], ["a", "stuck", "b"], []])
+def test_what_was_begun_is_answered_as_if_it_were_asked(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str], between: list[str]
+) -> None:
+    monkeypatch.setattr(bounded, "PATIENCE", 0.2)
+    requests = [("was", path, 0) for path in asked]
+    others = [("other", path, 0) for path in between]
+    wanted = [Missing.UNREADABLE if p == "stuck" else f"was {p}" for p in asked]
+    reader = Reader()
+    reader.begin(_slow, requests)
+    found = reader.ask(_slow, others, patience=0.2)
+    assert found == [Missing.UNREADABLE if p == "stuck" else "other x" for p in between]
+    assert reader.finish() == wanted
+    assert reader.finish() == []
+
+
+def test_what_was_begun_with_a_child_that_is_gone_is_unreadable() -> None:
+    reader = Reader()
+    reader.ask(_slow, [("was", "a", 0)])
+    assert reader._child is not None
+    os.kill(reader._child.pid, signal.SIGKILL)
+    reader.begin(_slow, [("was", "b", 0), ("was", "c", 0)])
+    assert reader.finish() == [Missing.UNREADABLE, "was c"]
+
+
+def test_what_was_begun_is_forgotten_with_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "sys/devices/a").mkdir(parents=True)
+    host = DirTree(str(tmp_path), "this host", live=True)
+    host.begin_to_look(["sys/devices/a"], lists=[""])
+    host.forget()
+    (tmp_path / "sys/devices/a/new").write_text("")
+    host.look_ahead(["sys/devices/a"], lists=[""])
+    assert host.names("sys/devices/a") == ("new",)
 
 
 def test_that_no_child_may_be_left_behind_any_more_is_said() -> None:

@@ -74,17 +74,22 @@ class DeviceReader:
         self._asleep: dict[str, bool] = {}
         self._power: dict[str, Fact[str]] = {}
 
-    def prepare(self, paths: Sequence[str]) -> None:
+    def prepare(self, paths: Sequence[str], following: Sequence[str] = ()) -> None:
         """Read files of devices ahead that are going to be read one after the other.
 
-        Configuration space comes last, and soon after it was seen who is awake.
+        Configuration space comes last, and soon after it was seen who is awake. Those
+        ``following`` are looked at meanwhile.
         """
         if not self._tree.hot:
             return
-        if self._brief:
-            self._tree.look_ahead(paths, _BRIEF, _LINKS, [""])
-            return
-        self._tree.look_ahead(paths, _FILES, _LINKS, [""])
+        files = _BRIEF if self._brief else _FILES
+        self._tree.look_ahead(paths, files, _LINKS, [""])
+        if not self._brief:
+            self._read_configs(paths)
+        if following:
+            self._tree.begin_to_look(following, files, _LINKS, [""])
+
+    def _read_configs(self, paths: Sequence[str]) -> None:
         above = {path.rpartition("/")[0] for path in paths} - self._asleep.keys()
         self._tree.read_ahead(
             f"{path}/power/runtime_status"

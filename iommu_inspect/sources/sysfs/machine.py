@@ -92,8 +92,9 @@ def read_machine(
     check_devices(len(listing.paths), tree.label)
     overrides = {} if brief else _driver_overrides(tree, listing.paths)
     read = list[tuple[str, Device]]()
-    for paths in _pieces(sorted(listing.paths)):
-        reader.prepare(paths)
+    pieces = list(_pieces(sorted(listing.paths)))
+    for paths, following in zip(pieces, [*pieces[1:], ()], strict=True):
+        reader.prepare(paths, following)
         for path in paths:
             device = reader.read(path, overrides, listing.buses.get(path))
             read.append((path, device))

@@ -68,10 +68,29 @@ class _Child:
         """The number of the question that it answers, of those it was asked last."""
         return int(_SIZE.unpack_from(self.progress)[0])
 
+    def send(self, requests: Sequence[Request]) -> None:
+        """Ask, which waits for nothing: it reads all before it answers.
+
+        Raises:
+            OSError: the process is gone.
+        """
+        text = marshal.dumps(list(requests))
+        _SIZE.pack_into(self.progress, 0, _NOT_YET)
+        _write(self.questions, _SIZE.pack(len(text)) + text)
+
     def close(self) -> None:
         os.close(self.questions)
         os.close(self.answers)
         self.progress.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Questions whose answers nobody has waited for yet; were they sent?"""
+
+    answer: Answer
+    requests: Sequence[Request]
+    sent: bool
 
 
 class Reader:
@@ -87,6 +106,8 @@ class Reader:
         self._children = children
         self._child: _Child | None = None
         self._left_behind: list[int] = []
+        self._begun: _Asked | None = None
+        self._ended: list[object] = []
         self.failure = ""
         """Why there is no child to ask, if none could be made."""
         self.spent = False
@@ -108,6 +129,39 @@ class Reader:
             patience: How long to wait for each.
             seconds: How long to wait for all of them, if that is bounded.
         """
+        self._end()
+        return self._ask_all(_Asked(answer, requests, sent=False), patience, seconds)
+
+    def begin(self, answer: Answer, requests: Sequence[Request]) -> None:
+        """Ask, and go on meanwhile: `finish` returns the answers.
+
+        Who asks anything else before that waits for these first.
+        """
+        self._end()
+        child = self._child = self._child or self._start(answer)
+        try:
+            if child is not None:
+                child.send(requests)
+        except OSError:
+            child = None  # it is gone; whoever waits for it finds that out
+        self._begun = _Asked(answer, requests, sent=child is not None)
+
+    def finish(self) -> list[object]:
+        """Return the answers to what was asked with `begin`, as `ask` does."""
+        self._end()
+        found, self._ended = self._ended, []
+        return found
+
+    def _end(self) -> None:
+        """Wait for what was begun."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            self._ended = self._ask_all(begun, PATIENCE, None)
+
+    def _ask_all(
+        self, asked: _Asked, patience: float, seconds: float | None
+    ) -> list[object]:
+        answer, requests, sent = asked.answer, asked.requests, asked.sent
         self._left_behind = [pid for pid in self._left_behind if not _reaped(pid)]
         # Not before: to fork a large process on a busy host takes its time.
         if self._child is None and requests:
@@ -121,7 +175,13 @@ class Reader:
                 return found + [Missing.UNREADABLE] * (len(requests) - len(found))
             before = len(found)
             try:
+                if not sent:
+                    child.send(requests[before:])
+                sent = False
                 more, at = self._ask(child, requests[before:], patience, deadline)
+            except OSError:
+                # It is gone, or there is no memory to ask it with.
+                more, at = [], 0
             except BaseException:
                 # Nobody may wait for it, nor ask it again: it is out of step.
                 self._leave(child)
@@ -131,12 +191,14 @@ class Reader:
                 self._leave(child)
                 unsent = requests[len(found) : before + at]
                 # They were answered promptly, and so will they be again.
-                found += self.ask(answer, unsent, patience=patience)
+                again = _Asked(answer, unsent, sent=False)
+                found += self._ask_all(again, patience, None)
                 found.append(Missing.UNREADABLE)
         return found
 
     def rest(self) -> None:
         """Let the child go that waits for a question: what it remembers is old."""
+        self._begun, self._ended = None, []
         if self._child is not None:
             self._children += 1
             self._leave(self._child)
@@ -149,13 +211,9 @@ class Reader:
         deadline: float | None,
     ) -> tuple[list[object], int]:
         """Return the answers that come in time, and at which question that ended."""
-        text = marshal.dumps(list(requests))
         found: list[object] = []
         at, begin = _NOT_YET, time.monotonic() + _STARTING
-        _SIZE.pack_into(child.progress, 0, at)
         try:
-            # This waits for nothing: whoever is asked reads all before it answers.
-            _write(child.questions, _SIZE.pack(len(text)) + text)
             received = bytearray()
             while len(found) < len(requests):
                 wait = min(patience, self._lost / 2)

@@ -37,7 +37,7 @@ from typing import Any, TypeVar, cast
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
-from iommu_inspect.sources.tree.bounded import PATIENCE, Reader
+from iommu_inspect.sources.tree.bounded import PATIENCE, Reader, Request
 from iommu_inspect.sources.tree.failures import missing_of
 from iommu_inspect.sources.tree.tree import (
     MAX_FILE,
@@ -99,6 +99,8 @@ class DirTree(Tree):
         self._texts: dict[str, Fact[str]] = {}
         # Whether what links lead to is a directory of sysfs; many lead to one driver.
         self._plain: dict[str, bool] = {}
+        # What was asked for and not waited for.
+        self._begun: list[Request] = []
         # What was to be opened, and is a link.
         self._links: set[str] = set()
 
@@ -121,6 +123,7 @@ class DirTree(Tree):
         self._reader.rest()
         self._ahead.clear()
         self._texts.clear()
+        self._begun = []
         self._plain.clear()
         self._links.clear()
 
@@ -201,18 +204,30 @@ class DirTree(Tree):
         lists: Sequence[str] = (),
     ) -> None:
         """See `Tree.look_ahead`; a child does it, one directory after the other."""
-        if any(is_forbidden(f"sys/{name}") for name in files):
-            raise ValueError(f"one of {', '.join(files)} must never be opened")
         if not self.hot or self._asked:
             return
-        wanted = list(folders)
-        inside = tuple(files), tuple(links), tuple(lists)
-        requests = [("folder", folder, inside) for folder in wanted]
-        found = self._reader.ask(self._answer, requests)
-        for folder, answer in zip(wanted, found, strict=True):
+        requests = _to_look(folders, files, links, lists)
+        if requests == self._begun:
+            found = self._reader.finish()
+        else:
+            found = self._reader.ask(self._answer, requests)
+        self._begun = []
+        for (_, folder, _), answer in zip(requests, found, strict=True):
             # What could not be looked into at once is asked for one by one.
             if isinstance(answer, tuple):
                 self._keep(folder, *answer)
+
+    def begin_to_look(
+        self,
+        folders: Iterable[str],
+        files: Sequence[str] = (),
+        links: Sequence[str] = (),
+        lists: Sequence[str] = (),
+    ) -> None:
+        """See `Tree.begin_to_look`: the child does it while this process goes on."""
+        if self.hot and not self._asked:
+            self._begun = _to_look(folders, files, links, lists)
+            self._reader.begin(self._answer, self._begun)
 
     def _keep(
         self,
@@ -434,6 +449,19 @@ class DirTree(Tree):
                 for name in listed[below]:
                     follow(f"{below}/{name}")
         return listed, contents, texts
+
+
+def _to_look(
+    folders: Iterable[str],
+    files: Sequence[str],
+    links: Sequence[str],
+    lists: Sequence[str],
+) -> list[Request]:
+    """Ask for directories to be looked into; see `Tree.look_ahead`."""
+    if any(is_forbidden(f"sys/{name}") for name in files):
+        raise ValueError(f"one of {', '.join(files)} must never be opened")
+    inside = tuple(files), tuple(links), tuple(lists)
+    return [("folder", folder, inside) for folder in folders]
 
 
 def _is_plain_directory(path: str) -> bool:

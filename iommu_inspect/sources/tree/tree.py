@@ -168,6 +168,15 @@ class Tree(abc.ABC):
             ValueError: One of the files is one of those that are never opened.
         """
 
+    def begin_to_look(  # noqa: B027 - most need it not
+        self,
+        folders: Iterable[str],
+        files: Sequence[str] = (),
+        links: Sequence[str] = (),
+        lists: Sequence[str] = (),
+    ) -> None:
+        """Begin with what `look_ahead` will be asked for, in these very words."""
+
     def text(self, path: str) -> Fact[str]:
         """Return the content of a file as text, without the space at its end.
 
