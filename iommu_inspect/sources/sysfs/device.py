@@ -257,24 +257,37 @@ class DeviceReader:
 
     def _placement(self, path: str, inside: Fact[tuple[str, ...]]) -> PciPlacement:
         config = self._config(path)
+        physfn = map_fact(
+            self._optional(path, "physfn", inside, absence_counts=True),
+            lambda name: None if name is None else DeviceId(name, "pci"),
+        )
+        virtfns = self._virtfns(path, inside)
+        if known(config):
+            return PciPlacement(
+                header_type=config.header_type,
+                multifunction=config.multifunction,
+                pcie_type=config.pcie_type,
+                physfn=physfn,
+                virtfns=virtfns,
+                acs=config.acs,
+                sriov=config.sriov,
+                hotplug_slot=config.hotplug_slot,
+                secondary_bus=config.secondary_bus,
+                answers=config.answers,
+            )
         # A sleeping device is not asked, which is no failure of its registers.
-        answers = map_fact(config, lambda space: space.answers)
-        if config is Missing.UNREADABLE and self._is_asleep(path):
-            answers = Missing.ABSENT
+        asleep = config is Missing.UNREADABLE and self._is_asleep(path)
         return PciPlacement(
-            header_type=map_fact(config, lambda space: space.header_type),
-            multifunction=map_fact(config, lambda space: space.multifunction),
-            pcie_type=map_fact(config, lambda space: space.pcie_type),
-            physfn=map_fact(
-                self._optional(path, "physfn", inside, absence_counts=True),
-                lambda name: None if name is None else DeviceId(name, "pci"),
-            ),
-            virtfns=self._virtfns(path, inside),
-            acs=map_fact(config, lambda space: space.acs),
-            sriov=map_fact(config, lambda space: space.sriov),
-            hotplug_slot=map_fact(config, lambda space: space.hotplug_slot),
-            secondary_bus=map_fact(config, lambda space: space.secondary_bus),
-            answers=answers,
+            header_type=config,
+            multifunction=config,
+            pcie_type=config,
+            physfn=physfn,
+            virtfns=virtfns,
+            acs=config,
+            sriov=config,
+            hotplug_slot=config,
+            secondary_bus=config,
+            answers=Missing.ABSENT if asleep else config,
         )
 
     def _virtfns(

@@ -182,18 +182,18 @@ class ConfigSpace:
         if pointer is None:
             return Missing.UNREADABLE
         padded = self._is_padded
+        content, size = self.content, len(self.content)
         for _ in range(PCI_FIND_CAP_TTL):
-            offset = self._byte(pointer)
-            if not known(offset):
-                return offset
-            offset &= ~0x3
+            if pointer >= size:
+                return Missing.TRUNCATED
+            offset = content[pointer] & ~0x3
             if offset == 0:
                 return None
             if offset < PCI_STD_HEADER_SIZEOF:
                 return Missing.UNREADABLE
-            identity = Missing.TRUNCATED if padded else self._byte(offset)
-            if not known(identity):
-                return identity
+            if padded or offset >= size:
+                return Missing.TRUNCATED
+            identity = content[offset]
             if identity == 0xFF:
                 return Missing.UNREADABLE
             offsets.setdefault(identity, offset)
