@@ -55,7 +55,13 @@ class Reader:
         self.opened = cache(opened)
         self._read = cache(self._reading)
 
-    def read(self, sources: Sequence[Tree | Text], *, processes: bool) -> Machine:
+    def read(
+        self,
+        sources: Sequence[Tree | Text],
+        *,
+        processes: bool,
+        brief: bool,  # noqa: ARG002 - it makes a difference to a running host only
+    ) -> Machine:
         """Return what `read_sources` does."""
         return self._read(tuple(sources), processes)
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from iommu_inspect.sources.text.machine import read_texts
 from iommu_inspect.sources.tree.bounded import _reaped
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
+from iommu_inspect.sources.tree.tree import MAX_FILE
 
 DEVICE = "sys/devices/pci0000:00/0000:00:01.0"
 
@@ -245,9 +247,10 @@ class Served(DirTree):
         super().__init__(str(root), "a host", live=True)
         self.opened: list[str] = []
 
-    def _content(self, path: str, limit: int) -> Fact[bytes]:
-        self.opened.append(path)
-        return super()._content(path, limit)
+    def _take(self, paths: Iterable[str], limit: int = MAX_FILE) -> None:
+        wanted = list(paths)
+        self.opened += wanted
+        super()._take(wanted, limit)
 
 
 @each(

@@ -107,9 +107,10 @@ class Guarded(DirTree):
     DENIED = ("proc/1/mountinfo", "proc/self/mountinfo", f"{CARD}/driver")
 
     def _content(self, path: str, limit: int) -> Fact[bytes]:
-        if path in self.DENIED or path.endswith("/IORT"):
-            return Missing.DENIED
         found = super()._content(path, limit)
+        refused = path in self.DENIED or path.endswith("/IORT")
+        if refused and found is not Missing.ABSENT:
+            return Missing.DENIED
         is_config = path.endswith("/config") and isinstance(found, bytes)
         return found[:64] if is_config and isinstance(found, bytes) else found
 

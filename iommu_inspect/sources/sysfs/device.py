@@ -80,7 +80,7 @@ class DeviceReader:
         Configuration space comes last, and soon after it was seen who is awake. Those
         ``following`` are looked at meanwhile.
         """
-        if not self._tree.hot:
+        if not self._tree.looks_ahead:
             return
         files = _BRIEF if self._brief else _FILES
         self._tree.look_ahead(paths, files, _LINKS, [""])
@@ -199,7 +199,7 @@ class DeviceReader:
     def _vfio_devices(
         self, path: str, inside: Fact[tuple[str, ...]]
     ) -> Fact[tuple[str, ...]]:
-        if self._tree.hot and known(inside) and "vfio-dev" not in inside:
+        if self._tree.looks_ahead and known(inside) and "vfio-dev" not in inside:
             return ()
         names = self._tree.names(f"{path}/vfio-dev")
         if names is not Missing.ABSENT:
@@ -222,7 +222,7 @@ class DeviceReader:
 
     def _ids(self, path: str) -> PciIds:
         found = None
-        if self._tree.hot:
+        if self._tree.looks_ahead:
             # All in one: each file costs a running host three system calls.
             uevent = self._tree.text(f"{path}/uevent")
             found = _MODALIAS.search(uevent) if known(uevent) else None
@@ -244,7 +244,7 @@ class DeviceReader:
                 class_code=int("".join(code), 16),
                 revision=Missing.ABSENT if self._brief else number("revision", 2),
             )
-        if self._tree.hot:
+        if self._tree.looks_ahead:
             self._tree.read_ahead(f"{path}/{name}" for name in _IDS)
         return PciIds(
             vendor=number("vendor", 4),

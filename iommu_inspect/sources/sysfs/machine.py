@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
@@ -93,7 +94,7 @@ def read_machine(
     overrides = {} if brief else _driver_overrides(tree, listing.paths)
     read = list[tuple[str, Device]]()
     pieces = list(_pieces(sorted(listing.paths)))
-    for paths, following in zip(pieces, [*pieces[1:], ()], strict=True):
+    for paths, following in zip_longest(pieces, pieces[1:], fillvalue=()):
         reader.prepare(paths, following)
         for path in paths:
             device = reader.read(path, overrides, listing.buses.get(path))

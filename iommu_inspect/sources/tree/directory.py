@@ -89,7 +89,7 @@ class DirTree(Tree):
         super().__init__(label, live=live)
         self._root = root.rstrip("/") + "/"
         self._is_sys = is_sys
-        self.hot = live or self._is_served()
+        self.hot = self.looks_ahead = live or self._is_served()
         self._reader = Reader()
         # Whether this is the child, which does what it is asked for.
         self._asked = False

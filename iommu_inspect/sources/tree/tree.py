@@ -74,6 +74,8 @@ class Tree(abc.ABC):
         live: Whether this is the running host, asked as such.
         hot: Whether a running kernel serves the files, so that reading them can wake
             a device or wait for one: ``--from /host`` in a container.
+        looks_ahead: Whether it does what it is told with `look_ahead`, so that it pays
+            to ask for little, and for all at once.
         whole: Whether what is not there is not on the host either: the running host,
             or a snapshot of one. Of any other capture it may not have been copied.
         kind: The word for it in documents.
@@ -83,6 +85,7 @@ class Tree(abc.ABC):
     def __init__(self, label: str, *, live: bool = False) -> None:
         self.live = live
         self.hot = live
+        self.looks_ahead = False
         self.whole = live
         self.kind = "live" if live else "tree"
         self.label = label
