@@ -229,7 +229,10 @@ def _stacked(n: int, folder: Path) -> Commands:
 
 
 def _arrays(n: int, folder: Path) -> Commands:
-    """Arrays that can spare a disk, on each other."""
+    """Arrays that can spare a disk, on each other.
+
+    They are towers of 24: on what each stands would grow with the square else.
+    """
     capture = Capture()
     disks = _disks(capture, n)
     for k in range(n):
@@ -239,7 +242,8 @@ def _arrays(n: int, folder: Path) -> Commands:
             capture.file(f"{at}/md/{name}", f"{value}\n")
         capture.link(f"sys/block/md{k}", at)
         for m in range(8):
-            below = disks[(k + m) % n] if k < 8 or k % 3 else f"md{k - m - 1}"
+            lowest = k % 24 < 8 or k % 3
+            below = disks[(k + m) % n] if lowest else f"md{k - m - 1}"
             capture.link(f"{at}/slaves/{below}", f"sys/block/{below}")
     capture.file(
         MOUNTS,
