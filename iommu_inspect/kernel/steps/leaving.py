@@ -51,9 +51,11 @@ def leave_vfio(
         if group.held is not Held.BY_USER:
             continue
         if lost := _without_dma(group, leaving, era):
+            driver = lost[0].driver
+            name = driver if isinstance(driver, str) else f"what has {lost[0].address}"
             because = (
-                f"user space holds group {group.id}, and with it the DMA of "
-                f"{lost[0].driver}: how that ends is not known"
+                f"user space holds group {group.id}, and with it the DMA of {name}: "
+                "how that ends is not known"
             )
             return machine, Answer(UNKNOWN, "mixed-ownership", because)
         last = _is_left(group, leaving)
