@@ -247,7 +247,8 @@ def _unknown(records: Iterable[Record]) -> Iterator[str]:
     expected: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
         if record.outcome == "unknown":
-            key = record.operation, _ADDRESS.sub("DEVICE", _text(record.because))
+            because = _text(record.because) or "an earlier step could not be told"
+            key = record.operation, _ADDRESS.sub("DEVICE", because)
             counts[key] += 1
             kernels[key].add(record.kernel)
             expected[key].add(record.expected)
