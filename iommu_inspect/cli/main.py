@@ -100,6 +100,8 @@ def main() -> None:
     except MemoryError:
         complain("there is not enough memory for this")
         sys.exit(Exit.SOURCE)
+    except (ImportError, SystemError):
+        raise  # a lack of memory in the middle of an import: __main__ says it
     except SystemExit as end:
         # What the library makes of a reader of the help that went away early.
         if isinstance(end.__context__, BrokenPipeError):

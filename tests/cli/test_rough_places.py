@@ -131,7 +131,7 @@ def test_closed_descriptors_change_no_exit_code(closed: tuple[int, ...]) -> None
     "what, limits",
     [
         (resource.RLIMIT_NOFILE, (5, 6, 7, 8, 9, 10, 12, 16)),
-        (resource.RLIMIT_AS, tuple(mib << 20 for mib in range(16, 72, 8))),
+        (resource.RLIMIT_AS, tuple(mib << 20 for mib in range(16, 72, 4))),
         (resource.RLIMIT_FSIZE, (0,)),
     ],
 )
