@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from shared import SYSFS
 from iommu_inspect.cli import session
 from iommu_inspect.sources.capture import read_sources
 from iommu_inspect.sources.tree.directory import DirTree
+from iommu_inspect.sources.tree.tree import Inside
 
 # Such of the fixtures as are whole hosts.
 HOSTS = sorted(path for path in SYSFS.iterdir() if (path / "sys").is_dir())
@@ -22,15 +23,9 @@ class Watched(DirTree):
 
     asked: set[str]
 
-    def look_ahead(
-        self,
-        folders: Iterable[str],
-        files: Sequence[str] = (),
-        links: Sequence[str] = (),
-        lists: Sequence[str] = (),
-    ) -> None:
-        self.asked.update(files)
-        super().look_ahead(folders, files, links, lists)
+    def look_ahead(self, folders: Iterable[str], inside: Inside) -> None:
+        self.asked.update(inside.files)
+        super().look_ahead(folders, inside)
 
     def read_ahead(self, paths: Iterable[str]) -> None:
         wanted = list(paths)

@@ -37,7 +37,7 @@ from iommu_inspect.sources.tree.bounded import Reader
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import open_live
 from iommu_inspect.sources.tree.snapshot import Manifest
-from iommu_inspect.sources.tree.tree import Kind, Tree
+from iommu_inspect.sources.tree.tree import Inside, Kind, Tree
 
 # A host that has mounts, networks, screens, groups and settings.
 HOST = SYSFS / "host-lives-here"
@@ -346,10 +346,10 @@ def test_what_was_begun_with_a_child_that_is_gone_is_unreadable() -> None:
 def test_what_was_begun_is_forgotten_with_the_rest(tmp_path: Path) -> None:
     (tmp_path / "sys/devices/a").mkdir(parents=True)
     host = DirTree(str(tmp_path), "this host", live=True)
-    host.begin_to_look(["sys/devices/a"], lists=[""])
+    host.begin_to_look(["sys/devices/a"], Inside(lists=("",)))
     host.forget()
     (tmp_path / "sys/devices/a/new").write_text("")
-    host.look_ahead(["sys/devices/a"], lists=[""])
+    host.look_ahead(["sys/devices/a"], Inside(lists=("",)))
     assert host.names("sys/devices/a") == ("new",)
 
 

@@ -20,7 +20,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
-from iommu_inspect.sources.tree.tree import Tree
+from iommu_inspect.sources.tree.tree import Inside, Tree
 
 __all__ = ["DeviceReader", "only_named"]
 
@@ -83,11 +83,12 @@ class DeviceReader:
         if not self._tree.looks_ahead:
             return
         files = _BRIEF if self._brief else _FILES
-        self._tree.look_ahead(paths, files, _LINKS, [""])
+        inside = Inside(files, _LINKS, ("",))
+        self._tree.look_ahead(paths, inside)
         if not self._brief:
             self._read_configs(paths)
         if following:
-            self._tree.begin_to_look(following, files, _LINKS, [""])
+            self._tree.begin_to_look(following, inside)
 
     def _read_configs(self, paths: Sequence[str]) -> None:
         above = {path.rpartition("/")[0] for path in paths} - self._asleep.keys()

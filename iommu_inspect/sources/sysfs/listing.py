@@ -9,7 +9,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, unread, value_or
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.sysfs.device import only_named
-from iommu_inspect.sources.tree.tree import Tree
+from iommu_inspect.sources.tree.tree import Inside, Tree
 
 __all__ = ["GROUPED_BUSES", "GROUPS", "Listing", "has_link", "list_devices"]
 
@@ -139,8 +139,7 @@ class _InGroups:
         # What is read of each group later on comes with it.
         tree.look_ahead(
             [f"{GROUPS}/{group_id}" for group_id in groups],
-            ("type", "name", "reserved_regions"),
-            lists=["devices"],
+            Inside(("type", "name", "reserved_regions"), lists=("devices",)),
         )
         for group_id in groups:
             directory = f"{GROUPS}/{group_id}/devices"

@@ -42,6 +42,7 @@ from iommu_inspect.sources.tree.failures import missing_of
 from iommu_inspect.sources.tree.tree import (
     MAX_FILE,
     MAX_PART,
+    Inside,
     Kind,
     Tree,
     is_forbidden,
@@ -196,17 +197,11 @@ class DirTree(Tree):
         if spots:
             self._take(spots)
 
-    def look_ahead(
-        self,
-        folders: Iterable[str],
-        files: Sequence[str] = (),
-        links: Sequence[str] = (),
-        lists: Sequence[str] = (),
-    ) -> None:
+    def look_ahead(self, folders: Iterable[str], inside: Inside) -> None:
         """See `Tree.look_ahead`; a child does it, one directory after the other."""
         if not self.hot or self._asked:
             return
-        requests = _to_look(folders, files, links, lists)
+        requests = _to_look(folders, inside)
         if requests == self._begun:
             found = self._reader.finish()
         else:
@@ -217,16 +212,10 @@ class DirTree(Tree):
             if isinstance(answer, tuple):
                 self._keep(folder, *answer)
 
-    def begin_to_look(
-        self,
-        folders: Iterable[str],
-        files: Sequence[str] = (),
-        links: Sequence[str] = (),
-        lists: Sequence[str] = (),
-    ) -> None:
+    def begin_to_look(self, folders: Iterable[str], inside: Inside) -> None:
         """See `Tree.begin_to_look`: the child does it while this process goes on."""
         if self.hot and not self._asked:
-            self._begun = _to_look(folders, files, links, lists)
+            self._begun = _to_look(folders, inside)
             self._reader.begin(self._answer, self._begun)
 
     def _keep(
@@ -451,17 +440,12 @@ class DirTree(Tree):
         return listed, contents, texts
 
 
-def _to_look(
-    folders: Iterable[str],
-    files: Sequence[str],
-    links: Sequence[str],
-    lists: Sequence[str],
-) -> list[Request]:
+def _to_look(folders: Iterable[str], inside: Inside) -> list[Request]:
     """Ask for directories to be looked into; see `Tree.look_ahead`."""
-    if any(is_forbidden(f"sys/{name}") for name in files):
-        raise ValueError(f"one of {', '.join(files)} must never be opened")
-    inside = tuple(files), tuple(links), tuple(lists)
-    return [("folder", folder, inside) for folder in folders]
+    if any(is_forbidden(f"sys/{name}") for name in inside.files):
+        raise ValueError(f"one of {', '.join(inside.files)} must never be opened")
+    sent = inside.files, inside.links, inside.lists
+    return [("folder", folder, sent) for folder in folders]
 
 
 def _is_plain_directory(path: str) -> bool:

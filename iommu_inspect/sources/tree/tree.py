@@ -11,6 +11,7 @@ import abc
 import enum
 from collections.abc import Iterable, Sequence
 
+from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
 
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_LARGE",
     "MAX_PART",
     "NEVER_OPENED",
+    "Inside",
     "Kind",
     "Tree",
     "is_forbidden",
@@ -61,6 +63,22 @@ class Kind(enum.Enum):
     FILE = enum.auto()
     LINK = enum.auto()
     OTHER = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is asked for in a directory.
+
+    Attributes:
+        files: What will be read.
+        links: The links that will be followed; ``virtfn*`` are all that begin so.
+        lists: What will be listed, by its way from there: "" is the directory itself.
+            All links in the others will be followed.
+    """
+
+    files: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
 
 class Tree(abc.ABC):
@@ -151,32 +169,19 @@ class Tree(abc.ABC):
         Those that must never be opened are left out.
         """
 
-    def look_ahead(  # noqa: B027 - most need it not
-        self,
-        folders: Iterable[str],
-        files: Sequence[str] = (),
-        links: Sequence[str] = (),
-        lists: Sequence[str] = (),
-    ) -> None:
+    def look_ahead(self, folders: Iterable[str], inside: Inside) -> None:  # noqa: B027
         """Learn which directories will be looked into, to do that at once.
 
         Args:
             folders: The directories, links resolved.
-            files: What will be read of each.
-            links: The links that will be followed; ``virtfn*`` are all that begin so.
-            lists: What will be listed, by its way from there: "" is the directory
-                itself. All links in the others will be followed.
+            inside: What will be asked for in each.
 
         Raises:
             ValueError: One of the files is one of those that are never opened.
         """
 
     def begin_to_look(  # noqa: B027 - most need it not
-        self,
-        folders: Iterable[str],
-        files: Sequence[str] = (),
-        links: Sequence[str] = (),
-        lists: Sequence[str] = (),
+        self, folders: Iterable[str], inside: Inside
     ) -> None:
         """Begin with what `look_ahead` will be asked for, in these very words."""
 
