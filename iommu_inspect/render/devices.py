@@ -13,7 +13,7 @@ from iommu_inspect.model.relations import Relations
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.uses import use_line
 
-__all__ = ["describe", "device_name", "device_table", "kind_name"]
+__all__ = ["describe", "device_name", "device_table", "driver_mark", "kind_name"]
 
 _OWNERSHIP_COLOURS = {"conflict": "red", "user": "green", "unknown": "yellow"}
 # So that a table with a mediated device, whose name is a UUID, fits 80 columns; the
@@ -71,8 +71,12 @@ def _heading(group: Group) -> str:
 
 
 def _device_cells(device: Device) -> list[str]:
-    bound = value_or(device.driver, "?") or "-"
-    return [device.address, bound, describe(device)]
+    return [device.address, driver_mark(device), describe(device)]
+
+
+def driver_mark(device: Device) -> str:
+    """Return the driver's name, "-" where none is bound, "?" where it is not told."""
+    return value_or(device.driver, "?") or "-"
 
 
 def describe(device: Device) -> str:

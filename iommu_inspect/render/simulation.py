@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from iommu_inspect.audit.changes import Effects, GroupChange
 from iommu_inspect.kernel.answers import HOST_CRASH
 from iommu_inspect.kernel.ownership.inquiry import Owned
-from iommu_inspect.model.fact import value_or
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.uses.words import described
+from iommu_inspect.render.devices import driver_mark
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
@@ -109,7 +109,7 @@ def _change(change: GroupChange) -> list[str]:
         change.group,
         _state(change.before),
         _state(change.after),
-        ", ".join(f"{d.address} ({value_or(d.driver, None) or '-'})" for d in members),
+        ", ".join(f"{d.address} ({driver_mark(d)})" for d in members),
     ]
 
 

@@ -9,6 +9,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
+from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.audits.prospects import prospects_table
 from iommu_inspect.render.devices import device_table
@@ -36,6 +37,17 @@ def test_who_holds_a_group_after_the_steps_is_shown_beside_its_ownership() -> No
     text = shown(host, only(SINCE_6_6), "claim=1", f"attach={DISK}")
     assert "user, claimed" in text
     assert "none, attached" in text
+
+
+def test_a_driver_that_is_not_known_after_the_steps_is_not_shown_as_none() -> None:
+    """Before v5.19, where a user has the group beside a driver of the host."""
+    host = machine(
+        group(device(NIC, "vfio-pci"), device("0000:01:00.1", "snd_hda_intel")),
+        kernel=Kernel("5.10.0"),
+    )
+    text = shown(host, only(BEFORE_5_19), "claim=1", "unbind=0000:01:00.1")
+    assert "(?)" in text
+    assert "(-)" not in text
 
 
 def test_steps_that_change_nothing_say_so() -> None:

@@ -11,7 +11,7 @@ from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision, Move, Refusal
 from iommu_inspect.plan.steps.making import ACCEPTABLE, Outcome, Plan
 from iommu_inspect.plan.writing import Written
 from iommu_inspect.render.audits.advice import look_block
-from iommu_inspect.render.devices import device_name
+from iommu_inspect.render.devices import device_name, driver_mark
 from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.plans.blocks import (
     block,
@@ -92,10 +92,7 @@ def _moves_table(plan: Plan, style: Style) -> str:
 
 def _driver(move: Move) -> str:
     """Return the driver of now, as ``list`` shows it."""
-    driver = move.device.driver
-    if driver == NOT_TOLD:
-        return "?"
-    return driver if isinstance(driver, str) else "-" if driver is None else "?"
+    return "?" if move.device.driver == NOT_TOLD else driver_mark(move.device)
 
 
 def _becomes(move: Move) -> str:
