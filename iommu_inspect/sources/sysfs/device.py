@@ -20,6 +20,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
+from iommu_inspect.sources.tree.directory import IDS, REMEMBERED
 from iommu_inspect.sources.tree.tree import Inside, Tree
 
 __all__ = ["DeviceReader", "only_named"]
@@ -29,17 +30,8 @@ T = TypeVar("T")
 _SUSPENDED = ("suspended", "suspending")
 # What is read of every device of a running host, whatever state it is in. None of it
 # wakes anything up; configuration space does.
-_FILES = (
-    "uevent",
-    "revision",
-    "power_state",
-    "boot_vga",
-    "numa_node",
-    "removable",
-    "reset_method",
-)
+_FILES = ("uevent", *(name for name in REMEMBERED if name not in IDS))
 _BRIEF = ("uevent", "boot_vga")
-_IDS = ("vendor", "device", "subsystem_vendor", "subsystem_device", "class")
 _LINKS = ("subsystem", "driver", "iommu_group", "iommu", "physfn", "virtfn*")
 # pci_uevent() in drivers/pci/pci-driver.c, which writes this at the end.
 _MODALIAS = re.compile(
@@ -246,7 +238,7 @@ class DeviceReader:
                 revision=Missing.ABSENT if self._brief else number("revision", 2),
             )
         if self._tree.looks_ahead:
-            self._tree.read_ahead(f"{path}/{name}" for name in _IDS)
+            self._tree.read_ahead(f"{path}/{name}" for name in IDS)
         return PciIds(
             vendor=number("vendor", 4),
             device=number("device", 4),

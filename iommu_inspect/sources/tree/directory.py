@@ -49,7 +49,7 @@ from iommu_inspect.sources.tree.tree import (
     text_of,
 )
 
-__all__ = ["REMEMBERED", "DirTree"]
+__all__ = ["IDS", "REMEMBERED", "DirTree"]
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 # Nearly every file is shorter than this, and no larger buffer has to be prepared.
@@ -58,12 +58,10 @@ _FIRST_READ = 8192
 _PROMPT = frozenset(("", "sys", "proc", "dev"))
 # A server may take its time, and a disk that slept.
 _PATIENCE_WITH_DISKS = 3.0
+IDS = ("vendor", "device", "subsystem_vendor", "subsystem_device", "class")
+"""What ``uevent`` tells of a PCI function, too."""
 REMEMBERED = (
-    "vendor",
-    "device",
-    "subsystem_vendor",
-    "subsystem_device",
-    "class",
+    *IDS,
     "revision",
     "power_state",
     "boot_vga",
