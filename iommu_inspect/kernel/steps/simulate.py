@@ -21,7 +21,7 @@ from iommu_inspect.kernel.steps.domain_type import set_type
 from iommu_inspect.kernel.steps.drivers import bind, override, probe, rebind, unbind
 from iommu_inspect.kernel.steps.ids import new_id, removed_id
 from iommu_inspect.kernel.steps.modules import load, set_parameter, unload
-from iommu_inspect.kernel.steps.newcomers import hotplug, sriov, unplug
+from iommu_inspect.kernel.steps.newcomers import hotplug, unplug
 from iommu_inspect.kernel.steps.state import (
     Outcome,
     Taken,
@@ -51,6 +51,7 @@ from iommu_inspect.kernel.steps.step import (
     Unload,
     Unplug,
 )
+from iommu_inspect.kernel.steps.virtual_functions import sriov
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.group import Held
