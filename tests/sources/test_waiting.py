@@ -343,6 +343,20 @@ def test_what_was_begun_with_a_child_that_is_gone_is_unreadable() -> None:
     assert reader.finish() == [Missing.UNREADABLE, "was c"]
 
 
+def test_what_was_read_ahead_and_is_still_there_is_not_read_again(
+    tmp_path: Path,
+) -> None:
+    """As the state of a bridge below which all devices of a batch sleep."""
+    file = tmp_path / "sys/devices/a"
+    file.parent.mkdir(parents=True)
+    file.write_text("1\n")
+    host = DirTree(str(tmp_path), "this host", live=True)
+    for _ in range(2):
+        host.read_ahead(["sys/devices/a"])
+    assert host.text("sys/devices/a") == "1"
+    host.read_ahead([])
+
+
 def test_what_was_begun_is_forgotten_with_the_rest(tmp_path: Path) -> None:
     (tmp_path / "sys/devices/a").mkdir(parents=True)
     host = DirTree(str(tmp_path), "this host", live=True)

@@ -192,8 +192,7 @@ class DirTree(Tree):
             for path in paths
             if known(spot := self._spot(path)) and not is_forbidden(spot)
         ]
-        if spots:
-            self._take(spots)
+        self._take(spots)
 
     def look_ahead(self, folders: Iterable[str], inside: Inside) -> None:
         """See `Tree.look_ahead`; a child does it, one directory after the other."""
@@ -335,6 +334,8 @@ class DirTree(Tree):
     def _take(self, paths: Iterable[str], limit: int = MAX_FILE) -> None:
         """Have the child read files, and keep what is in them until it is asked for."""
         wanted = [path for path in paths if path not in self._ahead]
+        if not wanted:
+            return
         requests = [("content", path, limit) for path in wanted]
         found = self._reader.ask(self._answer, requests, patience=_patience(wanted[0]))
         for path, content in zip(wanted, found, strict=True):
