@@ -39,6 +39,7 @@ from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.tree.bounded import PATIENCE, Reader, Request
 from iommu_inspect.sources.tree.failures import missing_of
+from iommu_inspect.sources.tree.looking import Eyes, looked, questions, seen
 from iommu_inspect.sources.tree.tree import (
     MAX_FILE,
     MAX_PART,
@@ -198,41 +199,25 @@ class DirTree(Tree):
         """See `Tree.look_ahead`; a child does it, one directory after the other."""
         if not self.hot or self._asked:
             return
-        requests = _to_look(folders, inside)
-        if requests == self._begun:
+        asked = questions(folders, inside)
+        if asked == self._begun:
             found = self._reader.finish()
         else:
-            found = self._reader.ask(self._answer, requests)
+            found = self._reader.ask(self._answer, asked)
         self._begun = []
-        for (_, folder, _), answer in zip(requests, found, strict=True):
-            # What could not be looked into at once is asked for one by one.
-            if isinstance(answer, tuple):
-                self._keep(folder, *answer)
+        for (_, folder, _), answer in zip(asked, found, strict=True):
+            inside_of = seen(folder, answer)
+            if inside_of is not None:
+                self._known.update(inside_of.lists)
+                self._lists.update(inside_of.lists)
+                self._ahead.update(inside_of.contents)
+                self._texts.update(inside_of.texts)
 
     def begin_to_look(self, folders: Iterable[str], inside: Inside) -> None:
         """See `Tree.begin_to_look`: the child does it while this process goes on."""
         if self.hot and not self._asked:
-            self._begun = _to_look(folders, inside)
+            self._begun = questions(folders, inside)
             self._reader.begin(self._answer, self._begun)
-
-    def _keep(
-        self,
-        folder: str,
-        listed: dict[str, list[str]],
-        contents: dict[str, bytes | str | None],
-        texts: dict[str, str | None],
-    ) -> None:
-        """Keep what a child saw in a directory until it is asked for."""
-        for below, names in listed.items():
-            place = f"{folder}/{below}" if below else folder
-            self._known.add(place)
-            self._lists[place] = tuple(sorted(names))
-        for name, content in contents.items():
-            self._ahead[f"{folder}/{name}"] = (
-                Missing(content) if isinstance(content, str) else content
-            )
-        for name, text in texts.items():
-            self._texts[f"{folder}/{name}"] = Missing.ABSENT if text is None else text
 
     def node(self, path: str) -> Fact[NodeAccess]:
         """See `Tree.node`; absent if it is anything else than a character device."""
@@ -386,8 +371,11 @@ class DirTree(Tree):
         """Do what was asked for; this runs in the child."""
         self._asked = True
         match what:
-            case "folder":
-                return self._looked_into(path, *more)
+            case "look":
+                eyes = Eyes(
+                    self._names, self._link, lambda file: self._read(file, MAX_FILE)
+                )
+                return looked(eyes, path, *more)
             case "kind":
                 return map_fact(self._kind(path), lambda kind: kind.name)
             case "link":
@@ -395,56 +383,6 @@ class DirTree(Tree):
             case "names":
                 return map_fact(self._names(path), list)
         return self._read(path, more)
-
-    def _looked_into(  # pragma: no cover - the child ends with os._exit, unmeasured
-        self,
-        folder: str,
-        files: Sequence[str],
-        links: Sequence[str],
-        lists: Sequence[str],
-    ) -> object:
-        """Look into a directory of sysfs; what it does not list is not looked for."""
-        listed: dict[str, list[str]] = {}
-        contents: dict[str, object] = {}
-        texts: dict[str, str | None] = {}
-
-        def follow(name: str) -> None:
-            text = self._link(f"{folder}/{name}")
-            if known(text) or text is Missing.ABSENT:
-                texts[name] = text if known(text) else None
-
-        there: set[str] | None = None
-        if "" in lists:
-            names = self._names(folder)
-            if not known(names):
-                return names
-            there = set(names)
-            listed[""] = list(there)
-        for name in files:
-            content: Fact[bytes] | None = Missing.ABSENT
-            if there is None or name in there:
-                content = self._read(f"{folder}/{name}", MAX_FILE)
-            contents[name] = content.value if isinstance(content, Missing) else content
-        for name in links:
-            begin = name.removesuffix("*")
-            for each in [name] if name == begin else there or ():
-                if each.startswith(begin):
-                    follow(each)
-        for below in filter(None, lists):
-            names = self._names(f"{folder}/{below}")
-            if known(names):
-                listed[below] = list(names)
-                for name in listed[below]:
-                    follow(f"{below}/{name}")
-        return listed, contents, texts
-
-
-def _to_look(folders: Iterable[str], inside: Inside) -> list[Request]:
-    """Ask for directories to be looked into; see `Tree.look_ahead`."""
-    if any(is_forbidden(f"sys/{name}") for name in inside.files):
-        raise ValueError(f"one of {', '.join(inside.files)} must never be opened")
-    sent = inside.files, inside.links, inside.lists
-    return [("folder", folder, sent) for folder in folders]
 
 
 def _is_plain_directory(path: str) -> bool:
