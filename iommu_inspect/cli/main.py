@@ -22,15 +22,15 @@ __all__ = ["COMMANDS", "build", "main"]
 
 # Each command's module and function. Only the one asked for is imported.
 COMMANDS = {
-    "list": ("iommu_inspect.cli.list", "list_groups"),
-    "audit": ("iommu_inspect.cli.audit", "audit_targets"),
-    "predict": ("iommu_inspect.cli.predict", "predict_answers"),
-    "whatif": ("iommu_inspect.cli.whatif", "what_if"),
-    "why": ("iommu_inspect.cli.why", "explain_group"),
-    "plan": ("iommu_inspect.cli.plan", "plan_devices"),
-    "diff": ("iommu_inspect.cli.diff", "diff_sources"),
-    "snapshot": ("iommu_inspect.cli.snapshot", "take_snapshot"),
-    "explain": ("iommu_inspect.cli.explain", "explain_rule"),
+    "list": ("iommu_inspect.cli.commands.list", "list_groups"),
+    "audit": ("iommu_inspect.cli.commands.audit", "audit_targets"),
+    "predict": ("iommu_inspect.cli.commands.predict", "predict_answers"),
+    "whatif": ("iommu_inspect.cli.commands.whatif", "what_if"),
+    "why": ("iommu_inspect.cli.commands.why", "explain_group"),
+    "plan": ("iommu_inspect.cli.commands.plan", "plan_devices"),
+    "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
+    "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),
+    "explain": ("iommu_inspect.cli.commands.explain", "explain_rule"),
 }
 # What the system can run out of, which is no fault of the program.
 _SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)

@@ -15,7 +15,7 @@ from examples import each
 from running import call
 from shared import SYSFS
 
-from iommu_inspect.cli import list as list_command
+from iommu_inspect.cli.commands import list as list_command
 from iommu_inspect.cli.main import main
 from iommu_inspect.cli.output import emit, style
 

@@ -17,7 +17,7 @@ from examples import each
 from running import watched
 from shared import SYSFS
 
-from iommu_inspect.cli import list as list_command
+from iommu_inspect.cli.commands import list as list_command
 from iommu_inspect.cli.main import main
 from iommu_inspect.cli.output import complain, ending_in_order
 

@@ -296,7 +296,7 @@ def test_made_without_root_it_says_so_and_so_does_who_reads_it(
 def test_progress_is_shown_on_a_terminal_only_and_is_gone_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from iommu_inspect.cli import snapshot
+    from iommu_inspect.cli.commands import snapshot
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
