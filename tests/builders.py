@@ -10,9 +10,9 @@ from iommu_inspect.kernel.ownership.roles import GroupOwnership, Ownership, summ
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host.iommu import InterruptRemapping, IommuUnit
+from iommu_inspect.model.host.kernel import Kernel, VfioSettings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping, IommuUnit
-from iommu_inspect.model.kernel import Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.uses.host import Host
 from iommu_inspect.rules.finding import Finding

@@ -11,10 +11,10 @@ from iommu_inspect.kernel.eras import Era, Semantics, version_within
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, unread, value_or
-from iommu_inspect.model.kernel_release import carries_code_back, version_of
+from iommu_inspect.model.host.kernel_release import carries_code_back, version_of
+from iommu_inspect.model.host.settings import ModprobeConfig
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_VENDOR_ID_INTEL
-from iommu_inspect.model.settings import ModprobeConfig
 
 __all__ = ["DENIED", "Denial", "denial", "denied_in", "is_listed"]
 

@@ -23,8 +23,8 @@ from iommu_inspect.kernel.citations import (
 from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.kernel import Kernel
-from iommu_inspect.model.kernel_release import carries_code_back, version_of
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.kernel_release import carries_code_back, version_of
 
 __all__ = [
     "ERAS",

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known, value_or
-from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.host.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["known_variant", "vfio_driver_for"]

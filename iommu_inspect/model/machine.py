@@ -11,14 +11,19 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host.iommu import InterruptRemapping, IommuUnit
+from iommu_inspect.model.host.kernel import (
+    NO_VFIO_GROUP,
+    VFIO_GROUP,
+    Kernel,
+    VfioSettings,
+)
+from iommu_inspect.model.host.platform import Architecture, Processor, XenRole
+from iommu_inspect.model.host.settings import Settings
+from iommu_inspect.model.host.system import System
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping, IommuUnit
-from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.bar import Bar
-from iommu_inspect.model.platform import Architecture, Processor, XenRole
-from iommu_inspect.model.settings import Settings
-from iommu_inspect.model.system import System
 from iommu_inspect.model.uses.host import Host
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.dynamic_ids import DynamicId
+from iommu_inspect.model.host.dynamic_ids import DynamicId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.host import FATAL
 from iommu_inspect.model.uses.losses import (

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known, unread, value_or
+from iommu_inspect.model.host.platform import IortNode, XenRole
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import IortNode, XenRole
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._cures import Cure, Look, Looking, TakeSnapshot, WriteLine
 from iommu_inspect.rules._words import addresses

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known
-from iommu_inspect.model.iommu import IommuUnit
+from iommu_inspect.model.host.iommu import IommuUnit
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import Look, Looking
 from iommu_inspect.rules._words import addresses

@@ -8,7 +8,7 @@ from iommu_inspect.kernel.citations import CONSOLE_DRIVERS_REMOVED
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.host.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY, PCI_CLASS_DISPLAY_VGA
 from iommu_inspect.model.text import listed, shown

@@ -8,8 +8,8 @@ from itertools import product
 from iommu_inspect.model.asked.near import is_near
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.dynamic_ids import ANY, DynamicId
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.host.dynamic_ids import ANY, DynamicId
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._words import bound_to
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity

@@ -11,8 +11,8 @@ from iommu_inspect.kernel.ownership.uio import works_through
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.host.dynamic_ids import DynamicId
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, shown

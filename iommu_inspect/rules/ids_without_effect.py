@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
-from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.host.dynamic_ids import DynamicId
+from iommu_inspect.model.host.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import (
     ByAddress,

@@ -8,7 +8,7 @@ from iommu_inspect.kernel.citations import ISOLATED_MSI
 from iommu_inspect.kernel.ownership.interrupts import asked_for_isolation
 from iommu_inspect.model.fact import known, unread
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._cures import Look, Looking, SetParameter

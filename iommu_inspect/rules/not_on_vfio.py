@@ -17,7 +17,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.platform import Architecture
+from iommu_inspect.model.host.platform import Architecture
 from iommu_inspect.model.text import shown
 from iommu_inspect.rules._cures import LoadModule, Look, Looking
 from iommu_inspect.rules._words import bound_to, caution

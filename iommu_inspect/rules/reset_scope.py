@@ -9,7 +9,7 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
-from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.host.kernel_release import version_of
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_VENDOR_ID_AMD,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.host.dynamic_ids import DynamicId
+from iommu_inspect.model.host.settings import ModprobeConfig
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.rules._cures import ByAddress, Cure, Look, Looking, WriteLine
 from iommu_inspect.rules._ids import not_to_be_taken, warned

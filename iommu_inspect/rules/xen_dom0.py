@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.host.platform import XenRole
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import XenRole
 from iommu_inspect.rules.base import About, Case, Certainty, Finding, Rule, Severity
 from iommu_inspect.rules.finding import EVERY_PURPOSE, Purpose
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from iommu_inspect.model.device import Device, PciIds
-from iommu_inspect.model.dynamic_ids import ANY, DynamicId, matches
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.host.dynamic_ids import ANY, DynamicId, matches
 
 __all__ = ["IdIndex"]
 

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
-from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.settings import (
+from iommu_inspect.model.host.dynamic_ids import DynamicId, parse_id, split_ids
+from iommu_inspect.model.host.settings import (
     ModprobeConfig,
     ModprobeLine,
     ModuleState,

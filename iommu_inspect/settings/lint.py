@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from iommu_inspect.model.fact import Fact, Missing, value_or
-from iommu_inspect.model.settings import ModprobeConfig, Settings
+from iommu_inspect.model.host.settings import ModprobeConfig, Settings
 from iommu_inspect.settings.ids import ID_DRIVERS, id_settings
 from iommu_inspect.settings.lint_ids import bad_entries, replaced, split_by_space
 from iommu_inspect.settings.lint_iommu import iommu_words

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import takewhile
 
-from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
-from iommu_inspect.model.settings import ModprobeConfig, Word
+from iommu_inspect.model.host.dynamic_ids import DynamicId, parse_id, split_ids
+from iommu_inspect.model.host.settings import ModprobeConfig, Word
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.settings.ids import COMMAND_LINE, ID_DRIVERS, IdSetting, place_of
 from iommu_inspect.settings.oddity import Fix, Oddity, entries_of, ids_in, write

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from iommu_inspect.model.fact import Fact, known
-from iommu_inspect.model.settings import Word
+from iommu_inspect.model.host.settings import Word
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.settings.ids import COMMAND_LINE
 from iommu_inspect.settings.iommu_options import OPTIONS, unknown_options

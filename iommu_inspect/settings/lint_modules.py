@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from iommu_inspect.model.dynamic_ids import DynamicId
 from iommu_inspect.model.fact import known
-from iommu_inspect.model.module_names import Mention, meant, mentions
-from iommu_inspect.model.settings import Settings
+from iommu_inspect.model.host.dynamic_ids import DynamicId
+from iommu_inspect.model.host.module_names import Mention, meant, mentions
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.text import shown
 from iommu_inspect.settings.ids import COMMAND_LINE, place_of
 from iommu_inspect.settings.oddity import Fix, Oddity, entries_of, is_plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from iommu_inspect.model.dynamic_ids import split_ids
-from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Word
+from iommu_inspect.model.host.dynamic_ids import split_ids
+from iommu_inspect.model.host.settings import ModprobeConfig, ModprobeLine, Word
 from iommu_inspect.model.text import shown
 from iommu_inspect.settings.ids import COMMAND_LINE, ID_DRIVERS, place_of
 from iommu_inspect.settings.oddity import Fix, Oddity, entries_of, ids_in, write

@@ -7,14 +7,14 @@ import re
 
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host.platform import Architecture
+from iommu_inspect.model.host.settings import Word
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_CLASS_BRIDGE_HOST,
     PCI_CLASS_SERIAL_USB,
 )
-from iommu_inspect.model.platform import Architecture
-from iommu_inspect.model.settings import Word
 
 __all__ = ["Maker", "asks_for_vtd", "iommu_maker", "knows_relax_rmrr", "turned_off"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from iommu_inspect.model.dataclass import dataclass
-from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
+from iommu_inspect.model.host.dynamic_ids import DynamicId, parse_id, split_ids
 
 __all__ = ["Fix", "Oddity", "entries_of", "ids_in", "is_plain", "write"]
 

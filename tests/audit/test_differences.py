@@ -20,7 +20,7 @@ from iommu_inspect.audit.differences.differing import Side, What
 from iommu_inspect.audit.differences.regrouping import Kind
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.machine import Machine, Source
 
 TREES = sorted(path for path in SYSFS.iterdir() if path.is_dir())

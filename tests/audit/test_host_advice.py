@@ -7,7 +7,7 @@ from examples import each
 
 from iommu_inspect.audit.auditing import audit
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.rules.finding import Purpose
 
 HALF = group(

@@ -24,8 +24,8 @@ from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan.steps.making import Outcome, make_plan

@@ -24,7 +24,7 @@ from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.device import PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Held
-from iommu_inspect.model.kernel import VfioSettings
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.model.pci.regs import PciExpType
 
 NIC, OTHER = "0000:01:00.0", "0000:01:00.1"

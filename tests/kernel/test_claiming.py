@@ -13,7 +13,7 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Held
-from iommu_inspect.model.kernel import VFIO_GROUP, Kernel
+from iommu_inspect.model.host.kernel import VFIO_GROUP, Kernel
 from iommu_inspect.model.machine import Machine
 
 NOW = only(SINCE_6_6)

@@ -24,8 +24,8 @@ from iommu_inspect.kernel.eras import Era, Semantics
 from iommu_inspect.kernel.steps.binding import bind_answer
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.iommu import IommuUnit
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.iommu import IommuUnit
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.verdict.outcome import Verdict

@@ -12,8 +12,8 @@ from iommu_inspect.kernel.denylist import denial
 from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import VfioSettings
-from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Settings
+from iommu_inspect.model.host.kernel import VfioSettings
+from iommu_inspect.model.host.settings import ModprobeConfig, ModprobeLine, Settings
 from iommu_inspect.sources.host.command_line import parse_command_line
 
 CARD = replace(device("0000:b1:01.0"), ids=PciIds(0x8086, 0x37C8))

@@ -24,9 +24,14 @@ from iommu_inspect.kernel.ownership.iommufd import BIND
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group, Held
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import (
+    NO_VFIO_GROUP,
+    VFIO_GROUP,
+    Kernel,
+    VfioSettings,
+)
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine
 
 NOW, BEFORE = only(SINCE_6_6), only(BEFORE_5_19)

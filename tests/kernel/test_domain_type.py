@@ -12,8 +12,8 @@ from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.iommu import IommuUnit
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.iommu import IommuUnit
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 
 NIC, TWO = "0000:01:00.0", "0000:01:00.1"

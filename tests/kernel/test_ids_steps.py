@@ -13,9 +13,9 @@ from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import Settings
 from iommu_inspect.sources.host.command_line import parse_command_line
 
 NIC, TWIN, USB = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"

@@ -17,8 +17,13 @@ from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group, Held, ReservedRegion
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import (
+    NO_VFIO_GROUP,
+    VFIO_GROUP,
+    Kernel,
+    VfioSettings,
+)
 from iommu_inspect.model.machine import Machine
 
 NOW = only(SINCE_6_6)

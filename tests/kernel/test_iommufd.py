@@ -14,8 +14,8 @@ from iommu_inspect.kernel.ownership.iommufd import ATTACH_PT, BIND
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group, Held, ReservedRegion
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine
 
 NOW = only(SINCE_6_6)

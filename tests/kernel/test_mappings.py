@@ -24,7 +24,7 @@ from iommu_inspect.kernel.ownership.operations import (
 )
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import ReservedRegion
-from iommu_inspect.model.iommu import IommuUnit
+from iommu_inspect.model.host.iommu import IommuUnit
 from iommu_inspect.model.machine import Machine
 
 NIC = device("0000:01:00.0", "vfio-pci")

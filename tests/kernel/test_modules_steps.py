@@ -12,9 +12,9 @@ from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import BadStepError, parse_step
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import NO_VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.host.kernel import NO_VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.host.settings import ModuleState, Settings
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModuleState, Settings
 
 NIC, USB = "0000:01:00.0", "0000:02:00.0"
 TYPE1, PCI = "vfio_iommu_type1", "vfio_pci"

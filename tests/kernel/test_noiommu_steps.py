@@ -21,7 +21,7 @@ from iommu_inspect.kernel.ownership.operations import (
 from iommu_inspect.kernel.steps.simulate import Simulation, simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.kernel import VfioSettings
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.model.machine import Machine
 
 CARD = device("0000:01:00.0", group=None)

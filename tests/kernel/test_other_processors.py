@@ -18,8 +18,8 @@ from iommu_inspect.kernel.ownership.operations import SET_IOMMU
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host.platform import Architecture, Processor
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import Architecture, Processor
 from iommu_inspect.rules.finding import Purpose
 from iommu_inspect.verdict.outcome import Verdict
 

@@ -26,7 +26,7 @@ from iommu_inspect.kernel.ownership.operations import SET_IOMMU
 from iommu_inspect.kernel.ownership.roles import Ownership, Role, role
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel, VfioSettings
+from iommu_inspect.model.host.kernel import Kernel, VfioSettings
 
 NIC = "0000:01:00.0"
 BRIDGE = "0000:00:01.0"

@@ -33,9 +33,9 @@ from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.verdict.outcome import Verdict
 

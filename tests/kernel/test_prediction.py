@@ -15,11 +15,11 @@ from iommu_inspect.kernel.grouping.acs.unseen import Unseen
 from iommu_inspect.kernel.grouping.making.prediction import Foretold, foretell
 from iommu_inspect.model.device import Device, PciIds, SrIov
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.platform import Architecture, Processor
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
-from iommu_inspect.model.platform import Architecture, Processor
-from iommu_inspect.model.settings import Settings
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path

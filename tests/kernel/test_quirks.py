@@ -19,8 +19,8 @@ from iommu_inspect.kernel.grouping.making.dma_aliases import (
 from iommu_inspect.kernel.grouping.making.placing import Mechanism, possible
 from iommu_inspect.model.device import Acs, Device, PciIds
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.pci.regs import PciExpType
 
 END, ROOT, DOWN = PciExpType.ENDPOINT, PciExpType.ROOT_PORT, PciExpType.DOWNSTREAM

@@ -9,7 +9,7 @@ from placed import at
 from iommu_inspect.kernel.grouping.making.covered import Reach
 from iommu_inspect.model.device import PciIds
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.platform import Architecture, Processor
+from iommu_inspect.model.host.platform import Architecture, Processor
 
 COMPLEX = at(
     "0000:00:00.0", group=None, ids=PciIds(0x1022, 0x1480, class_code=0x060000)

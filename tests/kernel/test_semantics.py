@@ -14,7 +14,7 @@ from iommu_inspect.kernel.eras import (
     applicable,
     named,
 )
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.kernel import Kernel
 
 V4_1, V5_18, V6_1, V6_5, LATEST = ERAS
 

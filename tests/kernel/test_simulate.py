@@ -32,8 +32,8 @@ from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement, SrIov
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group, Held
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel import VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 

@@ -15,9 +15,9 @@ from iommu_inspect.kernel.variants import known_variant, vfio_driver_for
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import Group, Held
-from iommu_inspect.model.kernel import Kernel, VfioSettings
+from iommu_inspect.model.host.kernel import Kernel, VfioSettings
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import Settings
 
 NEW = only(SINCE_6_6)
 VMD = replace(device("0000:00:0e.0", "vmd"), path="sys/devices/pci0000:00/0000:00:0e.0")

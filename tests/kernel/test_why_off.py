@@ -11,7 +11,7 @@ from shared import FIXTURES
 from iommu_inspect.kernel.grouping.acs.off import why_off
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.sysfs.machine import read_machine

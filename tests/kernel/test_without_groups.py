@@ -24,8 +24,8 @@ from iommu_inspect.kernel.ownership.operations import (
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.asked.target import find_target
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import NO_VFIO_GROUP, Kernel, VfioSettings
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import NO_VFIO_GROUP, Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.steps.making import Outcome, make_plan
 from iommu_inspect.plan.writing import written

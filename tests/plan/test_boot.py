@@ -13,11 +13,11 @@ from examples import each
 
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
+from iommu_inspect.model.host.kernel import VfioSettings
+from iommu_inspect.model.host.settings import ModuleState, Settings
+from iommu_inspect.model.host.system import Initramfs, Loader, System
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel import VfioSettings
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModuleState, Settings
-from iommu_inspect.model.system import Initramfs, Loader, System
 from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.plan.host.boot import Boot, boot, cure, leads_with_boot
 from iommu_inspect.plan.host.script import script

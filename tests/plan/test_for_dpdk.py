@@ -14,8 +14,8 @@ from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import VfioSettings
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.decision.moves import Decision
 from iommu_inspect.plan.host.commands import commands

@@ -15,8 +15,8 @@ from examples import each
 
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.bar import Bar
 from iommu_inspect.plan.guest.cards import on_a_root_bus, same_card

@@ -13,7 +13,7 @@ from builders import SINCE_6_6, device, group, machine, only
 from shared import SYSFS
 
 from iommu_inspect.model.asked.target import find_target
-from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.host.script import refusing_script, script
 from iommu_inspect.plan.steps.making import make_plan

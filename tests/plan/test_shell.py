@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import PciIds
-from iommu_inspect.model.dynamic_ids import split_ids
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.dynamic_ids import split_ids
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.settings import Settings
 from iommu_inspect.model.text import printable_lines
 from iommu_inspect.model.uses.host import UseKind
 from iommu_inspect.plan import shell

@@ -26,8 +26,8 @@ from port.source import (
 
 from iommu_inspect.model.device import Acs, Device, PciIds, PciPlacement
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.machine import Machine, Source
 
 __all__ = ["Built", "build", "seen_by_the_program"]

@@ -7,7 +7,7 @@ from examples import each
 
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel, VfioSettings
+from iommu_inspect.model.host.kernel import Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.host import Host
 from iommu_inspect.plan.steps.making import make_plan

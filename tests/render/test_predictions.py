@@ -5,7 +5,7 @@ from __future__ import annotations
 from builders import SINCE_6_6, device, group, machine, only
 
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
-from iommu_inspect.model.kernel import VFIO_GROUP, Kernel
+from iommu_inspect.model.host.kernel import VFIO_GROUP, Kernel
 from iommu_inspect.render.predictions import predict_table
 
 

@@ -9,7 +9,7 @@ from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.audits.prospects import prospects_table
 from iommu_inspect.render.devices import device_table

@@ -16,8 +16,9 @@ from iommu_inspect.model.asked.target import Target, find_target
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.group import NodeAccess
-from iommu_inspect.model.iommu import IommuUnit
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.iommu import IommuUnit
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_ISA,
@@ -25,7 +26,6 @@ from iommu_inspect.model.pci.regs import (
     PCI_CLASS_SYSTEM_RCEC,
     PciExpType,
 )
-from iommu_inspect.model.settings import Settings
 from iommu_inspect.rules import sriov_mix
 from iommu_inspect.rules.case import Case
 from iommu_inspect.rules.finding import Finding, Purpose

@@ -15,8 +15,8 @@ from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.model.uses.losses import host_losses, is_fatal

@@ -15,11 +15,11 @@ from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Fact, Missing
 from iommu_inspect.model.group import ReservedRegion
+from iommu_inspect.model.host.iommu import IommuUnit
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import IommuUnit
-from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig, ModuleState, Settings
 from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.rules._cures import ByAddress, Cure, WriteLine

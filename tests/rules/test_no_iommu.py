@@ -16,11 +16,11 @@ from iommu_inspect.audit.auditing import Audit, audit
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.iommu import IommuUnit
-from iommu_inspect.model.kernel import Kernel
+from iommu_inspect.model.host.iommu import IommuUnit
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.platform import Architecture, IortNode, Processor, XenRole
+from iommu_inspect.model.host.settings import Settings
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import Architecture, IortNode, Processor, XenRole
-from iommu_inspect.model.settings import Settings
 from iommu_inspect.rules._cures import WriteLine
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.settings.maker import Maker, iommu_maker, turned_off

@@ -16,8 +16,8 @@ import iommu_inspect.kernel
 import iommu_inspect.rules
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.iommu import InterruptRemapping, IommuUnit
-from iommu_inspect.model.kernel import VfioSettings
+from iommu_inspect.model.host.iommu import InterruptRemapping, IommuUnit
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.rules._pages import page
 from iommu_inspect.rules.base import Rule
 from iommu_inspect.rules.registry import RULES, find_rule

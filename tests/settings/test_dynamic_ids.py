@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
-from iommu_inspect.model.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.model.identity import DeviceId
 
 ANY = 0xFFFFFFFF

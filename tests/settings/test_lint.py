@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
-from iommu_inspect.model.dynamic_ids import parse_id
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.settings import ModuleState, Settings
+from iommu_inspect.model.host.dynamic_ids import parse_id
+from iommu_inspect.model.host.settings import ModuleState, Settings
 from iommu_inspect.settings.iommu_options import OPTIONS
 from iommu_inspect.settings.lint import Oddity, lint
 from iommu_inspect.settings.maker import Maker

@@ -7,8 +7,8 @@ from pathlib import Path
 from examples import each
 
 from iommu_inspect.model.asked.near import distance, is_near
-from iommu_inspect.model.module_names import meant
-from iommu_inspect.model.settings import ListedModule, Settings
+from iommu_inspect.model.host.module_names import meant
+from iommu_inspect.model.host.settings import ListedModule, Settings
 from iommu_inspect.settings.lint import Oddity, lint
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared import SYSFS
 
 from iommu_inspect.model.fact import Missing, known
-from iommu_inspect.model.settings import ModuleState, Settings
+from iommu_inspect.model.host.settings import ModuleState, Settings
 from iommu_inspect.sources.host.command_line import parse_command_line, parse_words
 from iommu_inspect.sources.host.modprobe import parse_modprobe
 from iommu_inspect.sources.sysfs.machine import read_machine

@@ -9,8 +9,8 @@ from pathlib import Path
 from examples import each
 
 from iommu_inspect.model.fact import Missing, known
+from iommu_inspect.model.host.platform import Architecture, IortNode, Processor, XenRole
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import Architecture, IortNode, Processor, XenRole
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import open_path
 

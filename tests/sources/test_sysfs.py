@@ -27,7 +27,7 @@ from iommu_inspect.kernel.eras import applicable
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing
-from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.render.audits.verdict import audit_text

@@ -8,8 +8,8 @@ from typing import Any
 from examples import each
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.kernel import Kernel
-from iommu_inspect.model.system import Initramfs, Loader, System
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.system import Initramfs, Loader, System
 from iommu_inspect.sources.host.system import read_system
 from iommu_inspect.sources.tree.opening import open_path
 

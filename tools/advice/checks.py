@@ -14,11 +14,11 @@ from iommu_inspect.kernel.steps.step import Override, Probe, Rebind, Step, Unbin
 from iommu_inspect.model.asked.target import Target, same_target
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.dynamic_ids import matches, parse_id, split_ids
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.host.dynamic_ids import matches, parse_id, split_ids
+from iommu_inspect.model.host.settings import ModprobeConfig
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig
 from iommu_inspect.model.uses.losses import is_fatal, perhaps_lost, perhaps_untold
 from iommu_inspect.plan.decision.moves import NOT_TOLD, Decision
 from iommu_inspect.plan.steps.making import Outcome, Plan, make_plan

@@ -12,12 +12,12 @@ from random import Random
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known
 from iommu_inspect.model.group import Group, ReservedRegion
+from iommu_inspect.model.host.iommu import InterruptRemapping, IommuUnit
+from iommu_inspect.model.host.kernel import Kernel, VfioSettings
+from iommu_inspect.model.host.settings import ModuleState, Settings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping, IommuUnit
-from iommu_inspect.model.kernel import Kernel, VfioSettings
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.regs import PciExpType, PciHeaderType
-from iommu_inspect.model.settings import ModuleState, Settings
 from iommu_inspect.model.uses.host import Carrier, Host, HostUse, UseKind
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.host.modprobe import parse_modprobe

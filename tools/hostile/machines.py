@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.settings import ListedModule, ModprobeConfig, Settings
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ListedModule, ModprobeConfig, Settings
 from iommu_inspect.model.uses.host import HostUse, UseKind
 from iommu_inspect.sources.capture import read_source
 from iommu_inspect.sources.host.command_line import parse_command_line

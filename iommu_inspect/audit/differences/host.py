@@ -8,8 +8,8 @@ from dataclasses import fields
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, known
+from iommu_inspect.model.host.settings import ModprobeLine
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeLine
 
 __all__ = ["SettingChange", "setting_changes"]
 

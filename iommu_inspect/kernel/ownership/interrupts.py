@@ -9,9 +9,9 @@ from iommu_inspect.kernel.ownership import words
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known, unread, value_or
 from iommu_inspect.model.group import Group
-from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.platform import Architecture
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import Architecture
 
 __all__ = ["accepted", "asked_for_isolation", "refused_interrupts"]
 

@@ -29,8 +29,8 @@ from iommu_inspect.kernel.ownership.proposals import PROPOSED
 from iommu_inspect.kernel.ownership.roles import GroupOwnership, Role
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.group import Group, Held
+from iommu_inspect.model.host.platform import Architecture
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import Architecture
 
 __all__ = [
     "ASK",

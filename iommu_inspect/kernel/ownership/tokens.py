@@ -15,7 +15,7 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver, normalised
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.kernel_release import carries_code_back, version_of
+from iommu_inspect.model.host.kernel_release import carries_code_back, version_of
 from iommu_inspect.model.machine import Machine
 
 __all__ = ["GROUPS_ASK", "NODES_ASK", "Asking", "asks", "refused_without_token"]

@@ -20,10 +20,10 @@ from iommu_inspect.model.asked.naming import is_pair_of_ids
 from iommu_inspect.model.asked.target import UnknownTargetError
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import normalised
-from iommu_inspect.model.dynamic_ids import DynamicId, matches, parse_id, split_ids
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.host.dynamic_ids import DynamicId, matches, parse_id, split_ids
+from iommu_inspect.model.host.settings import ModprobeConfig
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig
 
 __all__ = ["WITHOUT_IDS", "given_id", "new_id", "removed_id", "take_what_fits"]
 

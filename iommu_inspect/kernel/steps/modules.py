@@ -17,8 +17,8 @@ from iommu_inspect.kernel.steps.step import Load, SetParameter, Unload
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
 from iommu_inspect.model.group import Held
+from iommu_inspect.model.host.settings import ModprobeConfig, ModuleState
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig, ModuleState
 
 __all__ = ["load", "set_parameter", "unload"]
 

@@ -16,8 +16,8 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
 from iommu_inspect.model.fact import Missing, known, unread
 from iommu_inspect.model.group import Group, ReservedRegion
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciHeaderType
 from iommu_inspect.model.text import shown

@@ -9,9 +9,9 @@ from iommu_inspect.kernel.denylist import is_listed
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.drivers import normalised
 from iommu_inspect.model.fact import known, value_or
+from iommu_inspect.model.host.system import Initramfs
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
-from iommu_inspect.model.system import Initramfs
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.model.uses.host import UseKind, some
 from iommu_inspect.plan import shell

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.fact import value_or
+from iommu_inspect.model.host.settings import ModprobeConfig, Word
+from iommu_inspect.model.host.system import Initramfs
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.settings import ModprobeConfig, Word
-from iommu_inspect.model.system import Initramfs
 from iommu_inspect.model.text import listed, shown
 from iommu_inspect.plan.decision.moves import VFIO_PCI, Decision, Move
 from iommu_inspect.plan.host.modules import built_in, modules_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.drivers import has_vfio_driver
-from iommu_inspect.model.dynamic_ids import DynamicId, parse_id, split_ids
+from iommu_inspect.model.host.dynamic_ids import DynamicId, parse_id, split_ids
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.text import shown
 from iommu_inspect.plan.decision.moves import Move

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
+from iommu_inspect.model.host.settings import ModuleState
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PCI_BASE_CLASS_DISPLAY
-from iommu_inspect.model.settings import ModuleState
 from iommu_inspect.plan.decision.moves import NOT_TOLD
 
 __all__ = ["built_in", "modules_of"]

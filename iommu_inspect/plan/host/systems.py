@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.system import Initramfs, Loader, System
+from iommu_inspect.model.host.system import Initramfs, Loader, System
 
 __all__ = ["MODPROBE_FILE", "Place", "initramfs_places", "loader_places"]
 

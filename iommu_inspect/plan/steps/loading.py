@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from iommu_inspect.model.drivers import VFIO_DRIVERS, normalised
-from iommu_inspect.model.iommu import InterruptRemapping
+from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.plan.decision.dpdk import asks_nothing_of_group
 from iommu_inspect.plan.decision.moves import Decision, Move

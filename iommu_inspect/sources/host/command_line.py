@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iommu_inspect.model.settings import Word
+from iommu_inspect.model.host.settings import Word
 
 __all__ = ["parse_command_line", "parse_words"]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
-from iommu_inspect.model.kernel import Kernel
-from iommu_inspect.model.module_names import meant, mentions
-from iommu_inspect.model.settings import (
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.module_names import meant, mentions
+from iommu_inspect.model.host.settings import (
     ModprobeConfig,
     ModprobeLine,
     ModuleState,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.settings import ListedModule
+from iommu_inspect.model.host.settings import ListedModule
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["module_names", "modules_of_kernel", "of_release", "read_module_lists"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
-from iommu_inspect.model.platform import Architecture, Processor, XenRole
+from iommu_inspect.model.host.platform import Architecture, Processor, XenRole
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["cpu_address_bits", "cpuinfo", "iort_nodes", "processor", "xen_role"]

@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Iterable
 
 from iommu_inspect.model.fact import Fact, Missing, known, value_or
-from iommu_inspect.model.kernel import Kernel
-from iommu_inspect.model.settings import Word
-from iommu_inspect.model.system import Initramfs, Loader, System
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.settings import Word
+from iommu_inspect.model.host.system import Initramfs, Loader, System
 from iommu_inspect.sources.host.command_line import parse_command_line
 from iommu_inspect.sources.tree.tree import Tree
 

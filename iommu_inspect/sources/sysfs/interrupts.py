@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from iommu_inspect.model.fact import Fact, Missing, complete, known, map_fact
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.platform import Architecture, Processor
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.platform import Architecture, Processor
 from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = ["interrupt_remapping"]

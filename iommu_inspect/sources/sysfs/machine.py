@@ -10,12 +10,17 @@ from itertools import zip_longest
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
-from iommu_inspect.model.iommu import IommuUnit
-from iommu_inspect.model.kernel import NO_VFIO_GROUP, VFIO_GROUP, Kernel, VfioSettings
-from iommu_inspect.model.kernel_release import carries_code_back
+from iommu_inspect.model.host.iommu import IommuUnit
+from iommu_inspect.model.host.kernel import (
+    NO_VFIO_GROUP,
+    VFIO_GROUP,
+    Kernel,
+    VfioSettings,
+)
+from iommu_inspect.model.host.kernel_release import carries_code_back
+from iommu_inspect.model.host.platform import XenRole
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.address import PciAddress
-from iommu_inspect.model.platform import XenRole
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.sources.bounds import check_devices, check_group, check_groups
 from iommu_inspect.sources.host.modprobe import read_settings

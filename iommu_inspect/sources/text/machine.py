@@ -11,16 +11,16 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device, PciIds, PciPlacement
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
+from iommu_inspect.model.host.iommu import InterruptRemapping
+from iommu_inspect.model.host.kernel import Kernel
+from iommu_inspect.model.host.platform import Architecture, Processor
+from iommu_inspect.model.host.settings import ModprobeConfig, Settings
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.model.iommu import InterruptRemapping
-from iommu_inspect.model.kernel import Kernel
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.regs import (
     PCI_BASE_CLASS_DISPLAY,
     PCI_CLASS_SERIAL_USB,
 )
-from iommu_inspect.model.platform import Architecture, Processor
-from iommu_inspect.model.settings import ModprobeConfig, Settings
 from iommu_inspect.model.text import natural_key
 from iommu_inspect.model.uses.host import Host
 from iommu_inspect.sources.bounds import check_devices, check_group, check_lines

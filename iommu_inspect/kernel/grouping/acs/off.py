@@ -11,7 +11,7 @@ import re
 from iommu_inspect.kernel.grouping.acs.quirks import REQUIRED_ACS, uncounted_controls
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.host.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.address import PciAddress
 

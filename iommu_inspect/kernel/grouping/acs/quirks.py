@@ -24,7 +24,7 @@ from iommu_inspect.kernel.grouping.acs.quirk_ids import (
 )
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import Fact, Missing, known
-from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.host.kernel_release import version_of
 from iommu_inspect.model.pci.regs import (
     PCI_ACS_CR,
     PCI_ACS_EC,

@@ -10,7 +10,7 @@ import enum
 
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.kernel_release import version_of
+from iommu_inspect.model.host.kernel_release import version_of
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import (
     PCI_CLASS_BRIDGE_OTHER,

@@ -8,8 +8,8 @@ firmware decides.
 from __future__ import annotations
 
 from iommu_inspect.model.dataclass import dataclass
+from iommu_inspect.model.host.platform import Architecture
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.platform import Architecture
 
 __all__ = ["Otherwise", "grouped_otherwise"]
 

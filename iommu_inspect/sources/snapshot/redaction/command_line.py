@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from iommu_inspect.model.module_names import meant
-from iommu_inspect.model.settings import Word
+from iommu_inspect.model.host.module_names import meant
+from iommu_inspect.model.host.settings import Word
 from iommu_inspect.sources.host.command_line import parse_words
 from iommu_inspect.sources.snapshot.redaction.names import Names
 from iommu_inspect.sources.snapshot.redaction.secrets import Words

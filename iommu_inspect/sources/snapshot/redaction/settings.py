@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from iommu_inspect.model.module_names import meant
+from iommu_inspect.model.host.module_names import meant
 from iommu_inspect.sources.host.command_line import parse_words
 from iommu_inspect.sources.host.modprobe import parse_modprobe
 from iommu_inspect.sources.snapshot.redaction.command_line import REDACTED, harmless

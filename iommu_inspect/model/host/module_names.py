@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from iommu_inspect.model.asked.near import distance
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.model.settings import ModprobeConfig, ModprobeLine, Settings, Word
+from iommu_inspect.model.host.settings import (
+    ModprobeConfig,
+    ModprobeLine,
+    Settings,
+    Word,
+)
 
 __all__ = ["Mention", "meant", "mentions"]
 

@@ -1,0 +1,1 @@
+"""How a host is set up: its kernel, platform, IOMMUs and settings."""
