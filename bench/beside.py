@@ -2,8 +2,9 @@
 
 ``python -m bench.beside 100 1000`` makes hosts of so many functions and runs every tool
 on each, in turn, as root in a mount namespace of its own, where the host's directory
-stands for ``/sys``. It prints medians, ratios to ``lspci -Dvmmnnk``, and for each tool
-the system calls a function (by strace, those of two hosts subtracted, so that what a
+stands for ``/sys``. It prints medians of the time, as a ratio to that of ``lspci -Dvmmnnk``
+too, of the CPU and of the memory that a tool's first process had, or for each tool the
+system calls a function (by strace, those of two hosts subtracted, so that what a
 program does once does not count).
 """
 
@@ -19,11 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.hosts import write_host
 
-__all__ = ["main"]
+__all__ = ["calls_a_function", "inside", "main"]
 
 _HERE = Path(__file__).parent
 _OURS = Path(sys.executable).with_name("iommu-inspect")
@@ -88,20 +90,36 @@ def _is_here(words: Sequence[str]) -> bool:
     return bool(words) and shutil.which(words[0]) is not None
 
 
-def _inside(root: Path, words: Sequence[str]) -> list[str]:
+def inside(root: Path, words: Sequence[str]) -> list[str]:
     """Return the words that run a tool where ``root`` stands for /sys."""
     script = 'mount --bind "$1" /sys && shift && exec "$@"'
     return ["unshare", "--mount", "sh", "-c", script, "sh", str(root), *words]
 
 
-def _run(root: Path, words: Sequence[str]) -> float:
+@dataclass(frozen=True)
+class _Took:
+    """What one run took: seconds, those of all its processes' CPUs, and megabytes."""
+
+    seconds: float
+    cpu: float
+    memory: float
+
+
+def _run(root: Path, words: Sequence[str]) -> _Took:
     started = time.perf_counter()
-    done = subprocess.run(_inside(root, words), capture_output=True, check=False)
-    took = time.perf_counter() - started
+    running = subprocess.Popen(
+        inside(root, words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    with running:
+        assert running.stderr is not None
+        said = running.stderr.read()
+        _, status, used = os.wait4(running.pid, 0)
+        took = time.perf_counter() - started
+        running.returncode = os.waitstatus_to_exitcode(status)
     # Findings, and devices without names, are no failure.
-    if done.returncode not in (0, 1, 3):
-        sys.exit(f"bench: {' '.join(words)}: {done.stderr.decode()[-500:]}")
-    return took
+    if running.returncode not in (0, 1, 3):
+        sys.exit(f"bench: {' '.join(words)}: {said.decode()[-500:]}")
+    return _Took(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def _time(
@@ -111,16 +129,24 @@ def _time(
     options: argparse.Namespace,
 ) -> None:
     wanted = [n for n in tools if size <= _FEW.get(n, size)]
-    took: dict[str, list[float]] = {name: [] for name in wanted}
+    took: dict[str, list[_Took]] = {name: [] for name in wanted}
     for turn in range(options.rounds + 1):
         for name in wanted:
-            seconds = _run(root, tools[name])
+            run = _run(root, tools[name])
             if turn:  # the first fills the caches
-                took[name].append(seconds)
-    medians = {name: statistics.median(times) for name, times in took.items()}
+                took[name].append(run)
+    beside = statistics.median(run.seconds for run in took[_LSPCI])
     print(f"\n{size} functions, medians of {options.rounds}")
-    for name, median in medians.items():
-        print(f"  {name:20} {median * 1e3:9.1f} ms {median / medians[_LSPCI]:7.2f}")
+    print(f"  {'':20} {'time':>12} {'beside':>7} {'CPU':>12} {'memory':>9}")
+    for name, runs in took.items():
+        time_, cpu, memory = (
+            statistics.median(getattr(run, what) for run in runs)
+            for what in ("seconds", "cpu", "memory")
+        )
+        print(
+            f"  {name:20} {time_ * 1e3:9.1f} ms {time_ / beside:7.2f}"
+            f" {cpu * 1e3:9.1f} ms {memory:6.1f} MB"
+        )
 
 
 def _count(
@@ -139,10 +165,26 @@ def _count(
         print(f"  {name:20} {(most - least) / (many - few):7.1f}, and {least} of {few}")
 
 
+def calls_a_function(command: str, scratch: Path, few: int, many: int) -> float:
+    """Return the system calls that a command of ours takes for a function.
+
+    Those of a host of ``few`` functions are taken from those of one of ``many``.
+
+    Raises:
+        CalledProcessError: the program failed, or strace did.
+    """
+    words = [sys.executable, "-m", "iommu_inspect", command]
+    least, most = (
+        _calls(write_host(scratch / str(size), size), words, scratch)
+        for size in (few, many)
+    )
+    return (most - least) / (many - few)
+
+
 def _calls(root: Path, words: Sequence[str], scratch: Path) -> int:
     table = scratch / "strace"
     counted = ["strace", "-f", "-qq", "-c", "-o", str(table), *words]
-    subprocess.run(_inside(root, counted), capture_output=True, check=False)
+    subprocess.run(inside(root, counted), capture_output=True, check=False)
     (total,) = (
         line.split()[3]
         for line in table.read_text().splitlines()

@@ -19,12 +19,10 @@ from typing import TypeAlias
 from unittest import mock
 
 import jsonschema
-from typer.main import get_command
 
 from fuzz.cases import Case, parsed
 from iommu_inspect.cli import baseline, session
 from iommu_inspect.cli import main as program
-from iommu_inspect.cli.main import build
 from iommu_inspect.kernel.steps.step import DOMAIN_TYPES
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.sources.capture import read_sources
@@ -70,11 +68,6 @@ class Reader:
         return read_sources(sources, processes=processes)
 
 
-@cache
-def _application(name: str | None) -> Callable[[], object]:
-    return get_command(build(name))
-
-
 def ask(words: Sequence[str], reader: Reader) -> tuple[int, str]:
     """Run one command; return its exit code and what it printed."""
     opened = reader.opened
@@ -94,7 +87,6 @@ def ask(words: Sequence[str], reader: Reader) -> tuple[int, str]:
     with (
         mock.patch.object(sys, "argv", ["iommu-inspect", *words]),
         mock.patch.dict(os.environ, _ENVIRONMENT),
-        mock.patch.object(program, "build", _application),
         mock.patch.object(session, "read_sources", reader.read),
         mock.patch.object(session, "open_source", open_source),
         mock.patch.object(session, "open_live", empty),

@@ -11,14 +11,10 @@ gc.disable()
 import errno  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
 from importlib import import_module  # noqa: E402
-from typing import Annotated  # noqa: E402
 
-import typer  # noqa: E402
-
-from iommu_inspect import __version__  # noqa: E402
-
-__all__ = ["COMMANDS", "build", "main"]
+__all__ = ["COMMANDS", "main"]
 
 # Each command's module and function. Only the one asked for is imported.
 COMMANDS = {
@@ -36,49 +32,26 @@ COMMANDS = {
 _SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
-def build(wanted: str | None = None) -> typer.Typer:
-    """Return the application with one command, or with all of them.
+def run(argv: Sequence[str]) -> None:
+    """Run the command that the words ask for, or say what is wrong with them.
 
-    Completion and help need all; running one command does not.
+    Raises:
+        SystemExit: at the end, with the exit code.
     """
-    # No rich: it would be most of the start-up time, and plain text pastes better.
-    app = typer.Typer(
-        name="iommu-inspect",
-        no_args_is_help=True,
-        add_completion=wanted is None,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    for name, (module, function) in COMMANDS.items():
-        if wanted in (None, name):
-            app.command(name)(getattr(import_module(module), function))
-    app.callback()(_common)
-    return app
+    from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.reading import read_call
 
+    wanted = argv[1] if len(argv) > 1 and argv[1] in COMMANDS else None
+    if wanted is not None:
+        module, function = COMMANDS[wanted]
+        command = getattr(import_module(module), function)
+        given = read_call(command, argv[2:])
+        if given is not None:
+            command(**given)
+            sys.exit(Exit.OK)
+    from iommu_inspect.cli.application import run as ask
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"iommu-inspect {__version__}")
-        raise typer.Exit
-
-
-def _common(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version."
-        ),
-    ] = False,
-) -> None:
-    """Say what the kernel will answer when a device is handed to user space.
-
-    Reads this host, or a capture of one, and changes nothing.
-    """
-
-
-def _asked_for(argv: list[str]) -> str | None:
-    return argv[1] if len(argv) > 1 and argv[1] in COMMANDS else None
+    ask(COMMANDS, wanted, list(argv[1:]))
 
 
 def main() -> None:
@@ -90,7 +63,7 @@ def main() -> None:
 
     settle()
     try:
-        build(_asked_for(sys.argv))()
+        run(sys.argv)
     except SourceError as error:
         complain(str(error))
         sys.exit(Exit.SOURCE)

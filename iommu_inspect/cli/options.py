@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Annotated
 
-import typer
+from iommu_inspect.cli.declared import Option
 
 __all__ = [
     "NAMES",
@@ -50,7 +50,7 @@ class For(enum.StrEnum):
 
 From = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--from",
         metavar="SOURCE",
         help="Read this instead of this host: a snapshot, a directory or a tar that "
@@ -61,7 +61,7 @@ From = Annotated[
 ]
 Demo = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--demo",
         help="Read a sample capture of a real kernel where this host has no IOMMU "
         "groups.",
@@ -69,7 +69,7 @@ Demo = Annotated[
 ]
 SemanticsOption = Annotated[
     str,
-    typer.Option(
+    Option(
         "--semantics",
         metavar="auto|RELEASE|proposed-single-driver",
         help="Whose rules apply: those of the source's kernel, of a kernel release "
@@ -78,14 +78,14 @@ SemanticsOption = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="A table for people, or JSON.")
+    Format, Option("--format", help="A table for people, or JSON.")
 ]
 Numeric = Annotated[
-    bool, typer.Option("--numeric", "-n", help="Ids only, no names of devices.")
+    bool, Option("--numeric", "-n", help="Ids only, no names of devices.")
 ]
 ForOption = Annotated[
     For,
-    typer.Option(
+    Option(
         "--for",
         help="What they are wanted for: a virtual machine or the like, DPDK, a "
         "driver that calls iommu_attach_device(), a manager that gives devices out one "

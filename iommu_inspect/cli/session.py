@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import typer
-
 from iommu_inspect.cli.output import complain
 from iommu_inspect.kernel.eras import Semantics, applicable, named
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.sources import names
 from iommu_inspect.sources.capture import read_sources
@@ -39,9 +38,9 @@ def load(
     """
     names_given = [source] if isinstance(source, str) else list(source or ())
     if demo and names_given:
-        raise typer.BadParameter("--demo and --from exclude each other")
+        raise BadRequestError("--demo and --from exclude each other")
     if names_given.count("-") > 1:
-        raise typer.BadParameter("--from - can be given once")
+        raise BadRequestError("--from - can be given once")
     all_opened = [open_source(name) for name in names_given] or [open_live()]
     opened = next((o for o in all_opened if isinstance(o, Tree)), all_opened[0])
     machine = read_sources(all_opened, processes=processes, brief=brief)

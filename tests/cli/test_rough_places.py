@@ -188,11 +188,11 @@ BEGUN = (
     "import os, sys\n"
     "from iommu_inspect import __main__ as program\n"
     "from iommu_inspect.cli import main as inside\n"
-    "real = inside.build\n"
-    "def build(*words):\n"
+    "real = inside.run\n"
+    "def run(words):\n"
     "    os.write(2, b'begun\\n')\n"
-    "    return real(*words)\n"
-    "inside.build = build\n"
+    "    real(words)\n"
+    "inside.run = run\n"
     "program.main()\n"
 )
 

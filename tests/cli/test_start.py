@@ -9,7 +9,7 @@ import pytest
 from shared import SYSFS
 
 CLEAN = str(SYSFS / "groups-of-one")
-HEAVY = {"rich", "pyudev", "click", "hypothesis", "asyncio", "ssl", "http"}
+HEAVY = {"rich", "pyudev", "typer", "click", "hypothesis", "asyncio", "ssl", "http"}
 
 
 def _imported(*words: str) -> set[str]:
@@ -46,7 +46,7 @@ def test_a_page_is_shown_without_the_rules() -> None:
     ("words", "without", "most"),
     [
         (["list"], ["rules", "plan", "audit", "verdict"], 110),
-        (["audit"], ["sources.text", "plan.steps", "plan.guest"], 220),
+        (["audit"], ["sources.text", "plan.steps", "plan.guest"], 222),
         (["predict", "0000:00:02.0"], ["rules", "plan", "audit"], 130),
     ],
     ids=lambda words: str(words[0]) if isinstance(words, list) else "",

@@ -118,7 +118,7 @@ def _of_text(out: str, err: str, code: int) -> Iterator[str]:
             if line.lstrip().startswith(NEW_LINE) and not wrapped:
                 yield f"a name begins a line: {line!r}"
     for line in err.splitlines():
-        if not line.startswith(("iommu-inspect: ", "Usage: ", "Try ", "Error: ")):
+        if not line.startswith("iommu-inspect: "):
             yield f"a line of its own on standard error: {line!r}"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import (
     NAMES,
     Demo,
@@ -17,6 +17,7 @@ from iommu_inspect.cli.options import (
     Numeric,
     SemanticsOption,
 )
+from iommu_inspect.model.asked.usage import BadRequestError
 
 if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
     from iommu_inspect.audit.exceptions import Ignore
@@ -28,7 +29,7 @@ __all__ = ["audit_targets"]
 def audit_targets(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[DEVICE|group:ID]...",
             help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
             "looked at.",
@@ -40,7 +41,7 @@ def audit_targets(
     purpose: ForOption = For.VFIO,
     expect: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--expect",
             metavar="FILE",
             help="Lines of 'address vendor:device'; another device there is an error.",
@@ -48,7 +49,7 @@ def audit_targets(
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--ignore",
             metavar="RULE",
             help="Do not show what this rule finds; count it. May be repeated.",
@@ -56,7 +57,7 @@ def audit_targets(
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--config",
             metavar="FILE",
             help="TOML with [[ignore]] tables: rule, reason, and devices if only some.",
@@ -64,7 +65,7 @@ def audit_targets(
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--baseline",
             metavar="FILE",
             help="Show only what is new since this: an earlier source, or the JSON of "
@@ -72,21 +73,21 @@ def audit_targets(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Make errors of warnings.")
+        bool, Option("--strict", help="Make errors of warnings.")
     ] = False,
     notes: Annotated[
-        bool, typer.Option("--notes", help="Show the notes (severity info) too.")
+        bool, Option("--notes", help="Show the notes (severity info) too.")
     ] = False,
     summary: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--summary",
             help="Show for each group of the host what is to be done first.",
         ),
     ] = False,
     verbose: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--verbose",
             "-v",
             help="Show every finding by itself, also where many say the same.",
@@ -110,9 +111,9 @@ def audit_targets(
     from iommu_inspect.rules.finding import Purpose
 
     if baseline == "-" and "-" in (source or ()):
-        raise typer.BadParameter("only one source can be standard input")
+        raise BadRequestError("only one source can be standard input")
     if summary and targets:
-        raise typer.BadParameter("--summary is about the whole host, without targets")
+        raise BadRequestError("--summary is about the whole host, without targets")
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
     machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
@@ -147,7 +148,7 @@ def audit_targets(
             result, style(), notes=notes, summary=summary, verbose=verbose
         )
         emit(text)
-    raise typer.Exit(of_verdict(verdict))
+    sys.exit(of_verdict(verdict))
 
 
 def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:

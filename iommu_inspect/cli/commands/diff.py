@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument
 from iommu_inspect.cli.options import (
     For,
     Format,
@@ -14,6 +14,7 @@ from iommu_inspect.cli.options import (
     Numeric,
     SemanticsOption,
 )
+from iommu_inspect.model.asked.usage import BadRequestError
 
 __all__ = ["diff_sources"]
 
@@ -21,10 +22,10 @@ _SOURCES = "Whatever --from takes: a directory, a tar, a text; - is standard inp
 
 
 def diff_sources(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help=_SOURCES)],
+    before: Annotated[str, Argument(metavar="BEFORE", help=_SOURCES)],
     after: Annotated[
         str | None,
-        typer.Argument(metavar="[AFTER]", help="The same; without it, this host."),
+        Argument(metavar="[AFTER]", help="The same; without it, this host."),
     ] = None,
     purpose: ForOption = For.VFIO,
     semantics: SemanticsOption = "auto",
@@ -45,7 +46,7 @@ def diff_sources(
     from iommu_inspect.rules.finding import Purpose
 
     if before == after == "-":
-        raise typer.BadParameter("only one of the two can be standard input")
+        raise BadRequestError("only one of the two can be standard input")
     old = load(before, numeric=numeric, processes=True)
     new = load(after, numeric=numeric, processes=True)
     rules = (rules_of(old, semantics), rules_of(new, semantics))
@@ -60,5 +61,5 @@ def diff_sources(
 
         emit(diff_text(found, style()))
     if found.same is None:
-        raise typer.Exit(Exit.CANNOT_TELL)
-    raise typer.Exit(Exit.OK if found.same else Exit.BLOCKED)
+        sys.exit(Exit.CANNOT_TELL)
+    sys.exit(Exit.OK if found.same else Exit.BLOCKED)

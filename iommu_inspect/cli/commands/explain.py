@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument
 from iommu_inspect.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["explain_rule"]
 def explain_rule(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[RULE|MESSAGE|-]",
             help="A rule's id, or what QEMU, libvirt, DPDK or the kernel said, in "
             "quotes; lines of a log will do, and - reads them from standard input. "
@@ -55,7 +55,7 @@ def explain_rule(
         quotes = _quoting(_standard_input() if text == "-" else text)
     if not quotes:
         complain(_nothing(text))
-        raise typer.Exit(Exit.USAGE)
+        sys.exit(Exit.USAGE)
     if output is Format.JSON:
         from iommu_inspect.render.documents.common import explain_document, to_json
 

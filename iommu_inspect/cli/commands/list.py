@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
-import typer
-
 from iommu_inspect.cli import options
+from iommu_inspect.cli.declared import Option
+from iommu_inspect.model.asked.usage import BadRequestError
 
 __all__ = ["list_groups"]
 
 
 def list_groups(
     source: options.From = None,
-    group: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only this group.")
-    ] = None,
+    group: Annotated[str | None, Option(metavar="ID", help="Only this group.")] = None,
     device: Annotated[
         str | None,
-        typer.Option(
-            metavar="DEVICE", help=f"Only devices that this fits: {options.NAMES}."
-        ),
+        Option(metavar="DEVICE", help=f"Only devices that this fits: {options.NAMES}."),
     ] = None,
     driver: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only devices on this driver.")
+        str | None, Option(metavar="NAME", help="Only devices on this driver.")
     ] = None,
     class_: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--class",
             metavar="CLASS",
             help="Only devices of this class: its hexadecimal beginning (02, 0300) or "
@@ -36,14 +33,14 @@ def list_groups(
     ] = None,
     ownership: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="STATE",
             help="Only groups that are none, kernel, user, conflict or unknown.",
         ),
     ] = None,
     predict_groups: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--predict-groups",
             help="Where the source shows no groups, show those that a kernel would "
             "make with the IOMMU on.",
@@ -70,7 +67,7 @@ def list_groups(
 
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:
-        raise typer.BadParameter(f"--ownership takes one of {', '.join(states)}")
+        raise BadRequestError(f"--ownership takes one of {', '.join(states)}")
     # A document has every fact of a device, and so has what is predicted of it.
     brief = output is options.Format.TABLE and not predict_groups
     machine = load(source, numeric=numeric, demo=demo, brief=brief)
@@ -108,7 +105,7 @@ def list_groups(
         if not groups and not ungrouped:
             complain("no device fits")
         if not found.told:
-            raise typer.Exit(Exit.CANNOT_TELL)
+            sys.exit(Exit.CANNOT_TELL)
         return
     if not machine.groups_known:
         contested = any(d.group is Missing.UNREADABLE for d in machine.devices)
@@ -117,7 +114,7 @@ def list_groups(
             if contested
             else options.NO_GROUPS
         )
-        raise typer.Exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.CANNOT_TELL)
     if not machine.groups:
         complain("this machine has no IOMMU groups; 'iommu-inspect audit' says why")
     elif not groups and not ungrouped:

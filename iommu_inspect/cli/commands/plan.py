@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
+import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import (
     NAMES,
     Demo,
@@ -49,7 +49,7 @@ class Accept(enum.StrEnum):
 def plan_devices(
     targets: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="DEVICE|group:ID...",
             help=f"What is to be handed over: {NAMES}.",
         ),
@@ -59,7 +59,7 @@ def plan_devices(
     semantics: SemanticsOption = "auto",
     accept: Annotated[
         list[Accept] | None,
-        typer.Option(
+        Option(
             "--accept",
             help="Plan although this rule has an error: the host loses what it uses, "
             "or guests may inject interrupts. Can be given twice.",
@@ -68,7 +68,7 @@ def plan_devices(
     purpose: ForOption = For.VFIO,
     all_systems: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--all-systems",
             help="Settings for every kind of distribution, not this host's alone.",
         ),
@@ -76,7 +76,7 @@ def plan_devices(
     numeric: Numeric = False,
     output: Annotated[
         PlanFormat,
-        typer.Option(
+        Option(
             "--format",
             help="All of it for people; a script for sh (do and undo); JSON; what the "
             "guest's side needs; or the same plan for driverctl, DPDK or SPDK.",
@@ -106,10 +106,10 @@ def plan_devices(
     plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
     words = written(plan, rules, all_systems=all_systems)
     if not _print(plan, words, rules, output):
-        raise typer.Exit(Exit.BLOCKED)
+        sys.exit(Exit.BLOCKED)
     codes = {Outcome.REFUSED: Exit.BLOCKED, Outcome.UNKNOWN: Exit.CANNOT_TELL}
     if plan.outcome in codes:
-        raise typer.Exit(codes[plan.outcome])
+        sys.exit(codes[plan.outcome])
 
 
 def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import (
     NAMES,
     NO_GROUPS,
@@ -16,6 +16,7 @@ from iommu_inspect.cli.options import (
     From,
     SemanticsOption,
 )
+from iommu_inspect.model.asked.usage import BadRequestError
 
 if TYPE_CHECKING:
     from iommu_inspect.kernel.eras import Semantics
@@ -29,7 +30,7 @@ __all__ = ["predict_answers"]
 def predict_answers(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[DEVICE|group:ID]...",
             help=f"Only these; otherwise everything. {NAMES}.",
         ),
@@ -40,7 +41,7 @@ def predict_answers(
     output: FormatOption = Format.TABLE,
     compare: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--compare",
             metavar="RULES,RULES...",
             help="Show only the answers that differ between these; each as for "
@@ -54,7 +55,7 @@ def predict_answers(
     from iommu_inspect.cli.session import load, rules_of
 
     if compare is not None and semantics != "auto":
-        raise typer.BadParameter("--compare and --semantics exclude each other")
+        raise BadRequestError("--compare and --semantics exclude each other")
     # Names are read only where a target may be given by a part of one.
     machine = load(source, numeric=not targets, demo=demo)
     asked = _asked(machine, targets)
@@ -64,10 +65,10 @@ def predict_answers(
     else:
         _compare(machine, _compared(machine, compare), asked, output)
     if not told:
-        raise typer.Exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.CANNOT_TELL)
     if not machine.groups_known:
         complain(NO_GROUPS)
-        raise typer.Exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.CANNOT_TELL)
 
 
 def _asked(
@@ -127,7 +128,7 @@ def _compared(machine: Machine, text: str) -> list[Semantics]:
 
     words = [word for word in dict.fromkeys(map(str.strip, text.split(","))) if word]
     if len(words) < 2:
-        raise typer.BadParameter(
+        raise BadRequestError(
             "--compare needs two or more, such as 5.10,6.12,proposed-single-driver"
         )
     return [rules_of(machine, word) for word in words]

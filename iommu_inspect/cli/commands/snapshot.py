@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import From
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Redact(enum.StrEnum):
 def take_snapshot(
     file: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="FILE",
             help="The tar to write, compressed if its name ends in .gz or .tgz; an "
             "older one is replaced. - is standard output, not compressed.",
@@ -41,7 +40,7 @@ def take_snapshot(
     source: From = None,
     redact: Annotated[
         Redact,
-        typer.Option(
+        Option(
             "--redact",
             help="What other names stand for: nothing; serial numbers, MAC and IP "
             "addresses, UUIDs, labels, names of hosts, users and directories; or those "
@@ -127,7 +126,7 @@ def _write(file: str, snapshot: Snapshot) -> None:
             silence(sys.stdout)
         where = "standard output" if file == "-" else file
         complain(f"cannot write {where}: {error.strerror}")
-        raise typer.Exit(Exit.INTERNAL) from None
+        sys.exit(Exit.INTERNAL)
 
 
 def _progress() -> tuple[Callable[[int], None], Callable[[], None]]:

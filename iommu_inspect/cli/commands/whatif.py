@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
-import typer
-
 from iommu_inspect.cli import options
+from iommu_inspect.cli.declared import Argument
 
 __all__ = ["what_if"]
 
@@ -14,7 +14,7 @@ __all__ = ["what_if"]
 def what_if(
     steps: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="STEP...",
             help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER "
             "probe=DEV rebind=DEV,DRIVER claim=GROUP claim=DEV,iommufd "
@@ -64,6 +64,6 @@ def what_if(
             complain(f"{rules.basis}; --semantics chooses a kernel")
     results = {outcome.answer.result for outcome in simulation.outcomes}
     if results - {OK, UNKNOWN}:
-        raise typer.Exit(Exit.BLOCKED)
+        sys.exit(Exit.BLOCKED)
     if UNKNOWN in results:
-        raise typer.Exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.CANNOT_TELL)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
-import typer
-
+from iommu_inspect.cli.declared import Argument
 from iommu_inspect.cli.options import NAMES, Demo, Format, FormatOption, From, Numeric
 
 __all__ = ["explain_group"]
@@ -14,7 +14,7 @@ __all__ = ["explain_group"]
 def explain_group(
     devices: Annotated[
         list[str],
-        typer.Argument(metavar="DEVICE...", help=f"Whose group to explain: {NAMES}."),
+        Argument(metavar="DEVICE...", help=f"Whose group to explain: {NAMES}."),
     ],
     source: From = None,
     demo: Demo = False,
@@ -50,7 +50,7 @@ def explain_group(
     for text in empty:
         complain(f"the source shows no device in {text}: it tells no reason")
     if not asked:
-        raise typer.Exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.CANNOT_TELL)
     answers = []
     for device in asked:
         shares = sharing(grouping, device, found)
@@ -70,4 +70,4 @@ def explain_group(
         emit(why_text(answers, pairs, style()))
     told = all(shares.told for shares, _ in answers)
     if empty or not told or any(each.shared is None for each in pairs):
-        raise typer.Exit(Exit.CANNOT_TELL)
+        sys.exit(Exit.CANNOT_TELL)

@@ -6,6 +6,7 @@ A child answers with types that `marshal` has, so what is missing is sent as a w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from sys import intern
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Fact, Missing, known
@@ -102,7 +103,8 @@ def seen(folder: str, answer: object) -> Seen | None:
 
     return Seen(
         {
-            f"{folder}/{below}" if below else folder: tuple(sorted(names))
+            # Directories of devices list the same names: each is kept once.
+            f"{folder}/{below}" if below else folder: tuple(sorted(map(intern, names)))
             for below, names in listed.items()
         },
         {
