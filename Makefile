@@ -94,9 +94,10 @@ hostile: $(DEV_STAMP)  ## 10,000 names that a shell would obey, in all that is p
 	$(BIN)/python -m tools.hostile --names 10000
 
 bench: $(DEV_STAMP)  ## how long it takes beside other tools, as root
-	$(BIN)/python -m bench.beside 100 1000 5000
+	$(BIN)/python -m bench.beside 100 1000 5000 20000 --rounds 3
 	$(BIN)/python -m bench.beside 100 300 --calls
 	$(BIN)/python -m bench.start
+	$(BIN)/python -m bench.guest
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3

@@ -2,10 +2,10 @@
 
 ``python -m bench.beside 100 1000`` makes hosts of so many functions and runs every tool
 on each, in turn, as root in a mount namespace of its own, where the host's directory
-stands for ``/sys``. It prints medians of the time, as a ratio to that of ``lspci -Dvmmnnk``
-too, of the CPU and of the memory that a tool's first process had, or for each tool the
-system calls a function (by strace, those of two hosts subtracted, so that what a
-program does once does not count).
+stands for ``/sys``. It prints medians of the time, the ratio to ``lspci -Dvmmnnk``, the
+CPU of all processes, and the memory that the first of them had at most (15 MB is what
+this program has itself). With ``--calls`` it prints the system calls a function, by
+strace, those of two hosts subtracted, so that what a program does once does not count.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def _can_count() -> bool:
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize(("command", "most"), [("list", 32), ("audit", 54)])
+@pytest.mark.parametrize(("command", "most"), [("list", 31), ("audit", 58)])
 def test_a_function_costs_few_system_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, most: int
 ) -> None:

@@ -247,10 +247,12 @@ class Served(DirTree):
         super().__init__(str(root), "a host", live=True)
         self.opened: list[str] = []
 
-    def _take(self, paths: Iterable[str], limit: int = MAX_FILE) -> None:
+    def _take(
+        self, paths: Iterable[str], limit: int = MAX_FILE, what: str = "content"
+    ) -> None:
         wanted = list(paths)
         self.opened += wanted
-        super()._take(wanted, limit)
+        super()._take(wanted, limit, what)
 
 
 @each(

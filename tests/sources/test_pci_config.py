@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared import SHARED, needs_shared
+from shared import FIXTURES, SHARED, needs_shared
 
 from iommu_inspect.model.device import Acs, SrIov
 from iommu_inspect.model.fact import Missing, known
+from iommu_inspect.model.pci.registers import PCI_CFG_SPACE_EXP_SIZE
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
+from iommu_inspect.sources.tree.config_pieces import read_pieces
 
 READERS = [
     "header_type",
@@ -215,3 +220,64 @@ def test_a_list_that_leads_nowhere_is_unreadable(
     config = with_extended(space())
     config[at : at + len(with_)] = with_
     assert read(config, *names) == [Missing.UNREADABLE] * len(names)
+
+
+# What is told of a function by its configuration space.
+TOLD = [*READERS, "answers"]
+
+
+def pieces(config: bytes) -> tuple[bytes, int]:
+    """Return what is read of a device in pieces, and how many bytes that are."""
+    count = 0
+
+    def pread(size: int, offset: int) -> bytes:
+        nonlocal count
+        found = config[offset : offset + size]
+        count += len(found)
+        return found
+
+    return read_pieces(pread), count
+
+
+@given(
+    st.sampled_from([4096, 4096, 256, 128, 70, 64, 63, 0]),
+    st.lists(st.tuples(st.integers(0, 0x200), st.integers(0, 255)), max_size=6),
+)
+def test_what_is_read_in_pieces_tells_what_all_of_it_tells(
+    size: int, damage: list[tuple[int, int]]
+) -> None:
+    config = with_extended(space())
+    for offset, value in damage:
+        config[offset] = value
+    shown = bytes(config[:size])
+    assert read(pieces(shown)[0], *TOLD) == read(shown, *TOLD)
+
+
+@given(st.binary(max_size=600))
+def test_what_is_read_in_pieces_of_noise_tells_the_same(noise: bytes) -> None:
+    assert read(pieces(noise)[0], *TOLD) == read(noise, *TOLD)
+
+
+@needs_shared
+def test_what_is_read_in_pieces_of_real_devices_tells_the_same() -> None:
+    configs = [*_configs(SHARED), *_configs(FIXTURES)]
+    assert len(configs) > 500
+    for config in configs:
+        assert read(pieces(config)[0], *TOLD) == read(config, *TOLD)
+    # Which is all there is in it for a device: so many reads fewer.
+    express = [config for config in configs if len(config) == PCI_CFG_SPACE_EXP_SIZE]
+    read_in_pieces = sum(pieces(config)[1] for config in express)
+    assert read_in_pieces * 10 < PCI_CFG_SPACE_EXP_SIZE * len(express)
+
+
+def _configs(folder: Path) -> Iterator[bytes]:
+    """Yield the configuration spaces in files and in archives."""
+    for path in folder.rglob("*.config"):
+        yield path.read_bytes()
+    for path in folder.rglob("*.tar*"):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.name.endswith("/config") and member.isreg():
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    yield content.read()

@@ -60,6 +60,10 @@ class Hanging(DirTree):
         self._wait(path)
         return super()._read(path, limit)
 
+    def _read_config(self, path: str) -> Fact[bytes] | None:
+        self._wait(path)
+        return super()._read_config(path)
+
     def _kind(self, path: str) -> Fact[Kind]:
         if self._asked and not path.startswith(("sys", "proc")):
             self._wait(path)

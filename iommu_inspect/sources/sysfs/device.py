@@ -90,7 +90,7 @@ class DeviceReader:
             if path.startswith("sys/devices/")
         )
         awake = [path for path in paths if not self._is_asleep(path)]
-        self._tree.read_ahead(f"{path}/config" for path in awake)
+        self._tree.read_configs(f"{path}/config" for path in awake)
 
     def read(
         self, path: str, overrides: dict[str, Fact[str]], listed_on: str | None = None

@@ -32,12 +32,14 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact
 from iommu_inspect.model.group import NodeAccess
 from iommu_inspect.sources.tree.bounded import PATIENCE, Reader, Request
+from iommu_inspect.sources.tree.config_pieces import read_pieces
 from iommu_inspect.sources.tree.failures import missing_of
 from iommu_inspect.sources.tree.looking import Eyes, looked, questions, seen
 from iommu_inspect.sources.tree.tree import (
@@ -195,6 +197,12 @@ class DirTree(Tree):
         ]
         self._take(spots)
 
+    def read_configs(self, paths: Iterable[str]) -> None:
+        """See `Tree.read_configs`; all are asked for at once."""
+        if self.hot and not self._asked:
+            spots = [spot for path in paths if known(spot := self._spot(path))]
+            self._take(spots, what="config")
+
     def look_ahead(self, folders: Iterable[str], inside: Inside) -> None:
         """See `Tree.look_ahead`; a child does it, one directory after the other."""
         if not self.hot or self._asked:
@@ -316,12 +324,14 @@ class DirTree(Tree):
             self._take((path,), limit)
         return self._ahead.pop(path)
 
-    def _take(self, paths: Iterable[str], limit: int = MAX_FILE) -> None:
+    def _take(
+        self, paths: Iterable[str], limit: int = MAX_FILE, what: str = "content"
+    ) -> None:
         """Have the child read files, and keep what is in them until it is asked for."""
         wanted = [path for path in paths if path not in self._ahead]
         if not wanted:
             return
-        requests = [("content", path, limit) for path in wanted]
+        requests = [(what, path, limit) for path in wanted]
         found = self._reader.ask(self._answer, requests, patience=_patience(wanted[0]))
         for path, content in zip(wanted, found, strict=True):
             if self._reader.failure and path.rpartition("/")[2] in REMEMBERED:
@@ -334,6 +344,18 @@ class DirTree(Tree):
 
     def _read(self, path: str, limit: int) -> Fact[bytes] | None:
         """Read a file here and now; ``None`` is returned for a link."""
+        in_one = self.hot and path.startswith("sys/")
+        return self._by_descriptor(path, partial(_read_all, limit=limit, in_one=in_one))
+
+    def _read_config(self, path: str) -> Fact[bytes] | None:
+        """Read what tells something of a configuration space."""
+        return self._by_descriptor(
+            path, lambda opened: read_pieces(partial(os.pread, opened))
+        )
+
+    def _by_descriptor(
+        self, path: str, read: Callable[[int], Fact[bytes]]
+    ) -> Fact[bytes] | None:
         try:
             descriptor = os.open(self._real(path) or "", _OPEN_FLAGS)
         except (OSError, ValueError) as error:
@@ -341,11 +363,12 @@ class DirTree(Tree):
                 return None
             return _missing(error)
         try:
-            in_one = self.hot and path.startswith("sys/")
             # It may have been replaced since it was looked at; sysfs has no others.
-            if not in_one and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if not (self.hot and path.startswith("sys/")) and not stat.S_ISREG(
+                os.fstat(descriptor).st_mode
+            ):
                 return Missing.UNREADABLE
-            return _read_all(descriptor, limit, in_one=in_one)
+            return read(descriptor)
         except OSError as error:
             return _missing(error)
         finally:
@@ -382,6 +405,8 @@ class DirTree(Tree):
                 return self._link(path)
             case "names":
                 return map_fact(self._names(path), list)
+            case "config":
+                return self._read_config(path)
         return self._read(path, more)
 
 

@@ -56,12 +56,15 @@ def looked(  # pragma: no cover - runs in a child that ends with os._exit, unmea
     links: Sequence[str],
     lists: Sequence[str],
 ) -> object:
-    """Answer; a file that the directory does not list is not looked for."""
+    """Answer; what the directory does not list is not looked for."""
     listed: dict[str, list[str]] = {}
     contents: dict[str, object] = {}
     texts: dict[str, str | None] = {}
 
     def follow(name: str) -> None:
+        if there is not None and "/" not in name and name not in there:
+            texts[name] = None
+            return
         text = eyes.link(f"{folder}/{name}")
         if known(text) or text is Missing.ABSENT:
             texts[name] = text if known(text) else None

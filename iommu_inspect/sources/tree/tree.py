@@ -169,6 +169,12 @@ class Tree(abc.ABC):
         Those that must never be opened are left out.
         """
 
+    def read_configs(self, paths: Iterable[str]) -> None:  # noqa: B027
+        """Learn which configuration spaces will be asked for, to read them at once.
+
+        Of a running host that is only what tells something (`config_pieces`).
+        """
+
     def look_ahead(self, folders: Iterable[str], inside: Inside) -> None:  # noqa: B027
         """Learn which directories will be looked into, to do that at once.
 
