@@ -6,10 +6,13 @@ import enum
 from typing import Annotated
 
 from iommu_inspect.cli.declared import Option
+from iommu_inspect.cli.output import Color
 
 __all__ = [
     "NAMES",
     "NO_GROUPS",
+    "Color",
+    "ColorOption",
     "Demo",
     "For",
     "ForOption",
@@ -79,6 +82,14 @@ SemanticsOption = Annotated[
 ]
 FormatOption = Annotated[
     Format, Option("--format", help="A table for people, or JSON.")
+]
+ColorOption = Annotated[
+    Color,
+    Option(
+        "--color",
+        help="Colours: on a terminal, unless NO_COLOR is set or it is a dumb one; "
+        "always; or never.",
+    ),
 ]
 Numeric = Annotated[
     bool, Option("--numeric", "-n", help="Ids only, no names of devices.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import io
 import os
 import signal
@@ -16,24 +17,59 @@ from iommu_inspect.model.text import printable, printable_lines
 if TYPE_CHECKING:
     from iommu_inspect.render.layout import Style
 
-__all__ = ["complain", "emit", "ending_in_order", "settle", "silence", "style"]
+__all__ = ["Color", "complain", "emit", "ending_in_order", "settle", "silence", "style"]
 
 
-def style() -> Style:
+class Color(enum.StrEnum):
+    """When to colour what is printed."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bold": 1}
+
+
+def style(color: Color = Color.AUTO) -> Style:
     """Return the terminal's width, and colours where a person will see them.
 
-    Output that is piped is 80 columns wide, unless COLUMNS says otherwise.
+    Output that is piped is 80 columns wide, and its tables as wide as they are, unless
+    COLUMNS says otherwise. With ``auto`` NO_COLOR and a dumb terminal have no colours.
     """
     import shutil
 
-    from iommu_inspect.render.layout import Style
+    from iommu_inspect.render.layout import ASCII_MARKS, Marks, Style
 
     width = shutil.get_terminal_size((80, 24)).columns
-    if sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        import typer
+    on_terminal = bool(sys.stdout) and sys.stdout.isatty()
+    coloured = color is Color.ALWAYS or (
+        color is Color.AUTO
+        and on_terminal
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
+    drawn = Marks()
+    can_draw = _can_write(drawn.more + drawn.member + drawn.last)
+    return Style(
+        width,
+        _paint if coloured else Style().paint,
+        cut=on_terminal or bool(os.environ.get("COLUMNS")),
+        marks=drawn if can_draw else ASCII_MARKS,
+    )
 
-        return Style(width, lambda text, colour: typer.style(text, fg=colour))
-    return Style(width)
+
+def _paint(text: str, colour: str) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _can_write(text: str) -> bool:
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def settle() -> None:

@@ -62,13 +62,29 @@ def select(
     return tuple(groups), ungrouped
 
 
+# What people call classes, by the beginnings of their codes. A 3D controller is a GPU
+# without a plug; Wi-Fi is "Network controller" or "Wireless controller".
+_CLASSES = {
+    "gpu": ("03",),
+    "display": ("03",),
+    "network": ("02", "0d"),
+    "storage": ("01", "0805"),
+    "usb": ("0c03",),
+    "audio": ("0401", "0403"),
+    "accelerator": ("12", "0b40"),
+    "bridge": ("06",),
+}
+
+
 def _of_class(device: Device, text: str) -> bool:
     code = device.ids.class_code
     if not known(code):
         return False
     wanted = text.lower().removeprefix("0x")
-    name = class_name(code) or ""
-    return f"{code:06x}".startswith(wanted) or wanted in name.lower()
+    digits = f"{code:06x}"
+    if wanted in _CLASSES:
+        return digits.startswith(_CLASSES[wanted])
+    return digits.startswith(wanted) or wanted in (class_name(code) or "").lower()
 
 
 def named(machine: Machine, text: str) -> frozenset[DeviceId]:

@@ -1,77 +1,12 @@
-"""The table of ``list``: groups and their devices."""
+"""What a device is called, and what drives it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known, value_or
-from iommu_inspect.model.group import Group
 from iommu_inspect.model.pci.classes import class_name
-from iommu_inspect.model.relations import Relations
-from iommu_inspect.render.layout import PLAIN, Style, table
-from iommu_inspect.render.uses import use_line
 
-__all__ = ["describe", "device_name", "device_table", "driver_mark", "kind_name"]
-
-_OWNERSHIP_COLOURS = {"conflict": "red", "user": "green", "unknown": "yellow"}
-# So that a table with a mediated device, whose name is a UUID, fits 80 columns; the
-# longest word of a class name is as long.
-_NARROWEST = 13
-
-
-def device_table(
-    groups: Iterable[Owned],
-    ungrouped: Iterable[Device],
-    style: Style = PLAIN,
-    relations: Relations | None = None,
-) -> str:
-    """Return the table of ``list``: one line a device, the group on its first.
-
-    With ``relations`` a line below a device says what the host uses it for.
-    """
-    rows: list[list[str]] = []
-    below: list[str] = []
-
-    def add(first: list[str], cells: list[str], used: str = "") -> None:
-        rows.append([*first, *cells])
-        below.append(used)
-
-    def add_device(first: list[str], device: Device) -> None:
-        used = "" if relations is None else use_line(relations, device)
-        add(first, _device_cells(device), used)
-
-    for owned in groups:
-        group = owned.group
-        first = [_heading(group), owned.ownership.value]
-        for device in group.devices:
-            add_device(first, device)
-            first = ["", ""]
-        if not group.devices:
-            add(first, ["(no devices)", "", ""])
-    for device in ungrouped:
-        add_device(["-", "-"], device)
-    headers = ["GROUP", "OWNERSHIP", "DEVICE", "DRIVER", "DESCRIPTION"]
-    return table(
-        headers,
-        rows,
-        style,
-        paints={1: _OWNERSHIP_COLOURS},
-        below=below,
-        narrowest=_NARROWEST,
-    )
-
-
-def _heading(group: Group) -> str:
-    """Return a group's number, marked where it is predicted, and may lack members."""
-    if not group.predicted:
-        return group.id
-    return f"{group.id} predicted{'' if group.whole else '?'}"
-
-
-def _device_cells(device: Device) -> list[str]:
-    return [device.address, driver_mark(device), describe(device)]
+__all__ = ["describe", "device_name", "driver_mark", "kind_name"]
 
 
 def driver_mark(device: Device) -> str:

@@ -9,7 +9,7 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.text import fold
 
-__all__ = ["PLAIN", "Paint", "Style", "table"]
+__all__ = ["ASCII_MARKS", "PLAIN", "Marks", "Paint", "Style", "table"]
 
 Paint = Callable[[str, str], str]
 _GAP = 2
@@ -21,11 +21,29 @@ def _no_paint(text: str, _colour: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What is drawn with letters: what goes on, what is one of several, the last."""
+
+    more: str = "…"
+    member: str = " ├"
+    last: str = " └"
+
+
+ASCII_MARKS = Marks("...", " |", " `")
+"""For an output whose encoding has no others."""
+
+
+@dataclass(frozen=True, slots=True)
 class Style:
-    """How to print: the width in columns, and what colours a word."""
+    """How to print: the width in columns, and what colours a word.
+
+    What is not ``cut`` is as long as it is: nobody has to look at it on a terminal.
+    """
 
     width: int = 80
     paint: Paint = _no_paint
+    cut: bool = True
+    marks: Marks = Marks()
 
 
 PLAIN = Style()

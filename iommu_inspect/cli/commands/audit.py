@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import (
     NAMES,
+    Color,
+    ColorOption,
     Demo,
     For,
     Format,
@@ -95,6 +97,7 @@ def audit_targets(
     ] = False,
     numeric: Numeric = False,
     output: FormatOption = Format.TABLE,
+    color: ColorOption = Color.AUTO,
 ) -> None:
     """Say whether devices can be handed to user space, what blocks, what to do.
 
@@ -145,7 +148,7 @@ def audit_targets(
         from iommu_inspect.render.audits.verdict import audit_text
 
         text = audit_text(
-            result, style(), notes=notes, summary=summary, verbose=verbose
+            result, style(color), notes=notes, summary=summary, verbose=verbose
         )
         emit(text)
     sys.exit(of_verdict(verdict))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from iommu_inspect.cli.declared import Argument
 from iommu_inspect.cli.options import (
+    Color,
+    ColorOption,
     For,
     Format,
     FormatOption,
@@ -31,6 +33,7 @@ def diff_sources(
     semantics: SemanticsOption = "auto",
     numeric: Numeric = False,
     output: FormatOption = Format.TABLE,
+    color: ColorOption = Color.AUTO,
 ) -> None:
     """Show what changed between two sources in groups, owners, drivers and verdicts.
 
@@ -59,7 +62,7 @@ def diff_sources(
     else:
         from iommu_inspect.render.differences.text import diff_text
 
-        emit(diff_text(found, style()))
+        emit(diff_text(found, style(color)))
     if found.same is None:
         sys.exit(Exit.CANNOT_TELL)
     sys.exit(Exit.OK if found.same else Exit.BLOCKED)

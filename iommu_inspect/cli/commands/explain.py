@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 from iommu_inspect.cli.declared import Argument
-from iommu_inspect.cli.options import Format, FormatOption
+from iommu_inspect.cli.options import Color, ColorOption, Format, FormatOption
 
 if TYPE_CHECKING:
     from iommu_inspect.rules._messages import Quote
@@ -26,6 +26,7 @@ def explain_rule(
         ),
     ] = None,
     output: FormatOption = Format.TABLE,
+    color: ColorOption = Color.AUTO,
 ) -> None:
     """Show a rule's page: what it checks, why, kernel sources, remedy.
 
@@ -40,7 +41,7 @@ def explain_rule(
 
     text = " ".join(words or []).strip()
     if output is Format.TABLE and (named := page_named(text)) is not None:
-        emit(page_text(named, style()))  # and no rule is imported for that
+        emit(page_text(named, style(color)))  # and no rule is imported for that
         return
 
     from iommu_inspect.rules._messages import Quote
@@ -64,11 +65,11 @@ def explain_rule(
         from iommu_inspect.render.layout import table
 
         rows = [[known.id, known.about.summary] for known in RULES]
-        emit(table(["RULE", "WHAT IT FINDS"], rows, style(), paints={}))
+        emit(table(["RULE", "WHAT IT FINDS"], rows, style(color), paints={}))
     elif rule is not None:
-        emit(page_text(page(rule), style()))
+        emit(page_text(page(rule), style(color)))
     else:
-        emit(matches_text(quotes, page(quotes[0].rule), style()))
+        emit(matches_text(quotes, page(quotes[0].rule), style(color)))
 
 
 def _quoting(text: str) -> list[Quote]:

@@ -27,8 +27,9 @@ def list_groups(
         Option(
             "--class",
             metavar="CLASS",
-            help="Only devices of this class: its hexadecimal beginning (02, 0300) or "
-            "a part of its name (nvme, audio).",
+            help="Only devices of this class: gpu, display, network, storage, usb, "
+            "audio, accelerator, bridge; its hexadecimal beginning (02, 0300); or a "
+            "part of its name (nvme).",
         ),
     ] = None,
     ownership: Annotated[
@@ -36,6 +37,14 @@ def list_groups(
         Option(
             metavar="STATE",
             help="Only groups that are none, kernel, user, conflict or unknown.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        Option(
+            metavar="NAME,NAME...",
+            help="What to show of each device, in this order: group, owner, address, "
+            "driver, class, ids, name, description, uses, numa, iommu.",
         ),
     ] = None,
     predict_groups: Annotated[
@@ -50,6 +59,7 @@ def list_groups(
     output: options.FormatOption = options.Format.TABLE,
     numeric: options.Numeric = False,
     demo: options.Demo = False,
+    color: options.ColorOption = options.Color.AUTO,
 ) -> None:
     """Show the groups, their devices, drivers and uses, and who owns each group.
 
@@ -68,8 +78,12 @@ def list_groups(
     states = [state.value for state in Ownership]
     if ownership is not None and ownership not in states:
         raise BadRequestError(f"--ownership takes one of {', '.join(states)}")
+    from iommu_inspect.render.listing.columns import STANDARD, columns_named
+
+    chosen = STANDARD if columns is None else columns_named(columns)
     # A document has every fact of a device, and so has what is predicted of it.
     brief = output is options.Format.TABLE and not predict_groups
+    brief = brief and "numa" not in chosen
     machine = load(source, numeric=numeric, demo=demo, brief=brief)
     rules = rules_of(machine, semantics)
     found = None
@@ -90,17 +104,22 @@ def list_groups(
         emit(to_json(list_document(machine, rules, groups, ungrouped, found)))
     else:
         from iommu_inspect.model.relations import Relations
-        from iommu_inspect.render.devices import device_table
+        from iommu_inspect.render.listing.columns import rows_of
+        from iommu_inspect.render.listing.table import list_text
         from iommu_inspect.render.uses import untold_text
 
         if groups or ungrouped:
-            emit(device_table(groups, ungrouped, style(), Relations(machine)))
+            rows = rows_of(groups, ungrouped, Relations(machine))
+            emit(list_text(rows, style(color), chosen))
             if untold := untold_text(machine):
                 complain(untold)
         if found is not None:
             from iommu_inspect.render.foretold import foretold_text
 
-            emit(("\n" if groups or ungrouped else "") + foretold_text(found, style()))
+            emit(
+                ("\n" if groups or ungrouped else "")
+                + foretold_text(found, style(color))
+            )
     if found is not None and found.predicted:
         if not groups and not ungrouped:
             complain("no device fits")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import (
     NAMES,
+    Color,
+    ColorOption,
     Demo,
     For,
     ForOption,
@@ -82,6 +84,7 @@ def plan_devices(
             "guest's side needs; or the same plan for driverctl, DPDK or SPDK.",
         ),
     ] = PlanFormat.TABLE,
+    color: ColorOption = Color.AUTO,
 ) -> None:
     """Print what to type so that devices can be handed to user space, and the undo.
 
@@ -105,21 +108,23 @@ def plan_devices(
         purpose = For.DPDK
     plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
     words = written(plan, rules, all_systems=all_systems)
-    if not _print(plan, words, rules, output):
+    if not _print(plan, words, rules, output, color):
         sys.exit(Exit.BLOCKED)
     codes = {Outcome.REFUSED: Exit.BLOCKED, Outcome.UNKNOWN: Exit.CANNOT_TELL}
     if plan.outcome in codes:
         sys.exit(codes[plan.outcome])
 
 
-def _print(plan: Plan, words: Written, rules: Semantics, output: PlanFormat) -> bool:
+def _print(
+    plan: Plan, words: Written, rules: Semantics, output: PlanFormat, color: Color
+) -> bool:
     """Print it; ``False`` if that tool has no words for a plan that there is."""
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.plan.host.script import refusing_script
     from iommu_inspect.render.plans.plan import plan_text, qemu_text
 
     if output is PlanFormat.TABLE:
-        emit(plan_text(plan, words, rules, style()))
+        emit(plan_text(plan, words, rules, style(color)))
         return True
     if output is PlanFormat.JSON:
         from iommu_inspect.render.documents.common import to_json

@@ -10,6 +10,8 @@ from iommu_inspect.cli.declared import Argument, Option
 from iommu_inspect.cli.options import (
     NAMES,
     NO_GROUPS,
+    Color,
+    ColorOption,
     Demo,
     Format,
     FormatOption,
@@ -48,6 +50,7 @@ def predict_answers(
             "--semantics.",
         ),
     ] = None,
+    color: ColorOption = Color.AUTO,
 ) -> None:
     """Show what the kernel would answer now to each ownership operation."""
     from iommu_inspect.cli.exits import Exit
@@ -61,9 +64,9 @@ def predict_answers(
     asked = _asked(machine, targets)
     told = True
     if compare is None:
-        told = _predict(machine, rules_of(machine, semantics), asked, output)
+        told = _predict(machine, rules_of(machine, semantics), asked, output, color)
     else:
-        _compare(machine, _compared(machine, compare), asked, output)
+        _compare(machine, _compared(machine, compare), asked, output, color)
     if not told:
         sys.exit(Exit.CANNOT_TELL)
     if not machine.groups_known:
@@ -95,6 +98,7 @@ def _predict(
     rules: Semantics,
     asked: Callable[[Prediction | Comparison], bool],
     output: Format,
+    color: Color,
 ) -> bool:
     """Show the answers, and say whether any of them, or none, could be told."""
     from iommu_inspect.cli.output import complain, emit, style
@@ -112,7 +116,7 @@ def _predict(
     from iommu_inspect.render.predictions import predict_table
 
     if predictions:
-        emit(predict_table(predictions, style()))
+        emit(predict_table(predictions, style(color)))
     if not rules.certain:
         complain(f"{rules.basis}; --semantics chooses a kernel")
     return told
@@ -139,6 +143,7 @@ def _compare(
     rules: list[Semantics],
     asked: Callable[[Prediction | Comparison], bool],
     output: Format,
+    color: Color,
 ) -> None:
     from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.kernel.ownership.comparison import compare
@@ -150,7 +155,7 @@ def _compare(
 
         emit(to_json(comparison_document(machine, rules, comparisons)))
         return
-    emit(comparison_text(comparisons, rules, style()))
+    emit(comparison_text(comparisons, rules, style(color)))
     for each in rules:
         if not each.certain:
             complain(f"{each.basis}; name a kernel")

@@ -31,6 +31,7 @@ def what_if(
     semantics: options.SemanticsOption = "auto",
     output: options.FormatOption = options.Format.TABLE,
     numeric: options.Numeric = False,
+    color: options.ColorOption = options.Color.AUTO,
 ) -> None:
     """Show what the kernel would answer to steps, and the state after them.
 
@@ -59,7 +60,7 @@ def what_if(
     else:
         from iommu_inspect.render.simulation import simulation_text
 
-        emit(simulation_text(found, style()))
+        emit(simulation_text(found, style(color)))
         if not rules.certain:
             complain(f"{rules.basis}; --semantics chooses a kernel")
     results = {outcome.answer.result for outcome in simulation.outcomes}

@@ -6,7 +6,16 @@ import sys
 from typing import Annotated
 
 from iommu_inspect.cli.declared import Argument
-from iommu_inspect.cli.options import NAMES, Demo, Format, FormatOption, From, Numeric
+from iommu_inspect.cli.options import (
+    NAMES,
+    Color,
+    ColorOption,
+    Demo,
+    Format,
+    FormatOption,
+    From,
+    Numeric,
+)
 
 __all__ = ["explain_group"]
 
@@ -20,6 +29,7 @@ def explain_group(
     demo: Demo = False,
     output: FormatOption = Format.TABLE,
     numeric: Numeric = False,
+    color: ColorOption = Color.AUTO,
 ) -> None:
     """Show why devices share their groups, and whether the groups can grow.
 
@@ -67,7 +77,7 @@ def explain_group(
     else:
         from iommu_inspect.render.why import why_text
 
-        emit(why_text(answers, pairs, style()))
+        emit(why_text(answers, pairs, style(color)))
     told = all(shares.told for shares, _ in answers)
     if empty or not told or any(each.shared is None for each in pairs):
         sys.exit(Exit.CANNOT_TELL)
