@@ -299,7 +299,7 @@ def test_who_uses_a_device_is_shown_by_list_and_by_audit() -> None:
         "in use: mdev: 83b8f4f2-509f-482f-9c1e-e6bfe0fa1001",
         "in use: nvme0n1p1: /",
     ):
-        assert f"                    {line}\n" in shown
+        assert f"                 {line}\n" in shown
     found = " ".join(call("audit", "00:01.0", *source).stdout.split())
     assert (
         "the screen on HDMI-A-1. When its driver lets go of it, the host loses that. "

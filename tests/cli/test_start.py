@@ -45,7 +45,7 @@ def test_a_page_is_shown_without_the_rules() -> None:
 @pytest.mark.parametrize(
     ("words", "without", "most"),
     [
-        (["list"], ["rules", "plan", "audit", "verdict"], 110),
+        (["list"], ["rules", "plan", "audit", "verdict"], 114),
         (["audit"], ["sources.text", "plan.steps", "plan.guest"], 222),
         (["predict", "0000:00:02.0"], ["rules", "plan", "audit"], 130),
     ],

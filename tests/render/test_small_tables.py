@@ -23,8 +23,9 @@ from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.render.audits.prospects import prospects_table
 from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.comparison import comparison_text
-from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.layout import PLAIN, Style
+from iommu_inspect.render.listing.columns import rows_of
+from iommu_inspect.render.listing.table import list_text
 from iommu_inspect.render.simulation import simulation_text
 from iommu_inspect.render.uses import untold_text
 
@@ -56,7 +57,7 @@ def test_a_comparison_without_a_difference_is_one_sentence(
 def test_a_group_that_lost_its_last_device_is_listed_as_empty() -> None:
     inquiry = Inquiry(machine(group(id="7")), NEW)
     owned = [inquiry.owned(each) for each in inquiry.machine.groups]
-    (_, row) = device_table(owned, ()).splitlines()
+    (_, row) = list_text(rows_of(owned, ())).splitlines()
     assert row.split(maxsplit=2)[0] == "7"
     assert row.endswith("(no devices)")
 
@@ -145,12 +146,14 @@ def test_what_the_host_uses_a_device_for_stands_below_it() -> None:
     owned = [Inquiry(host, NEW).owned(each) for each in host.groups]
     painted = Style(paint=lambda text, colour: f"<{colour}>{text}")
     for style in (PLAIN, painted):
-        lines = device_table(owned, host.ungrouped, style, Relations(host)).splitlines()
-        assert lines[2] == " " * 20 + "in use: usb: a \\x1b[2Jb"
-        assert lines[3].split()[0] == two.address
+        lines = list_text(
+            rows_of(owned, host.ungrouped, Relations(host)), style
+        ).splitlines()
+        assert lines[2] == " " * 19 + "in use: usb: a \\x1b[2Jb"
+        assert lines[3].split()[1] == two.address
         assert lines[4:6] == [
-            " " * 20 + "in use: nvme0n1p2: /, /a b; mdev:",
-            " " * 22 + "83b8f4f2-" * 5,
+            " " * 19 + "in use: nvme0n1p2: /, /a b; mdev:",
+            " " * 21 + "83b8f4f2-" * 5,
         ]
         assert lines[6].split()[:2] == ["-", "-"]
 
@@ -160,8 +163,8 @@ def test_a_use_of_a_device_whose_name_is_only_space_is_not_dropped() -> None:
     use = HostUse(UseKind.NETWORK, ("eth0",), ((str(odd.path),),))
     host = machine(group(odd), host=Host((use,), ()))
     owned = [Inquiry(host, NEW).owned(each) for each in host.groups]
-    text = device_table(owned, (), PLAIN, Relations(host))
-    assert text.endswith("\nin use: eth0: network")
+    text = list_text(rows_of(owned, (), Relations(host)))
+    assert text.endswith("  in use: eth0: network")
 
 
 @each(

@@ -12,8 +12,9 @@ from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.host.kernel import Kernel
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.render.audits.prospects import prospects_table
-from iommu_inspect.render.devices import device_table
 from iommu_inspect.render.layout import Style
+from iommu_inspect.render.listing.columns import rows_of
+from iommu_inspect.render.listing.table import list_text
 from iommu_inspect.render.simulation import simulation_text
 
 NIC, DISK = "0000:01:00.0", "0000:02:00.0"
@@ -65,7 +66,7 @@ def test_a_group_that_comes_has_no_ownership_before() -> None:
 def test_a_group_without_devices_is_shown_as_such() -> None:
     host = machine(group(id="7"))
     owned = map(Inquiry(host, only(SINCE_6_6)).owned, host.groups)
-    assert "7      none       (no devices)" in device_table(owned, ())
+    assert "7      none   (no devices)" in list_text(rows_of(owned, ()))
 
 
 def test_without_anything_to_hand_over_there_is_no_table() -> None:

@@ -31,7 +31,8 @@ from iommu_inspect.model.host.iommu import InterruptRemapping
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.render.audits.verdict import audit_text
-from iommu_inspect.render.devices import device_table
+from iommu_inspect.render.listing.columns import rows_of
+from iommu_inspect.render.listing.table import list_text
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.opening import open_path
@@ -161,7 +162,7 @@ def test_every_real_tree_can_be_listed_and_audited(source: Path) -> None:
     rules = applicable(machine.kernel)
     assert list(machine.devices)
     groups = map(Inquiry(machine, rules).owned, machine.groups)
-    assert device_table(groups, machine.ungrouped)
+    assert list_text(rows_of(groups, machine.ungrouped))
     assert audit_text(audit(machine, rules))
     assert all(device.bus == "pci" for device in machine.devices)
 

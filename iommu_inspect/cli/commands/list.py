@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from typing import Annotated
 
@@ -10,6 +11,14 @@ from iommu_inspect.cli.declared import Option
 from iommu_inspect.model.asked.usage import BadRequestError
 
 __all__ = ["list_groups"]
+
+
+class ListFormat(enum.StrEnum):
+    """What to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    PASTE = "paste"
 
 
 def list_groups(
@@ -56,7 +65,14 @@ def list_groups(
         ),
     ] = False,
     semantics: options.SemanticsOption = "auto",
-    output: options.FormatOption = options.Format.TABLE,
+    output: Annotated[
+        ListFormat,
+        Option(
+            "--format",
+            help="A table for people; JSON; or what to paste where one asks for help: "
+            "groups, devices, drivers, and what an audit says.",
+        ),
+    ] = ListFormat.TABLE,
     numeric: options.Numeric = False,
     demo: options.Demo = False,
     color: options.ColorOption = options.Color.AUTO,
@@ -82,7 +98,7 @@ def list_groups(
 
     chosen = STANDARD if columns is None else columns_named(columns)
     # A document has every fact of a device, and so has what is predicted of it.
-    brief = output is options.Format.TABLE and not predict_groups
+    brief = output is ListFormat.TABLE and not predict_groups
     brief = brief and "numa" not in chosen
     machine = load(source, numeric=numeric, demo=demo, brief=brief)
     rules = rules_of(machine, semantics)
@@ -97,11 +113,24 @@ def list_groups(
     devices = None if device is None else named(machine, device)
     wanted = Selection(group, devices, driver, class_, ownership)
     groups, ungrouped = select(Inquiry(machine, rules), wanted)
-    if output is options.Format.JSON:
+    if output is ListFormat.JSON:
         from iommu_inspect.render.documents.common import to_json
         from iommu_inspect.render.documents.list import list_document
 
         emit(to_json(list_document(machine, rules, groups, ungrouped, found)))
+    elif output is ListFormat.PASTE:
+        from dataclasses import replace
+
+        from iommu_inspect.audit.advice import Advice
+        from iommu_inspect.audit.auditing import audit
+        from iommu_inspect.render.audits.verdict import audit_text
+        from iommu_inspect.render.layout import PLAIN
+        from iommu_inspect.render.listing.paste import paste
+
+        # What to type is for who sits there, and not for who reads a forum.
+        found_wrong = replace(audit(machine, rules), advice=Advice(None))
+        said = audit_text(found_wrong, PLAIN)
+        emit(paste(groups, ungrouped, machine.kernel.release, said))
     else:
         from iommu_inspect.model.relations import Relations
         from iommu_inspect.render.listing.columns import rows_of

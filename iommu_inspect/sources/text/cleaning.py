@@ -67,6 +67,8 @@ _WHO_AND_WHERE = re.compile(
     r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.+-]+@[\w.-]+:[^$#%>\n]{0,80}|"
     r"\[[\w.+-]+@[\w.-]+ [^\]\n]{1,80}\])[$#%>](?:\s|$)"
 )
+# What `list --format paste` says of the groups above: lines that begin with "#".
+_OUR_WORDS = re.compile(r"\s*# iommu-inspect \d[\w.+-]*, .*:\s*$")
 _BULLET = re.compile(r"(\s*)[-*+\u2022\u00b7\u25e6\u25aa\u2023][ \t]+(?=\S)")
 _CONTINUED = re.compile(r"(?:\.{3,}|…+)\s*$")
 _WIDE = 78
@@ -83,7 +85,14 @@ def clean(text: str) -> list[Line]:
     """
     found: list[Line] = []
     gap = True
+    ours = False
     for number, line, item in _numbered(text):
+        ours = _OUR_WORDS.match(line) is not None or (
+            ours and line.lstrip().startswith("#")
+        )
+        if ours:
+            gap = True
+            continue
         if _FENCE.fullmatch(line):
             gap = True
             continue
