@@ -50,12 +50,12 @@ def build(
 ) -> typer.Typer:
     """Return the application with one command, or with all of them.
 
-    Completion and help need all; running one command does not.
+    Help needs all; running one command does not.
     """
     # No rich: it would be most of the start-up time, and plain text pastes better.
     app = typer.Typer(
         name=_NAME,
-        add_completion=wanted is None,
+        add_completion=False,  # `completion` has scripts that know our words
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -63,7 +63,8 @@ def build(
     for name, (module, function) in commands.items():
         if wanted in (None, name):
             command: Command = getattr(import_module(module), function)
-            app.command(name)(declared(command, command))
+            first = " ".join((command.__doc__ or "").partition("\n\n")[0].split())
+            app.command(name, short_help=first)(declared(command, command))
     app.callback()(_common)
     return app
 

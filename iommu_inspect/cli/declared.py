@@ -12,34 +12,61 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 
-__all__ = ["Argument", "Command", "Option", "Parameter", "parameters"]
+__all__ = ["Argument", "Command", "Completes", "Option", "Parameter", "parameters"]
 
 Command = Callable[..., None]
 # Any annotation: types have no common type.
 _Hint = typing.Any
 
 
+class Completes(enum.Enum):
+    """What a shell can offer in a word's place."""
+
+    FILE = enum.auto()
+    NOTHING = enum.auto()
+    TARGET = enum.auto()
+    DEVICE = enum.auto()
+    GROUP = enum.auto()
+    DRIVER = enum.auto()
+    CLASS = enum.auto()
+    OWNERSHIP = enum.auto()
+    COLUMN = enum.auto()
+    RULE = enum.auto()
+    SEMANTICS = enum.auto()
+    STEP = enum.auto()
+    SHELL = enum.auto()
+
+
 class Argument:
-    """What is named by its place."""
+    """What is named by its place; ``completes`` says what a shell can offer for it."""
 
-    __slots__ = ("help", "metavar")
+    __slots__ = ("completes", "help", "metavar")
 
-    def __init__(self, *, metavar: str, help: str) -> None:
+    def __init__(
+        self,
+        *,
+        metavar: str,
+        help: str,
+        completes: Completes = Completes.FILE,
+    ) -> None:
         self.metavar = metavar
         self.help = help
+        self.completes = completes
 
 
 class Option:
     """What is named by ``names``; by the parameter's own, if none are given."""
 
-    __slots__ = ("help", "metavar", "names")
+    __slots__ = ("completes", "help", "metavar", "names")
 
     def __init__(
         self,
         *names: str,
         help: str,
         metavar: str | None = None,
+        completes: Completes = Completes.FILE,
     ) -> None:
+        self.completes = completes
         self.names = names
         self.metavar = metavar
         self.help = help

@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
     "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),
     "explain": ("iommu_inspect.cli.commands.explain", "explain_rule"),
+    "completion": ("iommu_inspect.cli.commands.completion", "print_script"),
 }
 # What the system can run out of, which is no fault of the program.
 _SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Annotated
 
-from iommu_inspect.cli.declared import Option
+from iommu_inspect.cli.declared import Completes, Option
 from iommu_inspect.cli.output import Color
 
 __all__ = [
@@ -75,6 +75,7 @@ SemanticsOption = Annotated[
     Option(
         "--semantics",
         metavar="auto|RELEASE|proposed-single-driver",
+        completes=Completes.SEMANTICS,
         help="Whose rules apply: those of the source's kernel, of a kernel release "
         "such as 6.12, or of the proposal of 2021 (as it was sketched first: "
         "sketched-single-driver).",

@@ -8,7 +8,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from iommu_inspect.cli.exits import Exit
@@ -17,7 +17,16 @@ from iommu_inspect.model.text import printable, printable_lines
 if TYPE_CHECKING:
     from iommu_inspect.render.layout import Style
 
-__all__ = ["Color", "complain", "emit", "ending_in_order", "settle", "silence", "style"]
+__all__ = [
+    "Color",
+    "complain",
+    "emit",
+    "ending_in_order",
+    "settle",
+    "silence",
+    "style",
+    "write_lines",
+]
 
 
 class Color(enum.StrEnum):
@@ -111,6 +120,13 @@ def emit(text: str) -> None:
         if not isinstance(error, BrokenPipeError):
             complain(f"cannot write the result: {error.strerror}")
             sys.exit(Exit.INTERNAL)
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Print lines for a program that asked for them, as they are."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
 
 
 def silence(stream: TextIO) -> None:

@@ -11,7 +11,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.pci.classes import class_name
 
-__all__ = ["Selection", "named", "select"]
+__all__ = ["CLASSES", "Selection", "named", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def select(
 
 # What people call classes, by the beginnings of their codes. A 3D controller is a GPU
 # without a plug; Wi-Fi is "Network controller" or "Wireless controller".
-_CLASSES = {
+CLASSES = {
     "gpu": ("03",),
     "display": ("03",),
     "network": ("02", "0d"),
@@ -82,8 +82,8 @@ def _of_class(device: Device, text: str) -> bool:
         return False
     wanted = text.lower().removeprefix("0x")
     digits = f"{code:06x}"
-    if wanted in _CLASSES:
-        return digits.startswith(_CLASSES[wanted])
+    if wanted in CLASSES:
+        return digits.startswith(CLASSES[wanted])
     return digits.startswith(wanted) or wanted in (class_name(code) or "").lower()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Argument, Option
+from iommu_inspect.cli.declared import Argument, Completes, Option
 from iommu_inspect.cli.options import (
     NAMES,
     Color,
@@ -33,6 +33,7 @@ def audit_targets(
         list[str] | None,
         Argument(
             metavar="[DEVICE|group:ID]...",
+            completes=Completes.TARGET,
             help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
             "looked at.",
         ),
@@ -54,6 +55,7 @@ def audit_targets(
         Option(
             "--ignore",
             metavar="RULE",
+            completes=Completes.RULE,
             help="Do not show what this rule finds; count it. May be repeated.",
         ),
     ] = None,

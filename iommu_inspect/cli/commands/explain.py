@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Argument
+from iommu_inspect.cli.declared import Argument, Completes
 from iommu_inspect.cli.options import Color, ColorOption, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def explain_rule(
         list[str] | None,
         Argument(
             metavar="[RULE|MESSAGE|-]",
+            completes=Completes.RULE,
             help="A rule's id, or what QEMU, libvirt, DPDK or the kernel said, in "
             "quotes; lines of a log will do, and - reads them from standard input. "
             "Without it, all rules are listed.",

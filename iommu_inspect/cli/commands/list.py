@@ -7,7 +7,7 @@ import sys
 from typing import Annotated
 
 from iommu_inspect.cli import options
-from iommu_inspect.cli.declared import Option
+from iommu_inspect.cli.declared import Completes, Option
 from iommu_inspect.model.asked.usage import BadRequestError
 
 __all__ = ["list_groups"]
@@ -23,19 +23,32 @@ class ListFormat(enum.StrEnum):
 
 def list_groups(
     source: options.From = None,
-    group: Annotated[str | None, Option(metavar="ID", help="Only this group.")] = None,
+    group: Annotated[
+        str | None,
+        Option(completes=Completes.GROUP, metavar="ID", help="Only this group."),
+    ] = None,
     device: Annotated[
         str | None,
-        Option(metavar="DEVICE", help=f"Only devices that this fits: {options.NAMES}."),
+        Option(
+            completes=Completes.DEVICE,
+            metavar="DEVICE",
+            help=f"Only devices that this fits: {options.NAMES}.",
+        ),
     ] = None,
     driver: Annotated[
-        str | None, Option(metavar="NAME", help="Only devices on this driver.")
+        str | None,
+        Option(
+            completes=Completes.DRIVER,
+            metavar="NAME",
+            help="Only devices on this driver.",
+        ),
     ] = None,
     class_: Annotated[
         str | None,
         Option(
             "--class",
             metavar="CLASS",
+            completes=Completes.CLASS,
             help="Only devices of this class: gpu, display, network, storage, usb, "
             "audio, accelerator, bridge; its hexadecimal beginning (02, 0300); or a "
             "part of its name (nvme).",
@@ -45,6 +58,7 @@ def list_groups(
         str | None,
         Option(
             metavar="STATE",
+            completes=Completes.OWNERSHIP,
             help="Only groups that are none, kernel, user, conflict or unknown.",
         ),
     ] = None,
@@ -52,6 +66,7 @@ def list_groups(
         str | None,
         Option(
             metavar="NAME,NAME...",
+            completes=Completes.COLUMN,
             help="What to show of each device, in this order: group, owner, address, "
             "driver, class, ids, name, description, uses, numa, iommu.",
         ),

@@ -6,7 +6,7 @@ import enum
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Argument, Option
+from iommu_inspect.cli.declared import Argument, Completes, Option
 from iommu_inspect.cli.options import (
     NAMES,
     Color,
@@ -53,6 +53,7 @@ def plan_devices(
         list[str],
         Argument(
             metavar="DEVICE|group:ID...",
+            completes=Completes.TARGET,
             help=f"What is to be handed over: {NAMES}.",
         ),
     ],

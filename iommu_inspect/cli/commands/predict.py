@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Argument, Option
+from iommu_inspect.cli.declared import Argument, Completes, Option
 from iommu_inspect.cli.options import (
     NAMES,
     NO_GROUPS,
@@ -34,6 +34,7 @@ def predict_answers(
         list[str] | None,
         Argument(
             metavar="[DEVICE|group:ID]...",
+            completes=Completes.TARGET,
             help=f"Only these; otherwise everything. {NAMES}.",
         ),
     ] = None,
@@ -46,6 +47,7 @@ def predict_answers(
         Option(
             "--compare",
             metavar="RULES,RULES...",
+            completes=Completes.SEMANTICS,
             help="Show only the answers that differ between these; each as for "
             "--semantics.",
         ),

@@ -6,7 +6,7 @@ import sys
 from typing import Annotated
 
 from iommu_inspect.cli import options
-from iommu_inspect.cli.declared import Argument
+from iommu_inspect.cli.declared import Argument, Completes
 
 __all__ = ["what_if"]
 
@@ -16,6 +16,7 @@ def what_if(
         list[str],
         Argument(
             metavar="STEP...",
+            completes=Completes.STEP,
             help="bind=DEV,DRIVER unbind=DEV override=DEV,DRIVER "
             "probe=DEV rebind=DEV,DRIVER claim=GROUP claim=DEV,iommufd "
             "release=GROUP release=DEV,iommufd attach=DEV detach=DEV sriov=DEV,N "

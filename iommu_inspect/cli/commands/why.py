@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from iommu_inspect.cli.declared import Argument
+from iommu_inspect.cli.declared import Argument, Completes
 from iommu_inspect.cli.options import (
     NAMES,
     Color,
@@ -23,7 +23,11 @@ __all__ = ["explain_group"]
 def explain_group(
     devices: Annotated[
         list[str],
-        Argument(metavar="DEVICE...", help=f"Whose group to explain: {NAMES}."),
+        Argument(
+            completes=Completes.DEVICE,
+            metavar="DEVICE...",
+            help=f"Whose group to explain: {NAMES}.",
+        ),
     ],
     source: From = None,
     demo: Demo = False,

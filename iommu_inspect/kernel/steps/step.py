@@ -14,6 +14,7 @@ from iommu_inspect.model.fact import Fact, Missing
 
 __all__ = [
     "DOMAIN_TYPES",
+    "STEP_WORDS",
     "Attach",
     "BadStepError",
     "Bind",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 # What follows the "=": the words' names; those in brackets may be left out.
-_WORDS: dict[str, tuple[str, ...]] = {
+STEP_WORDS: dict[str, tuple[str, ...]] = {
     "bind": ("DEV", "DRIVER"),
     "unbind": ("DEV",),
     "override": ("DEV", "[DRIVER]"),
@@ -232,8 +233,8 @@ def parse_step(text: str) -> Step:
         BadStepError: no such verb, or too few or too many words.
     """
     verb, equals, rest = text.partition("=")
-    if verb not in _WORDS or not equals:
-        usages = ", ".join(map(_usage, _WORDS))
+    if verb not in STEP_WORDS or not equals:
+        usages = ", ".join(map(_usage, STEP_WORDS))
         raise BadStepError(f"{text!r} is no step; steps are {usages}")
     subject, *words = rest.split(",")
     if subject and all(words):
@@ -281,6 +282,6 @@ def _class_code(word: str = "") -> Fact[int]:
 
 
 def _usage(verb: str) -> str:
-    first, *more = _WORDS[verb]
+    first, *more = STEP_WORDS[verb]
     tail = (f"[,{w[1:-1]}]" if w.startswith("[") else f",{w}" for w in more)
     return f"{verb}={first}{''.join(tail)}"

@@ -1,0 +1,1 @@
+"""What shells are told when somebody presses Tab."""
