@@ -130,6 +130,23 @@ def test_vendors_are_called_as_people_call_them(name: str, brief: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "brief"),
+    [
+        ("Advanced Micro Devices, Inc. [AMD/ATI] Navi 21", "AMD/ATI Navi 21"),
+        ("Realtek Semiconductor Co., Ltd. RTL8125", "Realtek RTL8125"),
+        ("NVIDIA Corporation Device", "NVIDIA Device"),
+        ("Matisse Switch Upstream", "Matisse Switch Upstream"),
+        ("Technology", "Technology"),
+    ],
+)
+def test_a_name_that_has_the_vendor_in_front_is_shortened_too(
+    name: str, brief: str
+) -> None:
+    card = replace(device("0000:01:00.0"), vendor_name=None, name=name)
+    assert brief_name(card) == brief
+
+
+@pytest.mark.parametrize(
     ("word", "codes"),
     [
         ("gpu", {0x0300, 0x0302, 0x0380}),

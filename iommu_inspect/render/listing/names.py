@@ -19,8 +19,6 @@ _LEGAL = frozenset(
     ]
 )
 _IN_BRACKETS = re.compile(r"\[([^]]+)\]$")
-# lspci without -nn: "Advanced Micro Devices, Inc. [AMD/ATI] Navi 21".
-_BEFORE_NAME = re.compile(r"^[^][]*\b(?:Inc|Ltd|Corp)\.? \[([^][]+)\] (?=.)")
 
 
 def brief_kind(device: Device) -> str:
@@ -41,13 +39,32 @@ def brief_vendor(name: str) -> str:
     if called is not None:
         return called[1]
     words = name.split()
-    while len(words) > 1 and words[-1].strip(".,()").lower() in _LEGAL:
+    while len(words) > 1 and _is_legal(words[-1]):
         words.pop()
     return " ".join(words).rstrip(",")
 
 
 def brief_name(device: Device) -> str:
     """Return vendor and name of a device, as far as somebody knows them."""
-    vendor = brief_vendor(device.vendor_name) if device.vendor_name else None
-    name = _BEFORE_NAME.sub(r"\1 ", device.name) if device.name else None
-    return " ".join(word for word in (vendor, name) if word)
+    vendor, name = device.vendor_name, device.name
+    if not vendor and name:
+        vendor, name = _parted(name)
+    return " ".join(filter(None, (vendor and brief_vendor(vendor), name)))
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Part a name that the vendor's is in front of, as lspci shows it.
+
+    "Advanced Micro Devices, Inc. [AMD/ATI] Navi 21": up to the last word that only
+    companies have.
+    """
+    words = name.split(" ")
+    ends = [place for place, word in enumerate(words, 1) if _is_legal(word)]
+    end = ends[-1] if ends and ends[0] > 1 else 0
+    if 0 < end < len(words) and _IN_BRACKETS.fullmatch(words[end]):
+        end += 1
+    return " ".join(words[:end]), " ".join(words[end:])
+
+
+def _is_legal(word: str) -> bool:
+    return word.strip(".,()").lower() in _LEGAL
