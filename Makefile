@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn \
-	advice soak corpus grouping mutants hostile fuzz bench growth man clean FORCE
+	advice soak corpus grouping mutants hostile fuzz bench growth man site clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -101,6 +101,10 @@ bench: $(DEV_STAMP)  ## how long it takes beside other tools, as root
 
 man: $(DEV_STAMP)  ## manual pages, into dist/man
 	$(BIN)/python -m tools.man dist/man
+
+site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
+	$(BIN)/python -m tools.site dist/site-pages
+	$(BIN)/python -m mkdocs build --strict
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3

@@ -34,7 +34,6 @@ _OURS = "iommu-inspect "
 _ANSWERS = (0, 1, 3)
 _FINDING = re.compile(r"(?:error|warning|info): ([a-z0-9-]+)")
 _NUMBERS = re.compile(r"[0-9a-f]*:?[0-9a-f]+:[0-9a-f]+\.\d|\d+")
-_LINK = re.compile(r"\]\(([\w/.-]+\.md)\)")
 # The program on a host that has nothing but an empty /sys.
 _PROGRAM = """\
 import sys
@@ -59,11 +58,9 @@ class Shown:
 
 
 def pages(root: Path = ROOT) -> tuple[Path, ...]:
-    """Return the README, the pages that it leads to, and those of the rules."""
-    readme = root / "README.md"
-    links = [root / link for link in _LINK.findall(readme.read_text())]
-    docs = sorted({link for link in links if link.parent.name == "docs"})
-    return (readme, *docs, *sorted((root / "iommu_inspect" / "rules").glob("*.md")))
+    """Return the README, the pages of the documentation, and those of the rules."""
+    docs, rules = root / "docs", root / "iommu_inspect" / "rules"
+    return (root / "README.md", *sorted(docs.glob("*.md")), *sorted(rules.glob("*.md")))
 
 
 def shown(text: str) -> Iterator[Shown]:
