@@ -26,12 +26,14 @@ def load(
     demo: bool = False,
     processes: bool = False,
     bars: bool = False,
+    places: bool = False,
     brief: bool = False,
 ) -> Machine:
     """Read this host, or what ``--from`` names: one source, or several of one machine.
 
     With ``processes`` it is also read who has the devices open, and with ``bars`` how
-    much memory they have: both take longer. What is ``brief`` is for a list.
+    much memory they have, with ``places`` where they are: all take longer. What is
+    ``brief`` is for a list.
 
     Raises:
         SourceError: the source cannot be read.
@@ -56,6 +58,10 @@ def load(
         complain(f"this host has no IOMMU groups; here is {machine.source.name}")
     if bars and isinstance(opened, Tree):
         machine = with_bars(opened, machine)
+    if places and isinstance(opened, Tree):
+        from iommu_inspect.sources.sysfs.places import with_places
+
+        machine = with_places(opened, machine)
     machine = _with_option(machine, names_given, demo=demo)
     if numeric:
         return names.without_names(machine)

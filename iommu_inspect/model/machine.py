@@ -24,6 +24,7 @@ from iommu_inspect.model.host.system import System
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.bar import Bar
+from iommu_inspect.model.pci.place import Place
 from iommu_inspect.model.uses.host import Host
 
 __all__ = [
@@ -74,8 +75,8 @@ class Machine:
     devices for, ``system`` how it boots. ``cpu_address_bits`` is the width of the
     processor's physical addresses. ``memlock_limit`` is how many bytes the process that
     read the source may lock, ``None`` where nothing limits it. ``bars`` are
-    read only for who asks for them. ``aftermath`` is what hypothetical steps
-    have left that no file shows.
+    read only for who asks for them, and so are ``places``. ``aftermath`` is what
+    hypothetical steps have left that no file shows.
     """
 
     source: Source
@@ -102,6 +103,7 @@ class Machine:
     bars: tuple[tuple[DeviceId, tuple[Bar, ...]], ...] = field(
         default=(), compare=False
     )
+    places: tuple[tuple[DeviceId, Place], ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -280,6 +282,14 @@ class Machine:
     def bars_of(self, device: Device) -> tuple[Bar, ...]:
         """Return the registers of a function, empty where they were not read."""
         return self._bars_by_id.get(device.id, ())
+
+    def place_of(self, device: Device) -> Place:
+        """Return where a function is, as far as that was read."""
+        return self._places_by_id.get(device.id, Place())
+
+    @cached_property
+    def _places_by_id(self) -> dict[DeviceId, Place]:
+        return dict(self.places)
 
     @cached_property
     def _bars_by_id(self) -> dict[DeviceId, tuple[Bar, ...]]:

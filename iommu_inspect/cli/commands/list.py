@@ -68,7 +68,7 @@ def list_groups(
             metavar="NAME,NAME...",
             completes=Completes.COLUMN,
             help="What to show of each device, in this order: group, owner, address, "
-            "driver, class, ids, name, description, uses, numa, iommu.",
+            "driver, class, ids, name, description, uses, slot, numa, iommu.",
         ),
     ] = None,
     predict_groups: Annotated[
@@ -115,7 +115,8 @@ def list_groups(
     # A document has every fact of a device, and so has what is predicted of it.
     brief = output is ListFormat.TABLE and not predict_groups
     brief = brief and "numa" not in chosen
-    machine = load(source, numeric=numeric, demo=demo, brief=brief)
+    places = output is ListFormat.JSON or "slot" in chosen
+    machine = load(source, numeric=numeric, demo=demo, brief=brief, places=places)
     rules = rules_of(machine, semantics)
     found = None
     if predict_groups:
@@ -153,7 +154,8 @@ def list_groups(
         from iommu_inspect.render.uses import untold_text
 
         if groups or ungrouped:
-            rows = rows_of(groups, ungrouped, Relations(machine))
+            relations = Relations(machine)
+            rows = rows_of(groups, ungrouped, relations, machine.place_of)
             emit(list_text(rows, style(color), chosen))
             if untold := untold_text(machine):
                 complain(untold)

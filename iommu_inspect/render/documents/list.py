@@ -10,6 +10,7 @@ from iommu_inspect.kernel.grouping.making.prediction import Foretold
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.pci.place import Place
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.render.documents.common import device_fields, group_fields, head
 from iommu_inspect.render.foretold import foretold_fields
@@ -33,7 +34,11 @@ def list_document(
 
     def used(devices: Iterable[Device]) -> list[dict[str, Any]]:
         return [
-            {**device_fields(d), "uses": uses_document(machine, relations, d)}
+            {
+                **device_fields(d),
+                "uses": uses_document(machine, relations, d),
+                "place": _place(machine.place_of(d)),
+            }
             for d in devices
         ]
 
@@ -46,4 +51,12 @@ def list_document(
         "ungrouped": used(ungrouped),
         **untold_document(machine),
         **foretold_fields(found),
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {
+        "slots": list(place.slots),
+        "label": place.label,
+        "usb": [{"bus": bus, "ports": count} for bus, count in place.ports],
     }

@@ -10,6 +10,7 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, known
 from iommu_inspect.model.group import Group
+from iommu_inspect.model.pci.place import Place
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.render.devices import describe, driver_mark, kind_name
 from iommu_inspect.render.listing.names import brief_kind, brief_name
@@ -32,6 +33,7 @@ _NONE = "-"
 class Row:
     """A line of the list: a device, with the group that it is in.
 
+    ``uses`` is what the host does with it, ``where`` where it is in the machine.
     ``device`` is ``None`` where a group has none. ``owned`` is ``None`` for a device
     without a group. ``place`` is the device's among the ``count`` members.
     """
@@ -39,6 +41,7 @@ class Row:
     owned: Owned | None
     device: Device | None
     uses: str = ""
+    where: str = ""
     place: int = 0
     count: int = 1
 
@@ -61,21 +64,26 @@ def rows_of(
     groups: Iterable[Owned],
     ungrouped: Iterable[Device],
     relations: Relations | None = None,
+    where: Callable[[Device], Place] = lambda _: Place(),
 ) -> Iterator[Row]:
-    """Yield a row for each device; with ``relations`` it says what uses the device."""
+    """Yield a row for each device; with ``relations`` it says what uses the device.
 
-    def uses(device: Device) -> str:
+    ``where`` tells the place of a device.
+    """
+
+    def row(owned: Owned | None, device: Device, place: int = 0, count: int = 1) -> Row:
         found = relations.uses(device) if relations else ()
-        return "; ".join(use.text for use in found)
+        used = "; ".join(use.text for use in found)
+        return Row(owned, device, used, where(device).text, place, count)
 
     for owned in groups:
         members = owned.group.devices
         for place, device in enumerate(members):
-            yield Row(owned, device, uses(device), place, len(members))
+            yield row(owned, device, place, len(members))
         if not members:
             yield Row(owned, None)
     for device in ungrouped:
-        yield Row(None, device, uses(device))
+        yield row(None, device)
 
 
 def group_heading(group: Group) -> str:
@@ -132,6 +140,7 @@ COLUMNS: Mapping[str, Column] = {
     "name": Column("NAME", _of_device(_full_name), _of_device(brief_name)),
     "description": Column("DESCRIPTION", _of_device(describe), _of_device(_briefly)),
     "uses": Column("USES", lambda row: row.uses),
+    "slot": Column("SLOT", lambda row: row.where),
     "numa": Column("NUMA", _of_device(lambda d: _fact(d.numa_node))),
     "iommu": Column("IOMMU", _of_device(lambda d: _fact(d.iommu))),
 }

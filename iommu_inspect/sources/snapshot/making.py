@@ -22,6 +22,7 @@ from iommu_inspect.sources.snapshot.redaction.secrets import secret_words
 from iommu_inspect.sources.snapshot.reducing import reduced
 from iommu_inspect.sources.sysfs.bars import with_bars
 from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.sysfs.places import with_places
 from iommu_inspect.sources.sysfs.settled import undisturbed
 from iommu_inspect.sources.tree import tar
 from iommu_inspect.sources.tree.snapshot import LEVELS, Manifest, SnapshotTree
@@ -72,6 +73,7 @@ def take(
 def _recorded(recorder: Recorder) -> Capture:
     machine = read_machine(recorder, processes=True)
     with_bars(recorder, machine)
+    with_places(recorder, machine)
     return recorder.capture()
 
 

@@ -26,8 +26,18 @@ __all__ = ["scrubbed"]
 # Attributes of sysfs that the kernel or firmware makes, by the last part of the path.
 _ATTRIBUTES = frozenset(
     (
-        *("active", "boot_vga", "cap", "chip_name", "class", "degraded", "device"),
-        *("driver_override", "enabled", "initstate", "level", "name", "numa_node"),
+        *(
+            "active",
+            "address",
+            "boot_vga",
+            "cap",
+            "chip_name",
+            "class",
+            "degraded",
+            "device",
+        ),
+        *("driver_override", "enabled", "initstate", "label", "level", "maxchild"),
+        *("name", "numa_node"),
         *("power_state", "raid_disks", "removable", "reserved_regions"),
         *("reset_method", "resource", "revision", "runtime_status", "status"),
         *("subsystem_device", "subsystem_vendor", "type", "uuid", "vendor"),
@@ -52,7 +62,7 @@ _MODPROBE = re.compile(
 )
 _REDUCED = re.compile(
     r"proc/(?:cpuinfo|interrupts|iomem|modules|self/limits|sys/kernel/osrelease)"
-    r"|proc/xen/capabilities|proc/driver/nvidia/gpus/[^/]+/information"
+    r"|sys/bus/pci/slots/[^/]+/address|proc/xen/capabilities|proc/driver/nvidia/gpus/[^/]+/information"
     r"|(?:etc|usr/lib)/os-release|(?:usr/)?lib/modules/[^/]+/modules\.\w+"
 )
 # Bytes, in which nothing is a text.
