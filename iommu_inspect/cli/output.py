@@ -141,6 +141,9 @@ def complain(message: str) -> None:
     """Print one line for a person to standard error; nobody need be there to read."""
     if not sys.stderr:
         return
+    from iommu_inspect.cli.progress import erase
+
+    erase()
     try:
         sys.stderr.write(f"iommu-inspect: {printable(message)}\n")
         sys.stderr.flush()

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from iommu_inspect.cli.output import complain
+from iommu_inspect.cli.progress import telling
 from iommu_inspect.kernel.eras import Semantics, applicable, named
 from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.model.machine import Machine, Source
+from iommu_inspect.model.text import printable
 from iommu_inspect.sources import names
 from iommu_inspect.sources.capture import read_sources
 from iommu_inspect.sources.sysfs.bars import with_bars
@@ -45,7 +47,9 @@ def load(
         raise BadRequestError("--from - can be given once")
     all_opened = [open_source(name) for name in names_given] or [open_live()]
     opened = next((o for o in all_opened if isinstance(o, Tree)), all_opened[0])
-    machine = read_sources(all_opened, processes=processes, brief=brief)
+    what = ", ".join(names_given) or "this host"
+    with telling(lambda: f"reading {printable(what)}"):
+        machine = read_sources(all_opened, processes=processes, brief=brief)
     for note in machine.notes:
         complain(f"note: {note}")
     if machine.source.parts:

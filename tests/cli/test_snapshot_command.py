@@ -291,27 +291,3 @@ def test_made_without_root_it_says_so_and_so_does_who_reads_it(
     again = call("snapshot", "--from", file, tmp_path / "y.tar")
     assert "made without root" in again.stderr
     assert (tmp_path / "y.tar").read_bytes() == file.read_bytes()
-
-
-def test_progress_is_shown_on_a_terminal_only_and_is_gone_at_the_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from iommu_inspect.cli.commands import snapshot
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr(snapshot, "_PATIENCE", 0)
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    show, end = snapshot._progress()
-    show(7)
-    end()
-    assert terminal.getvalue() == "\riommu-inspect: reading, 7 files\r\x1b[K"
-    file = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", file)
-    show, end = snapshot._progress()
-    show(7)
-    end()
-    assert file.getvalue() == ""

@@ -45,8 +45,8 @@ def test_a_page_is_shown_without_the_rules() -> None:
 @pytest.mark.parametrize(
     ("words", "without", "most"),
     [
-        (["list"], ["rules", "plan", "audit", "verdict"], 114),
-        (["audit"], ["sources.text", "plan.steps", "plan.guest"], 225),
+        (["list"], ["rules", "plan", "audit", "verdict"], 116),
+        (["audit"], ["sources.text", "plan.steps", "plan.guest"], 226),
         (["predict", "0000:00:02.0"], ["rules", "plan", "audit"], 130),
     ],
     ids=lambda words: str(words[0]) if isinstance(words, list) else "",

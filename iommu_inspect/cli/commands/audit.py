@@ -110,6 +110,7 @@ def audit_targets(
     from iommu_inspect.audit.auditing import audit
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
+    from iommu_inspect.cli.progress import telling
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.cli.spreading import spread
     from iommu_inspect.model.asked.target import find_targets
@@ -132,7 +133,8 @@ def audit_targets(
         expectations=expectations,
         spread=spread,
     )
-    result = judge(machine, rules, found)
+    with telling(lambda: "judging the groups"):
+        result = judge(machine, rules, found)
     verdict = result.verdict
     if baseline is not None:
         from iommu_inspect.audit.baseline import only_new

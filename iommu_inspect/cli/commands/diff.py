@@ -45,6 +45,7 @@ def diff_sources(
     from iommu_inspect.audit.differences.differing import differences
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import emit, style
+    from iommu_inspect.cli.progress import telling
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.rules.finding import Purpose
 
@@ -53,7 +54,8 @@ def diff_sources(
     old = load(before, numeric=numeric, processes=True)
     new = load(after, numeric=numeric, processes=True)
     rules = (rules_of(old, semantics), rules_of(new, semantics))
-    found = differences(old, new, rules, purpose=Purpose(purpose.value))
+    with telling(lambda: "comparing the two"):
+        found = differences(old, new, rules, purpose=Purpose(purpose.value))
     if output is Format.JSON:
         from iommu_inspect.render.documents.common import to_json
         from iommu_inspect.render.documents.diff import diff_document

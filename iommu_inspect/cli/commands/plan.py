@@ -95,6 +95,7 @@ def plan_devices(
     Exit code: 0 planned, 1 refused, 2 usage, 3 cannot tell, 4 source unreadable.
     """
     from iommu_inspect.cli.exits import Exit
+    from iommu_inspect.cli.progress import telling
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.model.asked.target import find_targets
     from iommu_inspect.plan.steps.making import Outcome, make_plan
@@ -107,7 +108,8 @@ def plan_devices(
     accepted = frozenset(word.value for word in accept or ())
     if output is PlanFormat.DPDK:
         purpose = For.DPDK
-    plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
+    with telling(lambda: "trying the steps"):
+        plan = make_plan(machine, rules, found, accepted, Purpose(purpose.value))
     words = written(plan, rules, all_systems=all_systems)
     if not _print(plan, words, rules, output, color):
         sys.exit(Exit.BLOCKED)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import enum
 import sys
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from iommu_inspect.cli.declared import Argument, Option
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["take_snapshot"]
 
 _COMPRESSED = (".gz", ".tgz")
-_PATIENCE, _PACE = 1.0, 0.1
 
 
 class Redact(enum.StrEnum):
@@ -55,6 +52,7 @@ def take_snapshot(
     """
     from iommu_inspect import __version__
     from iommu_inspect.cli.output import complain
+    from iommu_inspect.cli.progress import telling
     from iommu_inspect.model.asked.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
     from iommu_inspect.sources.snapshot.making import take
@@ -79,11 +77,14 @@ def take_snapshot(
         )
     privileged = saving.is_root() if opened.live else None
     said = Manifest(__version__, redact.value, privileged=privileged)
-    progress, done = _progress()
-    try:
-        snapshot = take(opened, said, progress)
-    finally:
-        done()
+    files = 0
+
+    def count(read: int) -> None:
+        nonlocal files
+        files = read
+
+    with telling(lambda: f"reading, {files} files"):
+        snapshot = take(opened, said, count)
     _write(file, snapshot)
     if file != "-":
         groups = sum(
@@ -127,26 +128,3 @@ def _write(file: str, snapshot: Snapshot) -> None:
         where = "standard output" if file == "-" else file
         complain(f"cannot write {where}: {error.strerror}")
         sys.exit(Exit.INTERNAL)
-
-
-def _progress() -> tuple[Callable[[int], None], Callable[[], None]]:
-    """Return what shows how far it is, after a while and on a terminal; and its end."""
-    if not sys.stderr or not sys.stderr.isatty():
-        return (lambda _: None), (lambda: None)
-    due = time.monotonic() + _PATIENCE
-    shown = False
-
-    def show(count: int) -> None:
-        nonlocal due, shown
-        now = time.monotonic()
-        if now >= due:
-            due, shown = now + _PACE, True
-            sys.stderr.write(f"\riommu-inspect: reading, {count} files")
-            sys.stderr.flush()
-
-    def end() -> None:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-    return show, end

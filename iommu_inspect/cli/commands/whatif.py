@@ -44,6 +44,7 @@ def what_if(
     from iommu_inspect.audit.changes import effects
     from iommu_inspect.cli.exits import Exit
     from iommu_inspect.cli.output import complain, emit, style
+    from iommu_inspect.cli.progress import telling
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.kernel.answers import OK, UNKNOWN
     from iommu_inspect.kernel.steps.simulate import simulate
@@ -52,8 +53,9 @@ def what_if(
     parsed = [parse_step(text) for text in steps]
     machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
-    simulation = simulate(machine, rules, parsed)
-    found = effects(machine, simulation, rules)
+    with telling(lambda: "taking the steps"):
+        simulation = simulate(machine, rules, parsed)
+        found = effects(machine, simulation, rules)
     if output is options.Format.JSON:
         from iommu_inspect.render.documents.common import to_json, whatif_document
 
