@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from iommu_inspect.audit.changes import Effects, GroupChange
-from iommu_inspect.kernel.answers import HOST_CRASH
+from iommu_inspect.kernel.answers import HOST_CRASH, UNKNOWN
 from iommu_inspect.kernel.ownership.inquiry import Owned
 from iommu_inspect.model.group import Held
 from iommu_inspect.model.text import listed, shown
@@ -35,6 +35,8 @@ def simulation_text(effects: Effects, style: Style = PLAIN) -> str:
     ]
     headers = ["STEP", "RESULT", "GROUP", "BECAUSE"]
     blocks = [table(headers, rows, style, paints={1: _RESULT_COLOURS})]
+    if doubt := _doubt(effects):
+        blocks.append(fold(doubt, style.width))
     if not effects.simulation.alive:
         blocks.append(fold("The host would have crashed.", style.width))
         return "\n\n".join(blocks)
@@ -56,6 +58,20 @@ def simulation_text(effects: Effects, style: Style = PLAIN) -> str:
             fold(f"(more: iommu-inspect explain {changed[0][0]})", style.width)
         )
     return "\n\n".join(blocks)
+
+
+def _doubt(effects: Effects) -> str:
+    """Say what the answers rest on that come after one that cannot be told."""
+    outcomes = effects.simulation.outcomes
+    unknown = [o.step.text for o in outcomes[:-1] if o.answer.result == UNKNOWN]
+    if not unknown:
+        return ""
+    works, it = ("works", "it") if len(unknown) == 1 else ("work", "they")
+    changes = "changes" if len(unknown) == 1 else "change"
+    return (
+        f"Whether {listed(map(shown, unknown))} {works} cannot be told: what is said "
+        f"after that holds if {it} {changes} nothing."
+    )
 
 
 def _what_goes(effects: Effects, style: Style) -> list[str]:

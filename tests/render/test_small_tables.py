@@ -17,6 +17,7 @@ from iommu_inspect.kernel.steps.simulate import simulate
 from iommu_inspect.kernel.steps.step import parse_step
 from iommu_inspect.model.asked.target import find_target
 from iommu_inspect.model.fact import Missing
+from iommu_inspect.model.host.kernel import VfioSettings
 from iommu_inspect.model.machine import Machine
 from iommu_inspect.model.relations import Relations
 from iommu_inspect.model.uses.host import Host, HostUse, UseKind
@@ -133,6 +134,17 @@ def test_a_group_that_changed_is_shown_before_and_after(
 def test_a_step_that_changes_nothing_is_said_to_change_nothing() -> None:
     text = what_if(machine(CARD), "attach=01:00.0", "detach=01:00.0")
     assert text.split("\n\n")[1:] == ["No group changes hands."]
+
+
+def test_what_comes_after_an_unknown_step_is_said_to_rest_on_it() -> None:
+    host = machine(CARD, vfio=VfioSettings())
+    text = what_if(host, "claim=1", "release=1", "unbind=01:00.0")
+    assert "claim=1         unknown" in text
+    (said,) = [each for each in text.split("\n\n") if each.startswith("Whether")]
+    assert said.startswith("Whether claim=1")
+    assert said.endswith("changes nothing.")
+    assert "Whether" not in what_if(host, "unbind=01:00.0")
+    assert "Whether" not in what_if(host, "claim=1")
 
 
 def test_what_the_host_uses_a_device_for_stands_below_it() -> None:
