@@ -192,6 +192,16 @@ class Case:
 
         What DPDK uses by other means asks nothing of its group.
         """
+        found = self._handed_over.get(group.id)
+        if found is None:
+            found = self._handed_over[group.id] = self._is_handed_over(group)
+        return found
+
+    @_shared
+    def _handed_over(self) -> dict[str, bool]:
+        return {}
+
+    def _is_handed_over(self, group: Group) -> bool:
         if self.purpose is Purpose.DPDK and self.targets:
             return any(
                 not self.without_vfio(t) for t in self._targets_of.get(group.id, ())
