@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": ("iommu_inspect.cli.commands.predict", "predict_answers"),
     "whatif": ("iommu_inspect.cli.commands.whatif", "what_if"),
     "why": ("iommu_inspect.cli.commands.why", "explain_group"),
+    "graph": ("iommu_inspect.cli.commands.graph", "draw_machine"),
     "plan": ("iommu_inspect.cli.commands.plan", "plan_devices"),
     "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
     "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),

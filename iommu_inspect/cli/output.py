@@ -16,7 +16,15 @@ from iommu_inspect.model.text import printable, printable_lines
 if TYPE_CHECKING:
     from iommu_inspect.render.layout import Style
 
-__all__ = ["complain", "emit", "ending_in_order", "settle", "silence", "style"]
+__all__ = [
+    "complain",
+    "draws_boxes",
+    "emit",
+    "ending_in_order",
+    "settle",
+    "silence",
+    "style",
+]
 
 
 def style() -> Style:
@@ -34,6 +42,16 @@ def style() -> Style:
 
         return Style(width, lambda text, colour: typer.style(text, fg=colour))
     return Style(width)
+
+
+def draws_boxes(characters: str) -> bool:
+    """Say whether the output's encoding has the characters that lines are made of."""
+    encoding = sys.stdout.encoding if sys.stdout else None
+    try:
+        characters.encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def settle() -> None:
