@@ -22,6 +22,8 @@ def lines_of(node: Node) -> tuple[str, ...]:
     if node.driver not in ("", "-"):
         parts.append(f"driver {node.driver}")
     said = [node.counted, node.use, *node.marks]
+    if node.asked:
+        parts.insert(0, "asked for")
     return (
         printable(node.title),
         *_folded(", ".join(filter(None, parts))),

@@ -123,6 +123,8 @@ def _sentence(node: Node) -> str:
     parts = [node.title, node.counted, driver, node.group_words]
     if node.owner_word:
         parts.append(f"owner {node.owner_word}")
+    if node.asked:
+        parts.append("asked for")
     parts += [node.use, *node.marks]
     return ", ".join(map(printable, filter(None, parts)))
 

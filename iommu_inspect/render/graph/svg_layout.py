@@ -86,7 +86,8 @@ def boxes(scene: Scene, top: float) -> tuple[Box, ...]:
 
 def _right(node: Node) -> str:
     owner = node.owner_word and f"owner {node.owner_word}"
-    return ", ".join(filter(None, (node.group_words, owner)))
+    asked = "asked for" if node.asked else ""
+    return ", ".join(filter(None, (asked, node.group_words, owner)))
 
 
 def _lines(node: Node, room: float, right: str) -> Iterator[Line]:
