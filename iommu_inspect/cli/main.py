@@ -25,6 +25,7 @@ COMMANDS = {
     "why": ("iommu_inspect.cli.commands.why", "explain_group"),
     "graph": ("iommu_inspect.cli.commands.graph", "draw_machine"),
     "plan": ("iommu_inspect.cli.commands.plan", "plan_devices"),
+    "report": ("iommu_inspect.cli.commands.report", "report_host"),
     "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
     "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),
     "explain": ("iommu_inspect.cli.commands.explain", "explain_rule"),
