@@ -185,6 +185,14 @@ def test_a_tree_of_any_depth_is_drawn() -> None:
     assert len(counted(folded_for(scene(made_up)))) == 900
 
 
+def test_what_is_cut_off_says_who_owns_it_and_what_is_lost_there() -> None:
+    box = called(cut(scene_at(DEMO), 0), "12 devices")
+    assert box.what == (
+        "not drawn one by one, owner conflict of 3, owner kernel of 5, owner none of "
+        "3, owner user of 1, isolation is lost at 2, 2 groups can grow"
+    )
+
+
 def test_only_the_branches_of_a_target_and_of_its_group_are_kept() -> None:
     whole = read(DEMO)
     (asked,) = whole.called("0000:03:01.0")

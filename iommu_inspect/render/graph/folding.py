@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -168,6 +169,19 @@ def _listed(several: Sequence[Node]) -> Node:
     )
 
 
+def _left_out(below: Sequence[Node]) -> str:
+    """Say what is known of nodes that are not drawn: owners, isolation, growth."""
+    owners: Counter[str] = Counter()
+    for node in below:
+        owners[node.owner_word] += len(node.devices)
+    words = [f"owner {word} of {owners[word]}" for word in sorted(owners) if word]
+    if lost := sum(bool(node.marks) for node in below):
+        words.append(f"isolation is lost at {lost}")
+    if growing := {g for n in below if n.kind is Kind.GROWTH for g in n.groups}:
+        words.append(f"{len(growing)} groups can grow")
+    return ", ".join(["not drawn one by one", *words])
+
+
 def _groups(several: Iterable[Node]) -> tuple[str, ...]:
     return tuple(sorted({g for n in several for g in n.groups}, key=natural_key))
 
@@ -182,7 +196,7 @@ def _cut(node: Node, depth: int) -> Node:
     rest = Node(
         Kind.DEVICE,
         f"{len(devices)} devices" if len(devices) > 1 else str(devices[0]),
-        "what is below is not drawn",
+        _left_out(below),
         groups=_groups(each for each in below if each.kind is not Kind.GROWTH),
         untold=any(each.untold for each in below),
         devices=devices,
