@@ -27,6 +27,7 @@ def test_a_device_is_shown_with_its_branch_and_its_group() -> None:
     assert done.returncode == 0
     assert "0000:03:02.0" in done.stdout
     assert "0000:00:1f.2" not in done.stdout
+    assert done.stdout.count("(asked for)") == 1
     assert done.stdout.endswith("(8 devices on other branches)\n")
 
 

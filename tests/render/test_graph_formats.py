@@ -121,7 +121,6 @@ def test_a_tree_is_lines_with_nothing_that_a_terminal_obeys(made: Machine) -> No
     assert all(printable(line) == line for line in text.splitlines())
     for node in of.walk():
         if node.kind is not Kind.GROWTH:
-            assert "".join(node.title.split()) or node.title
             assert printable(node.title).strip() in text
 
 

@@ -125,12 +125,16 @@ def _device_lines(row: _Row, widths: Sequence[int], style: Style) -> Iterator[st
         # The columns have no room left: what it is goes below.
         yield _painted(head.rstrip(), words, style)
         indent = f"{row.below}{_GAP}"
-        yield from (indent + x for x in _cut(node.counted, style.width - len(indent)))
+        yield from (indent + x for x in _cut(_what(node), style.width - len(indent)))
         return
-    first, *others = _cut(node.counted, room)
+    first, *others = _cut(_what(node), room)
     yield _painted(f"{head}{first}".rstrip(), words, style)
     for line in others:
         yield f"{row.below.ljust(start)}{line}".rstrip()
+
+
+def _what(node: Node) -> str:
+    return f"(asked for) {node.counted}" if node.asked else node.counted
 
 
 def _cut(text: str, width: int) -> list[str]:
