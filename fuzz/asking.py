@@ -40,6 +40,7 @@ _PLANS = (
     *("table", "shell", "json", "libvirt", "qemu", "proxmox", "driverctl", "dpdk"),
     "spdk",
 )
+_DRAWN = ("tree", "svg", "dot", "mermaid")
 _RELEASES = ("auto", "auto", "4.9", "5.10", "6.12", "7.3", "proposed-single-driver")
 _LARGE = 400_000
 
@@ -174,7 +175,7 @@ def _command(
     rules = f" --semantics {dice.choice(_RELEASES)}"
     purpose = f" --for {dice.choice(_PURPOSES)}"
     source = " --from A" + " --from T" * (not dice.randrange(6))
-    match dice.randrange(14):
+    match dice.randrange(16):
         case 0 | 1:
             extra = dice.choice(("", " --summary", " --notes -v", " --strict"))
             return f"audit{purpose}{rules}{extra}{json_}{source}"
@@ -200,6 +201,13 @@ def _command(
         case 12:
             level = dice.choice(("none", "default", "strict"))
             return f"snapshot - --redact {level} --from A"
+        case 13:
+            form = dice.choice(_DRAWN)
+            target = dice.choice(("", "", f" {_q(one)}"))
+            return f"graph{target} --format {form}{rules}{source}"
+        case 14:
+            extra = dice.choice((f" {_q(one)}", " --notes", " --baseline B"))
+            return f"report{extra}{purpose}{rules}{source}"
         case _:
             return f"audit --baseline B{purpose}{json_}{source}"
 

@@ -38,15 +38,24 @@ class Baseline:
     """An earlier audit: its machine, all that it found, the verdicts about targets.
 
     ``verdicts`` go by the device or, for a whole group, by the id of the group.
+    ``rules`` are those that apply to the machine, ``None`` where only a document of the
+    audit is left of it, which has no more of the machine than its devices.
     """
 
     name: str
     machine: Machine
     found: tuple[Known, ...]
     verdicts: Mapping[DeviceId | str, Verdict]
+    rules: Semantics | None = None
 
     @classmethod
-    def of(cls, name: str, machine: Machine, result: Audit) -> Baseline:
+    def of(
+        cls,
+        name: str,
+        machine: Machine,
+        result: Audit,
+        rules: Semantics | None = None,
+    ) -> Baseline:
         """Return an audit as the baseline of a later one."""
         findings = (*result.findings, *(each.finding for each in result.ignored))
         return cls(
@@ -54,6 +63,7 @@ class Baseline:
             machine,
             tuple(map(Known.of, findings)),
             {each.target.identity: each.verdict for each in result.targets},
+            rules,
         )
 
 

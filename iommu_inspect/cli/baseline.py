@@ -41,11 +41,12 @@ def baseline_of(
     before = read_source(opened, processes=True)
     for note in before.notes:
         complain(f"note: {note}")
+    rules = rules_of(before, semantics)
     then = targets_then(before, machine, targets)
     if targets and not then:  # nothing of it was there
-        return Baseline(before.source.name, before, (), {})
-    result = judge(before, rules_of(before, semantics), then)
-    return Baseline.of(before.source.name, before, result)
+        return Baseline(before.source.name, before, (), {}, rules)
+    result = judge(before, rules, then)
+    return Baseline.of(before.source.name, before, result, rules)
 
 
 def _check(found: Baseline, machine: Machine, targets: tuple[Target, ...]) -> None:

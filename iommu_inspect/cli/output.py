@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Color",
     "complain",
+    "draws",
     "emit",
     "ending_in_order",
     "settle",
@@ -59,7 +60,7 @@ def style(color: Color = Color.AUTO) -> Style:
         and os.environ.get("TERM") != "dumb"
     )
     drawn = Marks()
-    can_draw = _can_write(drawn.more + drawn.member + drawn.last)
+    can_draw = draws(drawn.more + drawn.member + drawn.last)
     return Style(
         width,
         _paint if coloured else Style().paint,
@@ -72,11 +73,12 @@ def _paint(text: str, colour: str) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
-def _can_write(text: str) -> bool:
-    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+def draws(characters: str) -> bool:
+    """Say whether the output's encoding has the characters that lines are made of."""
+    encoding = sys.stdout.encoding if sys.stdout else None
     try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
+        characters.encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
         return False
     return True
 

@@ -13,7 +13,7 @@ from iommu_inspect.render.text import fold
 if TYPE_CHECKING:  # a page is shown without any rule
     from iommu_inspect.rules._messages import Quote
 
-__all__ = ["matches_text", "page_text"]
+__all__ = ["matches_text", "page_text", "parts"]
 
 _FENCE = "```"
 _HEADING = re.compile(r"#{1,6} +")
@@ -58,7 +58,7 @@ def matches_text(quotes: Sequence[Quote], page: str, style: Style) -> str:
 
 def _blocks(page: str, style: Style) -> Iterator[list[str]]:
     """Yield headings with what is below them, paragraphs, lists and blocks of code."""
-    for kind, lines in _parts(page):
+    for kind, lines in parts(page):
         if kind == "title":
             yield [style.paint(printable(_HEADING.sub("", lines[0])), "cyan")]
         elif kind == "heading":
@@ -72,7 +72,7 @@ def _blocks(page: str, style: Style) -> Iterator[list[str]]:
             yield [fold(_plain(" ".join(map(str.strip, lines))), style.width)]
 
 
-def _parts(page: str) -> Iterator[tuple[str, list[str]]]:
+def parts(page: str) -> Iterator[tuple[str, list[str]]]:
     """Cut a page at its empty lines, but for those inside of a block of code."""
     lines = page.splitlines()
     at = 0

@@ -15,7 +15,7 @@ from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.text import fold
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
-__all__ = ["simulation_text"]
+__all__ = ["finding_rows", "simulation_text", "state_word", "what_goes"]
 
 _RESULT_COLOURS = {"0": "green", "unknown": "yellow", HOST_CRASH: "red"}
 _MOST_NAMES = 5
@@ -47,8 +47,8 @@ def simulation_text(effects: Effects, style: Style = PLAIN) -> str:
         )
     else:
         blocks.append("No group changes hands.")
-    blocks += _what_goes(effects, style)
-    changed = _findings(effects.findings_before, effects.findings_after)
+    blocks += what_goes(effects, style)
+    changed = finding_rows(effects.findings_before, effects.findings_after)
     if changed:
         headers = ["AUDIT", "GROUP", "BEFORE", "AFTER", "ABOUT"]
         blocks.append(
@@ -74,7 +74,7 @@ def _doubt(effects: Effects) -> str:
     )
 
 
-def _what_goes(effects: Effects, style: Style) -> list[str]:
+def what_goes(effects: Effects, style: Style) -> list[str]:
     """Say which devices vanish with a driver, and what the host loses."""
     lines = []
     if effects.vanished:
@@ -95,7 +95,9 @@ def _what_goes(effects: Effects, style: Style) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[list[str]]:
+def finding_rows(
+    before: Sequence[Finding], after: Sequence[Finding]
+) -> list[list[str]]:
     """Return a row for each error, and each warning that comes, goes or changes."""
     old, new = ({_about(f): f for f in found} for found in (before, after))
     rows = []
@@ -123,13 +125,14 @@ def _change(change: GroupChange) -> list[str]:
     members = change.after.group.devices if change.after else ()
     return [
         change.group,
-        _state(change.before),
-        _state(change.after),
+        state_word(change.before),
+        state_word(change.after),
         ", ".join(f"{d.address} ({driver_mark(d)})" for d in members),
     ]
 
 
-def _state(owned: Owned | None) -> str:
+def state_word(owned: Owned | None) -> str:
+    """Say who owns a group, and who holds it; "-" where it is not there."""
     if owned is None:
         return "-"
     state = owned.ownership.value

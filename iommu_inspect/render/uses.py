@@ -14,7 +14,19 @@ from iommu_inspect.model.uses.host import FATAL, HostUse, UseKind
 from iommu_inspect.model.uses.losses import host_losses
 from iommu_inspect.model.uses.words import NOT_SHOWN, described
 
-__all__ = ["untold_document", "untold_text", "use_fields", "uses_document"]
+__all__ = [
+    "untold_document",
+    "untold_text",
+    "use_fields",
+    "use_line",
+    "uses_document",
+]
+
+
+def use_line(relations: Relations, device: Device) -> str:
+    """Return a device's uses in one line, empty where none is known."""
+    found = "; ".join(use.text for use in relations.uses(device))
+    return f"in use: {found}" if found else ""
 
 
 def untold_text(machine: Machine) -> str:

@@ -9,11 +9,11 @@ from iommu_inspect.kernel.grouping.telling.sharing import Hop, Pair, Reason, Sha
 from iommu_inspect.model.device import Acs, Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.classes import class_name
-from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.model.text import listed
 from iommu_inspect.plan.host.looking_closer import again_as_root
 from iommu_inspect.render.documents.missing import doubts_of, look_of
 from iommu_inspect.render.layout import PLAIN, Style, table
+from iommu_inspect.render.ports import place_name
 from iommu_inspect.render.text import fold
 
 __all__ = ["why_text"]
@@ -31,17 +31,6 @@ _WHAT_CONTROLS_ARE = (
     'P2P Completion Redirect, Upstream Forwarding): "on", or "OFF" if the hardware has '
     'one that is not switched on; one that the hardware lacks ("-") counts as on.'
 )
-_KINDS = {
-    PciExpType.ENDPOINT: "endpoint",
-    PciExpType.LEG_END: "legacy endpoint",
-    PciExpType.ROOT_PORT: "root port",
-    PciExpType.UPSTREAM: "switch upstream port",
-    PciExpType.DOWNSTREAM: "switch downstream port",
-    PciExpType.PCI_BRIDGE: "PCIe-to-PCI bridge",
-    PciExpType.PCIE_BRIDGE: "PCI-to-PCIe bridge",
-    PciExpType.RC_END: "integrated endpoint",
-    PciExpType.RC_EC: "event collector",
-}
 _BITS = {0x01: "SV", 0x04: "RR", 0x08: "CR", 0x10: "UF"}
 _ISOLATES = {True: "yes", False: "NO", None: "?"}
 _LOST = "NO <--"
@@ -107,7 +96,7 @@ def _path_text(found: Sharing, style: Style, *, legend: bool) -> str:
     rows = [
         [
             hop.device.address,
-            _kind(hop),
+            place_name(hop.device),
             _LOST if hop.loses and hop.isolates is False else _ISOLATES[hop.isolates],
             _acs(hop),
         ]
@@ -131,17 +120,6 @@ def _legend(found: Sharing, style: Style) -> str:
     """Explain ACS, and its controls if any are shown."""
     shown = any(known(hop.device.pci.acs) for hop in found.path)
     return fold(_WHAT_ACS_IS + (_WHAT_CONTROLS_ARE if shown else ""), style.width)
-
-
-def _kind(hop: Hop) -> str:
-    kind = hop.device.pci.pcie_type
-    if not known(kind):
-        return "bridge" if hop.device.is_bridge is True else "?"
-    if kind is None:
-        bridge = hop.device.is_bridge is True
-        return "conventional bridge" if bridge else "conventional device"
-    names = {int(known): name for known, name in _KINDS.items()}
-    return names.get(kind, f"type {kind}")
 
 
 def _acs(hop: Hop) -> str:

@@ -28,6 +28,7 @@ def test_the_readme_and_its_pages_show_commands() -> None:
         "predict",
         "whatif",
         "why",
+        "graph",
         "plan",
         "diff",
         "explain",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from running import call
 
 from tools.site import ROOT, main, sources
 
@@ -44,3 +45,9 @@ def _pages(entry: object) -> list[str]:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_picture_is_what_the_command_beside_it_draws() -> None:
+    sample = ROOT / "iommu_inspect/demo.tar.gz"
+    drawn = call("graph", "--from", sample, "--numeric", "--format", "svg").stdout
+    assert (ROOT / "docs/pictures/graph.svg").read_text() == drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import unicodedata
@@ -76,6 +77,9 @@ def _requests(machine: Machine, dice: Random) -> Iterator[Sequence[str]]:
     yield ("predict",)
     for form in ("table", "json"):
         yield ("audit", "--notes", "--verbose", "--format", form)
+    for form in ("tree", "svg", "dot", "mermaid"):
+        yield ("graph", "--format", form)
+    yield ("report", "--notes")
     groups = [f"group:{g.id}" for g in machine.groups if g.devices]
     devices = [d.address for d in machine.devices]
     targets = groups if dice.random() < 0.5 else devices
@@ -97,6 +101,7 @@ def _about(target: str, purpose: str) -> Iterator[Sequence[str]]:
         yield ("why", "--", target)
         yield ("why", "--format", "json", "--", target)
         yield ("whatif", f"bind={target},vfio-pci")
+    yield ("report", "--notes", "--", target)
 
 
 # A line break of any kind, as the program writes it: \x0a, \u2028.
@@ -139,6 +144,10 @@ def _sort(found: Collected, request: Sequence[str], out: str, seed: int) -> None
     elif form == "libvirt":
         for fault in _of_xml(out):
             found.faults.append(f"seed {seed}: {request}: {fault}")
+    elif request[0] == "report":
+        for line in _of_page(out):
+            if typed := _TYPED.fullmatch(f"    {line}"):
+                found.commands.setdefault(typed[1], seed)
     else:
         for line in out.splitlines():
             if typed := _TYPED.fullmatch(line):
@@ -212,6 +221,13 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             if isinstance(item, dict) and "step" in item:
                 continue  # what was simulated
             yield from _leaves(item, key)
+
+
+def _of_page(page: str) -> Iterator[str]:
+    """Yield the lines of a report's advice that are there to be copied."""
+    advice = page.partition('<section id="verdict"')[2].partition("</section>")[0]
+    for code in re.findall(r"<pre><code>(.*?)</code></pre>", advice, re.DOTALL):
+        yield from html.unescape(code).splitlines()
 
 
 def _of_xml(text: str) -> Iterator[str]:

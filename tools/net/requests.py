@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 __all__ = ["PURPOSES", "Request", "of_device", "of_group", "of_host"]
 
 PURPOSES = ("vfio", "dpdk", "attach", "one-per-group")
+_DRAWN = ("tree", "svg", "dot", "mermaid")
 _PLAN_FORMATS = ("table", "shell", "json", "libvirt", "qemu")
 
 Request = tuple[str, ...]
@@ -28,6 +29,9 @@ def of_host() -> Iterator[Request]:
     yield ("audit", "--notes")
     yield ("audit", "--summary")
     yield ("audit", "--strict")
+    for form in _DRAWN:
+        yield ("graph", "--format", form)
+    yield ("report", "--notes")
     for semantics in ("5.10", "6.12", "proposed-single-driver"):
         yield ("audit", "--semantics", semantics)
 
@@ -64,3 +68,5 @@ def _about(target: str) -> Iterator[Request]:
     for form in _PLAN_FORMATS:
         yield ("plan", target, "--format", form)
     yield ("plan", target, "--accept", "host-loss")
+    yield ("graph", target)
+    yield ("report", target)

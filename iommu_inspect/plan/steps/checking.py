@@ -26,7 +26,7 @@ from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import judge
 from iommu_inspect.verdict.outcome import Verdict
 
-__all__ = ["Check", "check"]
+__all__ = ["Check", "check", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,16 @@ def check(
     Errors of the rules in ``accept`` are passed over; what the kernel refuses is not.
     """
     machine, semantics = case.machine, case.semantics
-    done = _take(machine, semantics, there)
+    done = take(machine, semantics, there)
     verdict, findings = _judge(done.after, case, accept)
-    undone = _take(done.after, semantics, back)
+    undone = take(done.after, semantics, back)
     leads_back = all(o.answer.result == OK for o in undone.outcomes) and _same(
         machine, undone.after
     )
     return Check(done.outcomes, verdict, findings, leads_back)
 
 
-def _take(
+def take(
     machine: Machine, semantics: Semantics, steps: Sequence[acts.PlanStep]
 ) -> Simulation:
     """Take steps in their order.

@@ -11,9 +11,9 @@ from iommu_inspect.render.devices import device_name, kind_name
 from iommu_inspect.render.layout import Style, table
 from iommu_inspect.render.text import fold
 
-__all__ = ["prospects_table", "prospects_text"]
+__all__ = ["WHEN", "prospects_table", "prospects_text"]
 
-_WORDS = {
+WHEN = {
     Possible.NOW: "now",
     Possible.AFTER: "after a step or more",
     Possible.UNKNOWN: "cannot be told",
@@ -29,11 +29,11 @@ _MOST_MEMBERS = 24
 
 def prospects_text(prospects: Iterable[Prospect], phrase: str, style: Style) -> str:
     """Return one paragraph for each answer, with the devices that have it."""
-    by_answer: dict[Possible, list[Device]] = {possible: [] for possible in _WORDS}
+    by_answer: dict[Possible, list[Device]] = {possible: [] for possible in WHEN}
     for prospect in prospects:
         by_answer[prospect.possible] += prospect.devices
     lines = [
-        fold(f"{_WORDS[possible]}: {_with_kinds(devices)}", style.width, "  ", "    ")
+        fold(f"{WHEN[possible]}: {_with_kinds(devices)}", style.width, "  ", "    ")
         for possible, devices in by_answer.items()
         if devices
     ]

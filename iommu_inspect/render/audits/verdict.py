@@ -23,7 +23,7 @@ from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict
 from iommu_inspect.verdict.unseen import Fact, Unseen
 
-__all__ = ["audit_text"]
+__all__ = ["audit_text", "last_lines", "target_line"]
 
 _VERDICT_COLOURS = {
     Verdict.READY: "green",
@@ -70,6 +70,15 @@ def audit_text(
         last.append(fold(more, style.width))
     if result.ignored:
         last.append(fold(_ignored_line(result, notes=notes), style.width))
+    last += last_lines(result, style)
+    blocks.append("\n".join(last))
+    blocks += advice_blocks(result, style)
+    return "\n\n".join(filter(None, blocks))
+
+
+def last_lines(result: Audit, style: Style) -> list[str]:
+    """Return the verdict in a sentence, after what it supposes and leaves out."""
+    last = []
     by_group = any(verdict.answers for verdict in result.targets)
     if by_group and result.verdict is Verdict.READY:
         last.append(fold(_SUPPOSED, style.width))
@@ -78,9 +87,7 @@ def audit_text(
     last.append(fold(_sentence(result), style.width))
     if result.targets and result.since is not None:
         last.append(fold(new_sentence(result), style.width))
-    blocks.append("\n".join(last))
-    blocks += advice_blocks(result, style)
-    return "\n\n".join(filter(None, blocks))
+    return last
 
 
 def _more(result: Audit, shown: list[Finding]) -> str:
@@ -112,10 +119,11 @@ def _ignored_block(ignored: Ignored, style: Style) -> str:
 
 
 def _target_lines(result: Audit, style: Style) -> str:
-    return "\n".join(_target_line(verdict, style) for verdict in result.targets)
+    return "\n".join(target_line(verdict, style) for verdict in result.targets)
 
 
-def _target_line(verdict: TargetVerdict, style: Style) -> str:
+def target_line(verdict: TargetVerdict, style: Style) -> str:
+    """Return a target's verdict, its group and what it is, in a line."""
     target = verdict.target
     word = verdict.verdict.value.upper()
     group = f"group {target.group.id}" if target.group else "no group"

@@ -1,4 +1,4 @@
-"""The one file that the tool writes: under another name first, whole or not at all."""
+"""The files that the tool writes: under another name first, whole or not at all."""
 
 # ruff: noqa: PTH104, PTH108, PTH112, PTH118, PTH120, PTH123
 
