@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from running import call
 
+from iommu_inspect.cli import session
+from iommu_inspect.sources.tree.opening import open_path
 from tools.site import ROOT, main, sources
 
 
@@ -47,7 +50,10 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
-def test_the_picture_is_what_the_command_beside_it_draws() -> None:
-    sample = ROOT / "iommu_inspect/demo.tar.gz"
-    drawn = call("graph", "--from", sample, "--numeric", "--format", "svg").stdout
+def test_the_picture_is_what_the_command_beside_it_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sys").mkdir()
+    monkeypatch.setattr(session, "open_live", lambda: open_path(str(tmp_path)))
+    drawn = call("graph", "--demo", "--numeric", "--format", "svg").stdout
     assert (ROOT / "docs/pictures/graph.svg").read_text() == drawn
