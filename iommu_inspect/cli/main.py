@@ -25,6 +25,7 @@ COMMANDS = {
     "why": ("iommu_inspect.cli.commands.why", "explain_group"),
     "plan": ("iommu_inspect.cli.commands.plan", "plan_devices"),
     "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
+    "watch": ("iommu_inspect.cli.commands.watch", "watch_host"),
     "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),
     "explain": ("iommu_inspect.cli.commands.explain", "explain_rule"),
 }

@@ -46,7 +46,7 @@ def test_a_page_is_shown_without_the_rules() -> None:
     ("words", "without", "most"),
     [
         (["list"], ["rules", "plan", "audit", "verdict"], 110),
-        (["audit"], ["sources.text", "plan.steps", "plan.guest"], 222),
+        (["audit"], ["sources.text", "plan.steps", "plan.guest"], 223),
         (["predict", "0000:00:02.0"], ["rules", "plan", "audit"], 130),
     ],
     ids=lambda words: str(words[0]) if isinstance(words, list) else "",
