@@ -80,7 +80,14 @@ def following(*steps: Machine | Burst) -> list[Told]:
     found: list[Told] = []
     early: tuple[Change, ...] = ()
     state = machines[0]
-    for told in follow(machines[0], bursts, lambda *_: next(after)):
+    coming = iter([m for m, b in zip(machines[1:], bursts, strict=True) if b.events])
+
+    def find(events: Iterable[Event]) -> dict[DeviceId, Device]:
+        found = (each.device for each in events)
+        machine = next(coming).machine
+        return {d: there for d in found if (there := machine.device(d))}
+
+    for told in follow(machines[0], bursts, find, lambda *_: next(after)):
         if told.state is state:
             early = told.changes
             continue

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from iommu_inspect.audit.watching.following import Told, follow
 from iommu_inspect.audit.watching.state import State, state_of
 from iommu_inspect.cli.output import complain
 from iommu_inspect.cli.session import rules_of
-from iommu_inspect.model.events import Burst
-from iommu_inspect.model.machine import Machine
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.events import Burst, Event
+from iommu_inspect.model.identity import DeviceId
+from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.sources import names
-from iommu_inspect.sources.sysfs.again import read_again
+from iommu_inspect.sources.sysfs.again import read_again, read_alone
 from iommu_inspect.sources.sysfs.settled import read_settled
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -57,6 +59,16 @@ class Host:
         named = {event.device for event in burst.events}
         return self._judged(read_again(self._tree, before.machine, named))
 
+    def devices(self, events: Iterable[Event]) -> Mapping[DeviceId, Device]:
+        """Read the devices that events tell of, those that are still there."""
+        paths = {event.path for event in events}
+        found = read_alone(self._tree, paths) if paths else {}
+        if self._numeric or self._namer is None:
+            return found
+        some = Machine(Source("live", ""), ungrouped=tuple(found.values()))
+        named = names.with_names(some, self._namer)
+        return {device.id: device for device in named.devices}
+
     def _judged(self, machine: Machine) -> State:
         for note in machine.notes:
             if note not in self._notes:
@@ -88,6 +100,7 @@ class Printer(Protocol):
 def watched(
     first: State,
     bursts: Iterable[Burst],
+    find: Callable[[Iterable[Event]], Mapping[DeviceId, Device]],
     read: Callable[[State, Burst], State],
     printer: Printer,
     until: str | None = None,
@@ -98,6 +111,7 @@ def watched(
     Args:
         first: The host as it is at the beginning.
         bursts: What the kernel tells.
+        find: What reads the devices that events tell of.
         read: What reads the host after a burst.
         printer: How things are said.
         until: The rule whose finding is waited for, if one is.
@@ -108,6 +122,6 @@ def watched(
     for finding in there:
         lines += printer.found(finding, clock())
     yield lines, bool(there)
-    for told in follow(first, bursts, read):
+    for told in follow(first, bursts, find, read):
         there = [f for f in told.state.findings.values() if f.rule == until]
         yield printer.told(told, clock()), bool(there)

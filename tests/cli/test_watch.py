@@ -120,7 +120,7 @@ def test_notes_are_not_told_to_people_but_those_that_are_waited_for() -> None:
     assert {"partial-group", "mixed-ownership"} <= rules
 
 
-def test_what_was_lost_or_slept_through_is_said_first() -> None:
+def test_what_was_lost_or_slept_through_is_said_before_what_follows() -> None:
     told = following(USED, Burst(lost=True, slept=True), BARE)
     assert [line.split()[2] for line in lines(told)][:2] == ["lost", "resumed"]
     assert [d["event"] for d in documents(told)][:2] == ["lost", "resumed"]
@@ -179,6 +179,7 @@ def run_loop(
     found = loop(
         next(states),
         [each for each in steps if isinstance(each, Burst)],
+        lambda _events: {},
         lambda _state, _burst: next(states),
         WatchText(wanted=until),
         until,

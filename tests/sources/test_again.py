@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.sources.sysfs.again import read_again
+from iommu_inspect.sources.sysfs.again import read_again, read_alone
 from iommu_inspect.sources.sysfs.settled import EVENTS, read_settled
 from iommu_inspect.sources.tree.directory import DirTree
 
@@ -170,6 +170,15 @@ def test_only_what_moved_is_read(host: Host) -> None:
     assert old and new and (old.driver, new.driver) == ("e1000e", "vfio-pci")
     still = DeviceId(ONE, "pci")
     assert after.device(still) is before.device(still)
+
+
+def test_a_newcomer_is_read_alone_as_in_a_whole_reading(host: Host) -> None:
+    whole, tree = host.read(), Kept(host.folder)
+    gone = "sys/devices/pci0000:00/0000:00:01.0/0000:01:00.7"
+    paths = [str(host.place(TWO).relative_to(host.folder)), gone]
+    two = DeviceId(TWO, "pci")
+    assert read_alone(tree, paths) == {two: whole.device(two)}
+    assert tree.read == {TWO}
 
 
 def test_a_device_that_an_event_names_is_read_though_no_link_of_it_moved(

@@ -88,13 +88,17 @@ def drivers_of(machine: Machine) -> Drivers:
 
 
 def device_changes(
-    events: Iterable[Event], before: Machine, after: Machine, drivers: Drivers
+    events: Iterable[Event],
+    before: Machine,
+    new: Mapping[DeviceId, Device],
+    drivers: Drivers,
 ) -> tuple[tuple[DeviceChange, ...], Drivers]:
     """Return what each event tells, in order, and the drivers after them.
 
-    The events tell what happened, and the machines the rest: a device that was bound
-    and let go within one burst is on no driver before and after. One that has no group
-    is not spoken of unless it is a PCI function, as in a list.
+    The events tell what happened, and the machine before the rest, or ``new``, the
+    devices that came: one that was bound and let go within a burst is on no driver
+    before and after. One that has no group is not spoken of unless it is a PCI
+    function, as in a list.
     """
     now = dict(drivers)
     heard = tuple(events)
@@ -102,7 +106,7 @@ def device_changes(
     told = []
     for event in heard:
         name = event.device
-        device = after.device(name) or before.device(name)
+        device = new.get(name) or before.device(name)
         driver = event.driver
         match event.action:
             case Action.BIND:
@@ -119,7 +123,7 @@ def device_changes(
             DeviceChange(
                 event,
                 device,
-                _group(name, after) or _group(name, before),
+                value_or(device.group, None) if device is not None else None,
                 driver,
                 None if device is None else value_or(device.pci.physfn, None),
             )
@@ -141,12 +145,6 @@ def _came_and_went(events: Iterable[Event]) -> frozenset[DeviceId]:
         elif event.action is Action.REMOVE:
             here.discard(event.device)
     return frozenset(came - here)
-
-
-def _group(name: DeviceId, machine: Machine) -> str | None:
-    device = machine.device(name)
-    group = None if device is None else machine.group_of(device)
-    return None if group is None else group.id
 
 
 def owner_changes(before: State, after: State) -> Iterator[OwnerChange]:

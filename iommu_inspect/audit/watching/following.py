@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from iommu_inspect.audit.watching.changes import (
     Change,
@@ -13,17 +13,19 @@ from iommu_inspect.audit.watching.changes import (
 )
 from iommu_inspect.audit.watching.state import State
 from iommu_inspect.model.dataclass import dataclass
-from iommu_inspect.model.events import Action, Burst
+from iommu_inspect.model.device import Device
+from iommu_inspect.model.events import Burst, Event
+from iommu_inspect.model.identity import DeviceId
 
 __all__ = ["Told", "follow"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """What a burst changed: its events in order, then owners, then findings.
+    """What a burst changed: its events in order, or else owners, then findings.
 
-    The events of a burst may come alone, with the state before it. ``lost`` and
-    ``slept`` are those of the burst: some of the changes have no events.
+    The events come alone, with the state before them. ``lost`` and ``slept`` are those
+    of the burst: some of the changes have no events.
     """
 
     state: State
@@ -33,49 +35,34 @@ class Told:
 
 
 def follow(
-    first: State, bursts: Iterable[Burst], read: Callable[[State, Burst], State]
+    first: State,
+    bursts: Iterable[Burst],
+    find: Callable[[Iterable[Event]], Mapping[DeviceId, Device]],
+    read: Callable[[State, Burst], State],
 ) -> Iterator[Told]:
-    """Yield what each burst changed, its events before the host is read where they can.
+    """Yield what each burst changed, its events before the host is read.
 
     Args:
         first: The host as it was read once the events could be heard.
         bursts: What the kernel tells.
+        find: Reads the devices that events tell of, alone: those that are new.
         read: Reads the host after a burst; the state before it is given along.
     """
     before, drivers = first, drivers_of(first.machine)
     for burst in bursts:
-        early = _needs_no_reading(burst, before)
-        if early:
+        if burst.events:
+            new = find(e for e in burst.events if not before.machine.device(e.device))
             devices, drivers = device_changes(
-                burst.events, before.machine, before.machine, drivers
+                burst.events, before.machine, new, drivers
             )
             yield Told(before, devices)
         after = read(before, burst)
-        if not early:
-            devices, drivers = device_changes(
-                burst.events, before.machine, after.machine, drivers
-            )
-            if burst.lost or burst.slept:
-                drivers = drivers_of(after.machine)
+        if burst.lost or burst.slept:
+            drivers = drivers_of(after.machine)
         yield Told(
             after,
-            (
-                *(() if early else devices),
-                *owner_changes(before, after),
-                *finding_changes(before, after),
-            ),
+            (*owner_changes(before, after), *finding_changes(before, after)),
             lost=burst.lost,
             slept=burst.slept,
         )
         before = after
-
-
-def _needs_no_reading(burst: Burst, before: State) -> bool:
-    """Say whether all that events tell is known of their devices already.
-
-    Of one that is new the group is not.
-    """
-    return burst.by_events and all(
-        event.action is not Action.ADD and before.machine.device(event.device)
-        for event in burst.events
-    )

@@ -66,6 +66,7 @@ def watch_host(
     told = watched(
         host.state(),
         bursts(monitor),
+        host.devices,
         host.after,
         _printer(output, until),
         until,

@@ -37,7 +37,7 @@ from iommu_inspect.sources.sysfs.settled import (
 )
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["read_again"]
+__all__ = ["read_again", "read_alone"]
 
 # How often what moved is read again while the kernel tells of more.
 _TRIES = 3
@@ -64,6 +64,17 @@ def read_again(tree: Tree, before: Machine, named: Iterable[DeviceId]) -> Machin
             return machine
     tree.forget()
     return read_settled(tree)
+
+
+def read_alone(tree: Tree, paths: Iterable[str]) -> dict[DeviceId, Device]:
+    """Read some devices of a running host, those that are still there."""
+    tree.forget()
+    reader = DeviceReader(tree, drivers_known=True, groups_known=True)
+    there = sorted({path for path in paths if tree.exists(path)})
+    reader.prepare(there)
+    overrides = driver_overrides(tree, there)
+    found = [reader.read(path, overrides) for path in there]
+    return {d.id: d for d in found if not has_vanished(tree, str(d.path))}
 
 
 class _Reading:
