@@ -11,9 +11,8 @@ __all__ = ["SOON", "latency", "per_ten_minutes", "wrong"]
 SOON = 1.0
 """Seconds after which an event is to be told.
 
-What follows from it is given twice that, and so is a device that comes, for both of
-which the host is read; hundreds of events at once five times: an emulated processor is
-some thirty times slower.
+What follows from it, for which the host is read, is given twice that, and hundreds of
+events at once five times: an emulated processor is some thirty times slower.
 """
 _FOLLOWING, _AT_ONCE = 2, 5
 _MANY = 100
@@ -74,8 +73,7 @@ def _wrong(made: Made, seconds: float) -> Iterator[str]:
     if any(line.said["event"] == "lost" for line in made.lines):
         yield "events were lost"
     many = len(expected) >= _MANY
-    comes = any(each.event == "add" for each in made.move.expected)
-    soon = seconds * (_AT_ONCE if many else _FOLLOWING if comes else 1)
+    soon = seconds * (_AT_ONCE if many else 1)
     if (late := latency(made, events=True)) > soon:
         yield f"the last event is told {late:.2f} s later"
     soon = seconds * (_AT_ONCE if many else _FOLLOWING)

@@ -104,14 +104,6 @@ def test_hundreds_of_events_have_longer() -> None:
     assert len(late) == 2
 
 
-def test_a_device_that_comes_is_told_after_a_reading() -> None:
-    move = replace(MOVE, expected=(Expected("add", "old2"),), conflict=None)
-    for at, faults in ((11.9, 0), (12.1, 2)):
-        lines = (said("add", after="present", device=TWO, at=at),)
-        made = replace(MADE, move=move, lines=lines)
-        assert len(list(wrong(replace(RIGHT, made=(made,))))) == faults
-
-
 def test_idle_time_is_told_for_ten_minutes() -> None:
     assert per_ten_minutes(replace(RIGHT, idle=0.01)) == pytest.approx(0.2)
 
