@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn \
+.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
 	advice soak corpus grouping mutants hostile fuzz bench growth man site clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
@@ -68,6 +68,9 @@ lab-plans: $(DEV_STAMP)  ## carry plans out in guests, undo them, docs/plans-lab
 
 lab-churn: $(DEV_STAMP)  ## move devices while the tool runs in guests, ten minutes a kernel
 	$(LAB) churn --skip
+
+lab-watch: $(DEV_STAMP)  ## run watch in guests while devices change hands
+	$(LAB) watch --skip
 
 # Which test runs which line is asked again when code or tests have changed (minutes).
 MUTANTS_STAMP := $(VENV)/.installed-mutants

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from lab import churn_command, shrink
+from lab import churn_command, shrink, watch_command
 from lab.branches import Ledger
 from lab.campaign import (
     QUICK_KERNELS,
@@ -136,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
 
     part = commands.add_parser("churn", help="run the tool while devices come and go")
     churn_command.add_arguments(part, say)
+    part = commands.add_parser("watch", help="run watch while devices come and go")
+    watch_command.add_arguments(part, say)
 
     part = commands.add_parser("judge", help="compare again, without booting")
     part.add_argument("evidence", nargs="*", type=Path)

@@ -14,7 +14,14 @@ from iommu_inspect.model.text import printable
 from iommu_inspect.rules.finding import Finding
 from iommu_inspect.rules.registry import RULES, find_rule
 
-__all__ = ["Ignore", "Ignored", "ignore_rule", "parse_ignores", "set_aside"]
+__all__ = [
+    "Ignore",
+    "Ignored",
+    "check_rule",
+    "ignore_rule",
+    "parse_ignores",
+    "set_aside",
+]
 
 _TABLE = "ignore"
 _KEYS = ("rule", "reason", "devices")
@@ -93,7 +100,7 @@ def ignore_rule(rule: str) -> Ignore:
     Raises:
         BadRequestError: there is no such rule.
     """
-    _check_rule(rule, "--ignore")
+    check_rule(rule, "--ignore")
     return Ignore(rule, "--ignore on the command line")
 
 
@@ -141,7 +148,7 @@ def _ignore(table: object, here: str) -> Ignore:
             raise BadRequestError(f"{here}: {printable(key)!r} is not known{near}")
     rule = _text(table, "rule", here)
     reason = _text(table, "reason", here)
-    _check_rule(rule, here)
+    check_rule(rule, here)
     return Ignore(rule, reason, _devices(table.get("devices"), here))
 
 
@@ -173,7 +180,12 @@ def _devices(value: object, here: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_rule(rule: str, here: str) -> None:
+def check_rule(rule: str, here: str) -> None:
+    """Refuse a rule that nobody knows, and say which are like it.
+
+    Raises:
+        BadRequestError: there is no such rule. The message begins with ``here``.
+    """
     if find_rule(rule) is None:
         near = close_matches(rule, (known.id for known in RULES))
         hint = near or "; 'iommu-inspect explain' lists them"

@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": ("iommu_inspect.cli.commands.plan", "plan_devices"),
     "report": ("iommu_inspect.cli.commands.report", "report_host"),
     "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
+    "watch": ("iommu_inspect.cli.commands.watch", "watch_host"),
     "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),
     "explain": ("iommu_inspect.cli.commands.explain", "explain_rule"),
     "completion": ("iommu_inspect.cli.commands.completion", "print_script"),

@@ -106,14 +106,17 @@ def _end(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
-def emit(text: str) -> None:
+def emit(text: str) -> bool:
     """Print the result. A reader that goes away early (``| head``) is no error.
+
+    Returns:
+        Whether more can be printed: the reader has not gone away.
 
     Raises:
         SystemExit: the result could not be written; that has been said.
     """
     if not sys.stdout:  # the program was started without any
-        return
+        return True
     try:
         sys.stdout.write(f"{printable_lines(text)}\n")
         sys.stdout.flush()
@@ -122,6 +125,8 @@ def emit(text: str) -> None:
         if not isinstance(error, BrokenPipeError):
             complain(f"cannot write the result: {error.strerror}")
             sys.exit(Exit.INTERNAL)
+        return False
+    return True
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "predict_document",
     "to_json",
     "whatif_document",
+    "without_surrogates",
 ]
 
 
@@ -48,16 +49,17 @@ def to_json(document: dict[str, Any]) -> str:
     how they come, strict parsers would refuse the whole document. So they would the
     halves of characters that JSON can name, and which are written as ``\ud800``.
     """
-    return json.dumps(_without_surrogates(document), indent=2)
+    return json.dumps(without_surrogates(document), indent=2)
 
 
-def _without_surrogates(value: object) -> object:
+def without_surrogates(value: object) -> object:
+    """Return a document in which bytes that were no UTF-8 are written as escapes."""
     if isinstance(value, str):
         return _SURROGATE.sub(lambda found: printable(found[0]), value)
     if isinstance(value, dict):
-        return {key: _without_surrogates(item) for key, item in value.items()}
+        return {key: without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [without_surrogates(item) for item in value]
     return value
 
 

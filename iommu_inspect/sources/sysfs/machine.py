@@ -45,7 +45,15 @@ from iommu_inspect.sources.sysfs.listing import (
 from iommu_inspect.sources.sysfs.numbers import hexadecimal
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["HYPERVISOR_VENDORS", "TELLING_NAMES", "read_machine"]
+__all__ = [
+    "HYPERVISOR_VENDORS",
+    "TELLING_NAMES",
+    "driver_overrides",
+    "has_vanished",
+    "is_shown",
+    "read_group",
+    "read_machine",
+]
 
 # Devices that are read together; those who are awake may not stay so for long.
 _AT_ONCE = 64
@@ -96,7 +104,7 @@ def read_machine(
     )
     check_groups(len(value_or(group_ids, ())), tree.label)
     check_devices(len(listing.paths), tree.label)
-    overrides = {} if brief else _driver_overrides(tree, listing.paths)
+    overrides = {} if brief else driver_overrides(tree, listing.paths)
     read = list[tuple[str, Device]]()
     pieces = list(_pieces(sorted(listing.paths)))
     for paths, following in zip_longest(pieces, pieces[1:], fillvalue=()):
@@ -107,7 +115,7 @@ def read_machine(
     devices = [
         _with_group(device, listing.members.get(path, ()))
         for path, device in read
-        if not _has_vanished(tree, path)
+        if not has_vanished(tree, path)
     ]
     devices += listing.placeless
     devices.sort(key=lambda device: (device.id, str(device.path)))
@@ -124,7 +132,7 @@ def read_machine(
         source=Source(tree.kind, tree.label),
         kernel=kernel,
         groups=_groups(tree, listing, devices),
-        ungrouped=tuple(d for d in devices if _group_id(d) is None and _is_shown(d)),
+        ungrouped=tuple(d for d in devices if _group_id(d) is None and is_shown(d)),
         groups_known=groups_known,
         iommus=_iommus(tree),
         firmware_tables=_firmware_tables(tree),
@@ -155,7 +163,7 @@ def _pieces(paths: Sequence[str]) -> Iterator[Sequence[str]]:
         yield paths[start : start + _AT_ONCE]
 
 
-def _has_vanished(tree: Tree, path: str) -> bool:
+def has_vanished(tree: Tree, path: str) -> bool:
     """Say whether a device of a live host is gone, to be asked after it was read.
 
     The kernel removes this link before anything else (``bus_remove_device()``), so
@@ -173,7 +181,7 @@ def _may_be_mediated(device: Device) -> bool:
     return not known(device.bus) and PciAddress.parse(device.address) is None
 
 
-def _is_shown(device: Device) -> bool:
+def is_shown(device: Device) -> bool:
     """Say whether a device without a group is spoken of: others may have one."""
     return device.is_pci or not known(device.group)
 
@@ -205,7 +213,8 @@ def _contested(
     return contested
 
 
-def _driver_overrides(tree: Tree, paths: Iterable[str]) -> dict[str, Fact[str]]:
+def driver_overrides(tree: Tree, paths: Iterable[str]) -> dict[str, Fact[str]]:
+    """Read which drivers devices are kept for, by their paths."""
     files = {path: f"{path}/driver_override" for path in sorted(paths)}
     texts = tree.text_bounded(list(files.values()))
     return {path: texts[file] for path, file in files.items()}
@@ -233,19 +242,31 @@ def _groups(
     for group_id, some in members.items():
         check_group(group_id, len(some), tree.label)
     return tuple(
-        Group(
-            id=group_id,
-            devices=tuple(members[group_id]),
-            type=tree.text(f"{GROUPS}/{group_id}/type"),
-            name=tree.whole_lines(f"{GROUPS}/{group_id}/name"),
-            reserved_regions=map_fact(
-                tree.whole_lines(f"{GROUPS}/{group_id}/reserved_regions"), _regions
-            ),
+        read_group(
+            tree,
+            group_id,
+            members[group_id],
             whole=group_id not in contested
             and (listing.is_whole(group_id) or told_by_devices),
-            node=tree.node(f"dev/vfio/{group_id}"),
         )
         for group_id in sorted(members, key=natural_key)
+    )
+
+
+def read_group(
+    tree: Tree, group_id: str, devices: Iterable[Device], *, whole: bool
+) -> Group:
+    """Read what the kernel says of a group, whose members were read already."""
+    return Group(
+        id=group_id,
+        devices=tuple(devices),
+        type=tree.text(f"{GROUPS}/{group_id}/type"),
+        name=tree.whole_lines(f"{GROUPS}/{group_id}/name"),
+        reserved_regions=map_fact(
+            tree.whole_lines(f"{GROUPS}/{group_id}/reserved_regions"), _regions
+        ),
+        whole=whole,
+        node=tree.node(f"dev/vfio/{group_id}"),
     )
 
 

@@ -14,23 +14,30 @@ from iommu_inspect.sources.sysfs.listing import GROUPED_BUSES, GROUPS
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["read_settled", "undisturbed"]
+__all__ = [
+    "EVENTS",
+    "Look",
+    "look_around",
+    "place_of",
+    "read_settled",
+    "undisturbed",
+]
 
 # How often a host is read whose devices go on moving.
 _TRIES = 3
-# It grows with every event: a device that is added, removed, bound (driver_bound() in
-# drivers/base/dd.c) or let go, and with much else.
-_EVENTS = "sys/kernel/uevent_seqnum"
+EVENTS = "sys/kernel/uevent_seqnum"
+"""It grows with every event: a device that is added, removed, bound (driver_bound() in
+drivers/base/dd.c) or let go, and with much else."""
 
 _T = TypeVar("_T")
-_Place = tuple[Fact[str], Fact[str]]
+Place = tuple[Fact[str], Fact[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """Who is where: driver and group by a device's path, members by a group's id."""
 
-    places: dict[str, _Place]
+    places: dict[str, Place]
     members: dict[str, Fact[tuple[str, ...]]]
 
 
@@ -46,15 +53,15 @@ def read_settled(
     """
     if not tree.hot:
         return read_machine(tree, processes=processes)
-    events = tree.text(_EVENTS)
+    events = tree.text(EVENTS)
     machine = read_machine(tree, processes=processes, brief=brief)
-    if known(events) and tree.text(_EVENTS) == events:
+    if known(events) and tree.text(EVENTS) == events:
         return machine
     for left in reversed(range(_TRIES - 1)):
-        before = _look(tree)
+        before = look_around(tree)
         tree.forget()
         machine = read_machine(tree, processes=processes, brief=brief)
-        after = _look(tree)
+        after = look_around(tree)
         unseen = _unseen(before, machine)
         moved = (
             _differing(before.places, after.places, _places(machine)) | unseen.keys()
@@ -70,10 +77,10 @@ def undisturbed(tree: Tree, read: Callable[[], _T]) -> _T:
 
     For who needs every file and cannot do with what is still untold at the end.
     """
-    events = tree.text(_EVENTS)
+    events = tree.text(EVENTS)
     found = read()
     for _ in range(_TRIES - 1 if tree.hot else 0):
-        now = tree.text(_EVENTS)
+        now = tree.text(EVENTS)
         if now == events:
             break
         events = now
@@ -82,7 +89,8 @@ def undisturbed(tree: Tree, read: Callable[[], _T]) -> _T:
     return found
 
 
-def _look(tree: Tree) -> _Look:
+def look_around(tree: Tree) -> Look:
+    """Look at the links of all devices and groups of a tree, as they are now."""
     tree.forget()
     places = {}
     for bus in GROUPED_BUSES:
@@ -100,10 +108,10 @@ def _look(tree: Tree) -> _Look:
         group: tree.names(f"{GROUPS}/{group}/devices")
         for group in (groups if known(groups) else ())
     }
-    return _Look(places, members)
+    return Look(places, members)
 
 
-def _unseen(look: _Look, machine: Machine) -> dict[str, str]:
+def _unseen(look: Look, machine: Machine) -> dict[str, str]:
     """Return the groups, by path, of devices that were not there when it was read."""
     read = {device.path for device in machine.devices}
     return {
@@ -113,14 +121,19 @@ def _unseen(look: _Look, machine: Machine) -> dict[str, str]:
     }
 
 
-def _place(name: Fact[str | None]) -> Fact[str]:
+def place_of(device: Device) -> Place:
+    """Return where a device was when it was read, as a look sees it."""
+    return _none(device.driver), _none(device.group)
+
+
+def _none(name: Fact[str | None]) -> Fact[str]:
     return Missing.ABSENT if name is None else name
 
 
-def _places(machine: Machine) -> dict[str, _Place]:
+def _places(machine: Machine) -> dict[str, Place]:
     """Return where the devices were when they were read, as a look sees it."""
     return {
-        device.path: (_place(device.driver), _place(device.group))
+        device.path: place_of(device)
         for device in machine.devices
         if known(device.path) and known(device.driver) and known(device.group)
     }

@@ -1,0 +1,1 @@
+"""What changes on a host while it is watched: devices, owners of groups, findings."""
