@@ -183,17 +183,25 @@ def test_documents_for_every_purpose_are_valid(tree: Path, purpose: str) -> None
     assert with_target["summary"] == []
 
 
-def test_a_pipe_will_do_for_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delay", [0, 0.3])
+def test_a_pipe_will_do_for_a_file(tmp_path: Path, delay: float) -> None:
     import os
     import threading
+    import time
 
     fifo = tmp_path / "cards"
     os.mkfifo(fifo)
     text = (EXPECT / "moved.txt").read_text()
-    writer = threading.Thread(target=fifo.write_text, args=(text,))
+
+    def write() -> None:
+        time.sleep(delay)
+        fifo.write_text(text)
+
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     done = call("audit", "--expect", fifo, "--from", DPDK)
-    writer.join()
+    writer.join(10)
+    assert not writer.is_alive()
     assert "error: expectation" in done.stdout
 
 

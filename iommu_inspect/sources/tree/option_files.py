@@ -18,6 +18,8 @@ __all__ = ["MAX_OPTION", "read_option"]
 MAX_OPTION = 1 << 20
 """Bytes of such a file; what is longer is refused."""
 
+_PATIENCE = 2
+"""Seconds until somebody has to have opened a pipe to write."""
 # Neither a pipe that nobody writes to, nor a terminal, is waited for.
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -49,6 +51,11 @@ def _read_option(descriptor: int, file: io.RawIOBase) -> bytes:
     """Read a file or a pipe, which is open so that nothing waits without reason."""
     found = os.fstat(descriptor)
     _check("", found)  # it may be another one by now
+    if stat.S_ISFIFO(found.st_mode):
+        # Before somebody has opened it to write, to read says that it is at its end.
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        waiting.poll(_PATIENCE * 1000)
     content = b""
     while len(content) <= MAX_OPTION:
         more = file.read(MAX_OPTION + 1 - len(content))
