@@ -10,7 +10,7 @@ import pytest
 from documents import validate, validator
 from examples import each
 from running import document
-from shared import KERNELS, SHARED, SYSFS, needs_shared
+from shared import FIXTURES, KERNELS, SHARED, SYSFS, needs_shared
 
 TREES = sorted(path for path in SYSFS.iterdir() if path.is_dir())
 COMMANDS = ("list", "audit", "predict")
@@ -22,6 +22,16 @@ def test_documents_about_fixtures_are_valid(tree: Path, command: str) -> None:
     found = validate(command, "--from", tree)
     assert found["source"]["kind"] == "tree"
     assert found["source"]["name"] == str(tree)
+
+
+@each("capture", sorted((FIXTURES / "kernels").glob("*.tar.gz")))
+def test_documents_about_the_labs_kernels_are_valid(capture: Path) -> None:
+    found = validate("predict", "--from", capture)
+    asked = {each["group"] for each in found["predictions"] if each["group"]}
+    if asked:
+        validate("whatif", f"claim={min(asked)}", "--from", capture)
+    compared = document("predict", "--compare", "5.10,6.12,7.3", "--from", capture)
+    validator("comparison").validate(compared)
 
 
 @needs_shared
