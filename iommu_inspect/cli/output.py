@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Color",
     "complain",
-    "draws",
     "emit",
     "ending_in_order",
     "settle",
@@ -60,7 +59,7 @@ def style(color: Color = Color.AUTO) -> Style:
         and os.environ.get("TERM") != "dumb"
     )
     drawn = Marks()
-    can_draw = draws(drawn.more + drawn.member + drawn.last)
+    can_draw = _draws(drawn.more + drawn.member + drawn.last)
     return Style(
         width,
         _paint if coloured else Style().paint,
@@ -73,7 +72,7 @@ def _paint(text: str, colour: str) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
-def draws(characters: str) -> bool:
+def _draws(characters: str) -> bool:
     """Say whether the output's encoding has the characters that lines are made of."""
     encoding = sys.stdout.encoding if sys.stdout else None
     try:

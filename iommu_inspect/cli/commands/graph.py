@@ -64,7 +64,7 @@ def draw_machine(
     """
     from iommu_inspect.audit.picture import picture_of
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain, draws, emit, style
+    from iommu_inspect.cli.output import complain, emit, style
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.kernel.ownership.inquiry import Inquiry
     from iommu_inspect.model.asked.target import find_targets
@@ -83,9 +83,9 @@ def draw_machine(
         scene = narrowed(scene, {device.id for device in [*asked, *beside]})
     scene = folded_for(scene)
     if output is Drawn.TREE:
-        from iommu_inspect.render.graph.tree import BOXES, scene_tree
+        from iommu_inspect.render.graph.tree import scene_tree
 
-        emit(scene_tree(scene, style(color), plain=not draws(BOXES)))
+        emit(scene_tree(scene, style(color)))
     elif output is Drawn.SVG:
         from iommu_inspect.render.graph.svg import scene_svg
 

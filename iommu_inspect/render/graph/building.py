@@ -16,7 +16,7 @@ from iommu_inspect.render.devices import driver_mark
 from iommu_inspect.render.graph.notes import notes_of, summary_of
 from iommu_inspect.render.graph.places import Place, places
 from iommu_inspect.render.graph.scene import Kind, Node, Scene
-from iommu_inspect.render.graph.words import noun_of, short_kind, what_is
+from iommu_inspect.render.graph.words import brief_what, noun_of, short_kind, what_is
 from iommu_inspect.render.uses import use_line
 
 __all__ = ["scene_of"]
@@ -106,6 +106,7 @@ class _Builder:
             device.address,
             what_is(device),
             short_kind(device),
+            brief_what(device),
             driver_mark(device),
             use_line(self._relations, device),
             (group.id,) if group else (),

@@ -162,6 +162,7 @@ def _listed(several: Sequence[Node]) -> Node:
         several[0],
         title=f"{several[0].devices[0]} and {len(devices) - 1} more",
         what=", ".join(kinds),
+        brief=", ".join(kinds),
         driver=", ".join(drivers),
         groups=_groups(several),
         devices=devices,

@@ -31,13 +31,15 @@ class Node:
     does not tell one. ``hue`` numbers the groups of several devices, which have
     colours; a device that is alone in its group has none. ``marks`` say in words where
     isolation is lost. ``what`` says what it is, without the count; ``short`` is the
-    beginning of that, without names; ``noun`` the plural for a box of several.
+    beginning of that, without names, ``brief`` the same with short ones; ``noun`` the
+    plural for a box of several.
     """
 
     kind: Kind
     title: str
     what: str = ""
     short: str = ""
+    brief: str = ""
     driver: str = ""
     use: str = ""
     groups: tuple[str, ...] = ()
@@ -78,6 +80,12 @@ class Node:
         if len(self.devices) < 2:
             return self.what
         return f"{len(self.devices)} {self.noun}: {self.what}"
+
+    @property
+    def counted_briefly(self) -> str:
+        """The same where there is little room."""
+        brief = self.brief or self.what
+        return f"{len(self.devices)}: {brief}" if len(self.devices) > 1 else brief
 
     def walk(self) -> Iterator[Node]:
         """Yield the node and all below it, in the order in which they are drawn."""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import printable
 from iommu_inspect.render.graph.scene import Kind, Node, Scene
-from iommu_inspect.render.layout import PLAIN, Style
+from iommu_inspect.render.layout import ASCII_MARKS, PLAIN, Style
 from iommu_inspect.render.text import fold
+from iommu_inspect.render.width import columns_of, shortened
 
-__all__ = ["BOXES", "scene_tree"]
+__all__ = ["scene_tree"]
 
-BOXES = "├─└│┄"
-_ASCII = str.maketrans(BOXES, "|-`|.")
+_BOXES = "├─└│┄"
+_ASCII = str.maketrans(_BOXES, "|-`|.")
 _COLOURS = {"conflict": "red", "user": "green", "unknown": "yellow"}
 _HEADERS = ("DEVICE", "GROUP", "OWNER", "DRIVER", "WHAT IT IS")
 _GAP = "  "
 # A longer cell does not widen its column; what is right of it moves.
 _WIDEST = (36, 12, 8, 16)
 _NARROWEST = 20
-_MOST_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,8 @@ class _Row:
     below: str
 
 
-def scene_tree(scene: Scene, style: Style = PLAIN, *, plain: bool = False) -> str:
-    """Return the tree, as wide as the style says; ``plain`` draws it in ASCII."""
+def scene_tree(scene: Scene, style: Style = PLAIN) -> str:
+    """Return the tree, as wide as the style says, and in ASCII where it says that."""
     rows = [row for root in scene.roots for row in _rows(root, "", "")]
     widths = _widths(rows)
     lines = [fold(f"{scene.summary}.", style.width), ""] if scene.roots else []
@@ -49,7 +48,7 @@ def scene_tree(scene: Scene, style: Style = PLAIN, *, plain: bool = False) -> st
     if scene.notes:
         lines += ["", *(fold(note, style.width) for note in scene.notes)]
     text = "\n".join(lines)
-    return text.translate(_ASCII) if plain else text
+    return text.translate(_ASCII) if style.marks == ASCII_MARKS else text
 
 
 def _rows(node: Node, before: str, below: str) -> Iterator[_Row]:
@@ -125,27 +124,19 @@ def _device_lines(row: _Row, widths: Sequence[int], style: Style) -> Iterator[st
         # The columns have no room left: what it is goes below.
         yield _painted(head.rstrip(), words, style)
         indent = f"{row.below}{_GAP}"
-        yield from (indent + x for x in _cut(_what(node), style.width - len(indent)))
+        yield indent + _what(node, style, style.width - len(indent))
         return
-    first, *others = _cut(_what(node), room)
-    yield _painted(f"{head}{first}".rstrip(), words, style)
-    for line in others:
-        yield f"{row.below.ljust(start)}{line}".rstrip()
+    yield _painted(f"{head}{_what(node, style, room)}".rstrip(), words, style)
 
 
-def _what(node: Node) -> str:
-    return f"(asked for) {node.counted}" if node.asked else node.counted
-
-
-def _cut(text: str, width: int) -> list[str]:
-    """Fold what a device is to two lines; its ids come before the names."""
-    return textwrap.wrap(
-        printable(text),
-        max(width, _NARROWEST),
-        max_lines=_MOST_LINES,
-        placeholder="...",
-        break_on_hyphens=False,
-    ) or [""]
+def _what(node: Node, style: Style, room: int) -> str:
+    """Say what a device is in one line: its ids come before the names."""
+    asked = "(asked for) " if node.asked else ""
+    text = printable(asked + node.counted)
+    if not style.cut or columns_of(text) <= room:
+        return text
+    brief = printable(asked + node.counted_briefly)
+    return shortened(brief, max(room, _NARROWEST), style.marks.more)
 
 
 def _painted(line: str, word: str, style: Style) -> str:

@@ -6,6 +6,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.pci.regs import PciExpType
 from iommu_inspect.render.devices import describe, kind_name
+from iommu_inspect.render.listing.names import brief_kind, brief_name
 from iommu_inspect.render.ports import place_name
 
 __all__ = ["noun_of", "short_kind", "what_is"]
@@ -31,6 +32,16 @@ def short_kind(device: Device) -> str:
     if kind == "PCI bridge" and (place := place_name(device)) != "bridge":
         return kind if place == "?" else place
     return kind
+
+
+def brief_what(device: Device) -> str:
+    """Say what a device is where there is little room: ids first, names short."""
+    kind = short_kind(device)
+    if kind == kind_name(device):
+        kind = brief_kind(device)
+    pair = device.ids.pair if device.is_pci else None
+    words = (kind, pair and f"[{pair}]", brief_name(device) if device.is_pci else "")
+    return " ".join(filter(None, words))
 
 
 def noun_of(device: Device) -> str:
