@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
-	advice soak corpus grouping mutants hostile fuzz bench growth man site mermaid clean FORCE
+	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -104,6 +104,9 @@ bench: $(DEV_STAMP)  ## how long it takes beside other tools, as root
 
 man: $(DEV_STAMP)  ## manual pages, into dist/man
 	$(BIN)/python -m tools.man dist/man
+
+pictures: $(DEV_STAMP)  ## the pictures of the documentation, with chromium
+	$(BIN)/python -m tools.pictures
 
 mermaid:  ## Mermaid's own parser, which a test asks about the pictures; needs npm
 	npm install --no-audit --no-fund --loglevel=error --prefix tools/mermaid
