@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import printable
@@ -60,14 +60,16 @@ def table(
     """Lay out rows; the last column is folded to what is left of the width.
 
     ``below`` has a text for each row, or an empty one, to stand below it from the
-    third column on; no row's third cell is empty then. The last column is never
-    narrower than ``narrowest``, whatever the width.
+    third column on; no row's third cell is empty then. Where the last column would be
+    narrower than ``narrowest`` each row is a block, with a line for each cell.
     """
     from tabulate import tabulate
 
     cells = [[printable(cell) for cell in row] for row in rows]
     columns = list(zip(headers, *cells, strict=True)) if cells else []
     fixed = sum(max(map(len, column)) + _GAP for column in columns[:-1])
+    if cells and style.width - fixed < narrowest:
+        return "\n".join(_blocks(headers, cells, style, paints, below))
     room = max(style.width - fixed, narrowest)
     rows_of_text = [list(headers), *cells]
     widest: list[int | None] = [None] * len(headers)
@@ -107,6 +109,32 @@ def table(
             more = " " * (indent + _GAP)
             lines[end:end] = fold(words, style.width, more, f"{more}  ").splitlines()
     return "\n".join(lines)
+
+
+def _blocks(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    style: Style,
+    paints: dict[int, dict[str, str]],
+    below: Sequence[str],
+) -> Iterator[str]:
+    """Yield a line for each cell; those of rows without a first cell go on with it."""
+    for number, row in enumerate(rows):
+        if number and row[0]:
+            yield ""
+        shown = [(place, cell) for place, cell in enumerate(row) if cell]
+        for nth, (place, cell) in enumerate(shown):
+            depth = 0 if place == 0 else min(nth + (not row[0]), 2)
+            indent = "  " * depth
+            label = f"{headers[place].lower()}: "
+            for line in fold(
+                f"{label}{cell}", style.width, indent, indent + "  "
+            ).split("\n"):
+                colour = paints.get(place, {}).get(cell)
+                painted = style.paint(cell, colour) if colour else cell
+                yield line.replace(cell, painted, 1)
+        if below and below[number]:
+            yield fold(below[number], style.width, "  ", "    ")
 
 
 def _is_simple(cell: str, room: int) -> bool:

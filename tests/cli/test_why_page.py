@@ -31,8 +31,8 @@ def test_the_page_shows_what_the_command_prints(command: str, shown: str) -> Non
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
-def test_the_readme_shows_what_why_prints() -> None:
-    blocks = _BLOCK.findall((ROOT / "README.md").read_text())
+def test_the_tour_shows_what_why_prints() -> None:
+    blocks = _BLOCK.findall((ROOT / "docs/tour.md").read_text())
     shown = [(c, text) for c, text in blocks if c.startswith("why ")]
     assert shown
     for command, text in shown:

@@ -24,7 +24,7 @@ from iommu_inspect.model.uses.host import Host, HostUse, UseKind
 from iommu_inspect.render.audits.prospects import prospects_table
 from iommu_inspect.render.audits.verdict import audit_text
 from iommu_inspect.render.comparison import comparison_text
-from iommu_inspect.render.layout import PLAIN, Style
+from iommu_inspect.render.layout import PLAIN, Style, table
 from iommu_inspect.render.listing.columns import rows_of
 from iommu_inspect.render.listing.table import list_text
 from iommu_inspect.render.simulation import simulation_text
@@ -205,3 +205,18 @@ def test_a_use_of_a_device_whose_name_is_only_space_is_not_dropped() -> None:
 )
 def test_what_is_not_told_of_uses_is_said_once(host: Host, says: str) -> None:
     assert untold_text(machine(CARD, host=host)) == says
+
+
+@each("width", [20, 40, 60])
+def test_where_a_table_has_no_room_each_row_is_a_block(width: int) -> None:
+    rows = [["7", "0000:01:00.0", "a reason of some words"], ["", "0000:01:00.1", "-"]]
+    headers = ["GROUP", "A LONG HEADING THAT NEEDS ROOM", "BECAUSE"]
+    text = table(headers, rows, Style(width), paints={})
+    assert max(map(len, text.splitlines())) <= max(width, 44)
+    if width == 60:
+        assert text.startswith("GROUP")
+    else:
+        assert text.splitlines()[0] == "group: 7"
+        words = " ".join(text.split())
+        assert "because: a reason of some words" in words
+        assert words.count("0000:01:00.") == 2
