@@ -74,6 +74,8 @@ def collect(machine: Machine, seed: int) -> Collected:
 def _requests(machine: Machine, dice: Random) -> Iterator[Sequence[str]]:
     yield ("list",)
     yield ("list", "--predict-groups", "--format", "json")
+    yield ("list", "--format", "paste")
+    yield ("list", "--columns", "group,address,driver,name,uses,slot,numa,iommu")
     yield ("predict",)
     for form in ("table", "json"):
         yield ("audit", "--notes", "--verbose", "--format", form)

@@ -94,7 +94,7 @@ def _hash(text: str) -> str:
 
 def _environment() -> Environment:
     """Return the templates; every value in them is escaped, for a terminal as well."""
-    return Environment(
+    found = Environment(
         loader=FunctionLoader(_text),
         autoescape=True,
         finalize=_shown,
@@ -103,13 +103,20 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    found.filters["whole_lines"] = _whole_lines
+    return found
+
+
+def _whole_lines(text: str) -> Markup:
+    """Return a text of several lines, which only what is laid out is."""
+    return Markup("\n").join(map(printable, text.split("\n")))
 
 
 def _shown(value: object) -> object:
     """Write what a terminal or a reader would obey as a terminal shows it."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return "\n".join(map(printable, value.split("\n")))
+    return printable(value)
 
 
 def _text(name: str) -> str:
