@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from running import call
-from shared import SYSFS
+from shared import FIXTURES, SHARED, SYSFS
 
 CHROMIUM = shutil.which("chromium")
 DEMO = str(resources.files("iommu_inspect").joinpath("demo.tar.gz"))
@@ -27,6 +27,12 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="install chromium"),
     pytest.mark.no_cover,
 ]
+SMALLEST = FIXTURES / "kernels/5.10-two-functions-1.tar.gz"
+# Without the collection of captures these are the sample again.
+LARGE = {
+    "farm": SHARED / "machines/mtca-e3-1505-pex8748-switch-farm/report.txt",
+    "server": SHARED / "iommu_tools/sapphire-rapids-dual-dmar-tree.txt",
+}
 SIZES = {"narrow": (390, 844), "wide": (1400, 900)}
 
 
@@ -42,7 +48,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return pages about a target, a whole host with notes, and hostile names."""
+    """Return pages about a target, whole hosts of all sizes, and hostile names."""
     folder = tmp_path_factory.mktemp("reports")
     asked = {
         "target": ("03:01.0", "--from", DEMO),
@@ -50,6 +56,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "ready": ("01:00.0", "--from", DEMO),
         "hostile": ("--from", str(SYSFS / "hostile-names"), "--notes"),
         "since": ("--from", DEMO, "--baseline", str(SYSFS / "half-a-group")),
+        "smallest": ("--from", str(SMALLEST)),
+        **{
+            name: ("--from", str(source)) if source.exists() else ("--from", DEMO)
+            for name, source in LARGE.items()
+        },
     }
     made = {}
     for name, words in asked.items():
@@ -90,7 +101,10 @@ def opened(browser: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["target", "host", "ready", "hostile", "since"])
+@pytest.mark.parametrize(
+    "name",
+    ["target", "host", "ready", "hostile", "since", "smallest", "farm", "server"],
+)
 def test_axe_finds_no_fault(
     opened: Any, files: dict[str, Path], name: str, size: str, scheme: str
 ) -> None:
