@@ -17,7 +17,7 @@ from iommu_inspect.cli.progress import telling
 with telling(lambda: "reading slowly"):
     time.sleep(float(sys.argv[1]))
     if os.fork() == 0:  # copies of the process draw nothing
-        time.sleep(0.5)
+        time.sleep(float(sys.argv[1]) / 3)
         os._exit(0)
     os.wait()
     complain("note: a word between")
