@@ -334,6 +334,7 @@ int main(int argc, char **argv)
 	each("/sys/bus/mdev/devices", 1, 0);
 	each("/sys/bus/usb/devices", 1, 0);
 	each("/sys/bus/usb/devices/*/bInterface*", 0, ONLY_REAL);
+	each("/sys/bus/usb/devices/usb*/maxchild", 0, ONLY_REAL);
 	each("/sys/bus/thunderbolt/devices", 1, 0);
 	each("/sys/bus/thunderbolt/devices/*/*_name", 0, ONLY_REAL);
 	each("/sys/bus/virtio/drivers/*/virtio*", 0, 0);
