@@ -15,7 +15,7 @@ from iommu_inspect.model.fact import Missing
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.sources.host.processes import names_a_device
 from iommu_inspect.sources.snapshot.capture import Capture, Entry, Link
-from iommu_inspect.sources.sysfs.machine import TELLING_NAMES
+from iommu_inspect.sources.sysfs.kernel import TELLING_NAMES
 
 __all__ = ["reduced"]
 

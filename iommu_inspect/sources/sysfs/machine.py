@@ -11,13 +11,6 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import Fact, Missing, known, map_fact, value_or
 from iommu_inspect.model.group import Group, ReservedRegion
 from iommu_inspect.model.host.iommu import IommuUnit
-from iommu_inspect.model.host.kernel import (
-    NO_VFIO_GROUP,
-    VFIO_GROUP,
-    Kernel,
-    VfioSettings,
-)
-from iommu_inspect.model.host.kernel_release import carries_code_back
 from iommu_inspect.model.host.platform import XenRole
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.address import PciAddress
@@ -35,6 +28,7 @@ from iommu_inspect.sources.host.system import read_system
 from iommu_inspect.sources.host.uses import read_host
 from iommu_inspect.sources.sysfs.device import DeviceReader
 from iommu_inspect.sources.sysfs.interrupts import interrupt_remapping
+from iommu_inspect.sources.sysfs.kernel import read_kernel, vfio_settings
 from iommu_inspect.sources.sysfs.listing import (
     GROUPED_BUSES,
     GROUPS,
@@ -47,7 +41,6 @@ from iommu_inspect.sources.tree.tree import Tree
 
 __all__ = [
     "HYPERVISOR_VENDORS",
-    "TELLING_NAMES",
     "driver_overrides",
     "has_vanished",
     "is_shown",
@@ -58,16 +51,7 @@ __all__ = [
 # Devices that are read together; those who are awake may not stay so for long.
 _AT_ONCE = 64
 _IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "RIMT")
-TELLING_NAMES = (
-    "driver_managed_dma",
-    "iommu_device_claim_dma_owner",
-    "require_direct",
-)
-"""Members and functions of the core that came with a change of the rules."""
 _CPU_FLAGS = re.compile(r"^flags\s*:(.*)$", re.MULTILINE)
-# param_get_bool() in kernel/params.c
-_VFIO = "sys/module/vfio"
-_FLAGS = {"Y": True, "N": False}
 _MEMLOCK = re.compile(r"^Max locked memory +(unlimited|[0-9]{1,20}) ", re.MULTILINE)
 HYPERVISOR_VENDORS = re.compile(
     r"QEMU|KVM|VMware|innotek|Xen|Bochs|Parallels|OpenStack|Amazon EC2|Google Compute"
@@ -126,7 +110,7 @@ def read_machine(
         or xen is XenRole.DOM0
         or any(_group_id(device) is not None for device in devices)
     )
-    kernel = _kernel(tree, devices, group_ids)
+    kernel = read_kernel(tree, devices, group_ids)
     cpu = cpuinfo(tree)
     return Machine(
         source=Source(tree.kind, tree.label),
@@ -143,7 +127,7 @@ def read_machine(
         cpu_address_bits=cpu_address_bits(cpu),
         memlock_limit=_memlock_limit(tree),
         interrupt_remapping=interrupt_remapping(tree, processor(cpu)),
-        vfio=_vfio_settings(tree),
+        vfio=vfio_settings(tree),
         settings=read_settings(tree, kernel, devices, aliases=processes),
         host=read_host(
             tree,
@@ -295,55 +279,6 @@ def _regions(text: str) -> Fact[tuple[ReservedRegion, ...]]:
     return tuple(regions)
 
 
-def _kernel(
-    tree: Tree, devices: Iterable[Device], group_ids: Fact[tuple[str, ...]]
-) -> Kernel:
-    features = set()
-    if tree.exists("sys/class/vfio-dev") or any(
-        value_or(d.vfio_devices, ()) for d in devices
-    ):
-        features.add("vfio-dev")
-    # vfio makes this class as soon as it is there, in vfio_group_init(), if it has
-    # groups; without them it has nodes of devices alone.
-    of_groups = tree.has("sys/class/vfio")
-    nodes = any(d.vfio_cdev is True for d in devices)
-    if of_groups is True:
-        features.add(VFIO_GROUP)
-    elif of_groups is False and tree.whole and (nodes or tree.exists(_VFIO)):
-        features.add(NO_VFIO_GROUP)
-    if tree.exists("sys/class/misc/iommu") or tree.exists("sys/module/iommufd"):
-        features.add("iommufd")
-    for group_id in group_ids[:1] if known(group_ids) else ():
-        if tree.exists(f"{GROUPS}/{group_id}/reserved_regions"):
-            features.add("reserved-regions")
-    release = tree.whole_lines("proc/sys/kernel/osrelease")
-    if release == "":
-        # A kernel has a name: the file was not read to its end.
-        release = Missing.UNREADABLE
-    if not known(release) or carries_code_back(release):
-        features |= _built_in_names(tree)
-    return Kernel(
-        release=release,
-        command_line=tree.text("proc/cmdline"),
-        features=frozenset(features),
-    )
-
-
-def _built_in_names(tree: Tree) -> set[str]:
-    """Look into the kernel's type information for names that tell its rules.
-
-    It is several megabytes and so is read only where the release number does not
-    tell. ``btf`` is among the result if it could be read.
-    """
-    btf = tree.large_data("sys/kernel/btf/vmlinux")
-    if not known(btf):
-        return set()
-    return {
-        "btf",
-        *(name for name in TELLING_NAMES if b"\0%b\0" % name.encode() in btf),
-    }
-
-
 def _iommus(tree: Tree) -> Fact[tuple[IommuUnit, ...]]:
     names = tree.names("sys/class/iommu")
     if names is Missing.ABSENT and tree.whole:
@@ -390,24 +325,3 @@ def _memlock_limit(tree: Tree) -> Fact[int | None]:
     if found is None:
         return Missing.UNREADABLE
     return None if found[1] == "unlimited" else int(found[1])
-
-
-def _vfio_settings(tree: Tree) -> VfioSettings:
-    def flag(module: str, parameter: str) -> Fact[bool]:
-        text = tree.text(f"sys/module/{module}/parameters/{parameter}")
-        found = map_fact(text, _FLAGS.get)
-        return Missing.UNREADABLE if found is None else found
-
-    type1_loaded = tree.has("sys/module/vfio_iommu_type1")
-    if type1_loaded is False and tree.has("sys/module") is not True:
-        type1_loaded = Missing.ABSENT
-    return VfioSettings(
-        type1_loaded=type1_loaded,
-        disable_denylist=flag("vfio_pci", "disable_denylist"),
-        enable_sriov=flag("vfio_pci", "enable_sriov"),
-        enable_unsafe_noiommu_mode=flag("vfio", "enable_unsafe_noiommu_mode"),
-        type1_allow_unsafe_interrupts=flag(
-            "vfio_iommu_type1", "allow_unsafe_interrupts"
-        ),
-        iommufd_allow_unsafe_interrupts=flag("iommufd", "allow_unsafe_interrupts"),
-    )
