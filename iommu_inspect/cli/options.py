@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Annotated
 
-from iommu_inspect.cli.declared import Completes, Option
+from iommu_inspect.cli.declared import Argument, Completes, Option
 from iommu_inspect.cli.output import Color
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "From",
     "Numeric",
     "SemanticsOption",
+    "Targets",
 ]
 
 
@@ -94,6 +95,15 @@ ColorOption = Annotated[
 ]
 Numeric = Annotated[
     bool, Option("--numeric", "-n", help="Ids only, no names of devices.")
+]
+Targets = Annotated[
+    list[str] | None,
+    Argument(
+        metavar="[DEVICE|group:ID]...",
+        completes=Completes.TARGET,
+        help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
+        "looked at.",
+    ),
 ]
 ForOption = Annotated[
     For,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Argument, Completes, Option
+from iommu_inspect.cli.declared import Completes, Option
 from iommu_inspect.cli.options import (
-    NAMES,
     Color,
     ColorOption,
     Demo,
@@ -18,6 +17,7 @@ from iommu_inspect.cli.options import (
     From,
     Numeric,
     SemanticsOption,
+    Targets,
 )
 from iommu_inspect.model.asked.usage import BadRequestError
 
@@ -29,15 +29,7 @@ __all__ = ["audit_targets"]
 
 
 def audit_targets(
-    targets: Annotated[
-        list[str] | None,
-        Argument(
-            metavar="[DEVICE|group:ID]...",
-            completes=Completes.TARGET,
-            help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
-            "looked at.",
-        ),
-    ] = None,
+    targets: Targets = None,
     source: From = None,
     demo: Demo = False,
     semantics: SemanticsOption = "auto",

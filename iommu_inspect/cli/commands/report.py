@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Argument, Completes, Option
+from iommu_inspect.cli.declared import Option
 from iommu_inspect.cli.options import (
-    NAMES,
     Demo,
     For,
     ForOption,
     From,
     Numeric,
     SemanticsOption,
+    Targets,
 )
 from iommu_inspect.model.asked.usage import BadRequestError
 
@@ -28,15 +28,7 @@ __all__ = ["report_host"]
 
 
 def report_host(
-    targets: Annotated[
-        list[str] | None,
-        Argument(
-            metavar="[DEVICE|group:ID]...",
-            completes=Completes.TARGET,
-            help=f"What is to be handed over: {NAMES}. Without any, the whole host is "
-            "looked at.",
-        ),
-    ] = None,
+    targets: Targets = None,
     source: From = None,
     demo: Demo = False,
     semantics: SemanticsOption = "auto",
