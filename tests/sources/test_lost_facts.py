@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from running import document
 from shared import SYSFS
 
 from iommu_inspect.model.device import Device
@@ -119,3 +120,20 @@ def test_a_virtual_function_whose_link_is_refused_spoils_the_list() -> None:
         machine = read_machine(Refusing(SYSFS / "sriov-one-group", refused))
         (card,) = [d for d in machine.devices if d.path == physical]
         assert card.pci.virtfns is Missing.DENIED
+
+
+@pytest.mark.parametrize("note", ["(my note)", "<- this is the card", "its driver?"])
+def test_a_note_below_a_device_does_not_say_that_it_has_no_driver(
+    tmp_path: Path, note: str
+) -> None:
+    text = tmp_path / "paste.txt"
+    text.write_text(
+        "IOMMU Group 2:\n"
+        "\t00:1c.0 PCI bridge [0604]: Intel Corporation Device [8086:7ab8] (rev 11)\n"
+        f"\t\t{note}\n"
+        "\t03:00.0 Ethernet controller [0200]: Intel I210 [8086:1533] (rev 03)\n"
+        "\t\tKernel driver in use: igb\n"
+    )
+    (found,) = document("list", "--from", text)["groups"]
+    drivers = [(d["driver"], "driver" in d["missing"]) for d in found["devices"]]
+    assert drivers == [(None, True), ("igb", False)]

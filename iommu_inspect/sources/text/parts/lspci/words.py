@@ -18,6 +18,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.model.pci.regs import PCI_CLASS_BRIDGE_CARDBUS, PciHeaderType
 from iommu_inspect.sources.sysfs.pci_config import ConfigSpace
+from iommu_inspect.sources.text.parts.forms import is_detail
 from iommu_inspect.sources.text.parts.lspci.capabilities import ACS_NAME, Capabilities
 from iommu_inspect.sources.text.parts.lspci.first_line import FirstLine
 from iommu_inspect.sources.text.parts.record import Record, Run
@@ -224,7 +225,8 @@ class _Function:
             return None
         if not self._is_whole:
             return Missing.ABSENT
-        cut_off = self._shown.details and not self._lines
+        # Somebody's note below a function is none of lspci's lines.
+        cut_off = self._shown.details and not any(map(is_detail, self._lines))
         return Missing.ABSENT if cut_off else None
 
     def _group(self) -> Fact[str | None]:
