@@ -38,7 +38,7 @@ def run(
     try:
         code = application(words or ["--help"], _NAME, standalone_mode=False)
     except _WrongUsage as error:
-        complain(_said(error))
+        complain(_said(error, wanted))
         sys.exit(Exit.USAGE)
     except typer.Abort:
         sys.exit(130)
@@ -102,12 +102,12 @@ def _hint(parameter: Parameter) -> object:
     return Annotated[parameter.annotation, info]
 
 
-def _said(error: Any) -> str:  # noqa: ANN401 -- a type without a public name
+def _said(error: Any, wanted: str | None) -> str:  # noqa: ANN401 -- a type without a public name
     text = " ".join(str(error.format_message()).split()).rstrip(".")
     text = text[:1].lower() + text[1:]
     if text.endswith("?"):  # Did you mean ...?
         return text
-    where = error.ctx.command_path if error.ctx else _NAME
+    where = " ".join(filter(None, (_NAME, wanted)))
     return f"{text}; '{where} --help' says what can be given"
 
 

@@ -118,3 +118,5 @@ def test_a_wrong_command_line_is_one_line(words: list[str], said: str) -> None:
     assert said in done.stderr
     assert done.stderr.startswith("iommu-inspect: ")
     assert done.stderr.count("\n") == 1
+    if words[0] in COMMANDS:
+        assert f"'iommu-inspect {words[0]} --help'" in done.stderr
