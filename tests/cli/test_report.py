@@ -266,3 +266,30 @@ def test_another_purpose_and_another_kernel_are_those_of_audit() -> None:
         found = Page(done.stdout)
         said = [p for p in found.all("p") if p.get("class") == "sentence"]
         assert found.words(said[0]) in " ".join(audit.stdout.split())
+
+
+def test_what_is_ignored_stands_on_the_page_with_its_reason(tmp_path: Path) -> None:
+    config = tmp_path / "exceptions.toml"
+    config.write_text('[[ignore]]\nrule = "mixed-ownership"\nreason = "a lab <host>"\n')
+    before, after = page("--from", DEMO), page("--from", DEMO, "--config", config)
+    check(after)
+    assert "a lab &lt;host&gt;" in after.text
+    assert "Why it is ignored" in after.text and "Why it is ignored" not in before.text
+
+
+@each("option", ["--strict", "--ignore=mixed-ownership", "--expect"])
+def test_options_that_change_an_audit_change_the_report_alike(
+    option: str, tmp_path: Path
+) -> None:
+    expected = tmp_path / "expected"
+    expected.write_text("0000:03:01.0 10de:1e04\n")
+    arguments = [option, expected] if option == "--expect" else [option]
+    audit = call("audit", "--from", DEMO, *arguments, columns=10_000)
+    report = call("report", "--from", DEMO, *arguments)
+    assert report.returncode == audit.returncode
+    (sentence,) = [
+        line
+        for line in audit.stdout.splitlines()
+        if re.fullmatch(r"\d+ things? .*wrong\.|The kernel refuses .*", line)
+    ]
+    assert sentence in Page(report.stdout).text

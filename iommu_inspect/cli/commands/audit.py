@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from iommu_inspect.cli.declared import Completes, Option
+from iommu_inspect.cli.declared import Option
+from iommu_inspect.cli.exceptions import (
+    ConfigOption,
+    ExpectOption,
+    IgnoreOption,
+    StrictOption,
+    expectations,
+    ignores,
+)
 from iommu_inspect.cli.options import (
     Color,
     ColorOption,
@@ -21,10 +29,6 @@ from iommu_inspect.cli.options import (
 )
 from iommu_inspect.model.asked.usage import BadRequestError
 
-if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
-    from iommu_inspect.audit.exceptions import Ignore
-    from iommu_inspect.model.asked.expectation import Expectation
-
 __all__ = ["audit_targets"]
 
 
@@ -34,31 +38,9 @@ def audit_targets(
     demo: Demo = False,
     semantics: SemanticsOption = "auto",
     purpose: ForOption = For.VFIO,
-    expect: Annotated[
-        str | None,
-        Option(
-            "--expect",
-            metavar="FILE",
-            help="Lines of 'address vendor:device'; another device there is an error.",
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        Option(
-            "--ignore",
-            metavar="RULE",
-            completes=Completes.RULE,
-            help="Do not show what this rule finds; count it. May be repeated.",
-        ),
-    ] = None,
-    config: Annotated[
-        str | None,
-        Option(
-            "--config",
-            metavar="FILE",
-            help="TOML with [[ignore]] tables: rule, reason, and devices if only some.",
-        ),
-    ] = None,
+    expect: ExpectOption = None,
+    ignore: IgnoreOption = None,
+    config: ConfigOption = None,
     baseline: Annotated[
         str | None,
         Option(
@@ -68,9 +50,7 @@ def audit_targets(
             "an earlier audit.",
         ),
     ] = None,
-    strict: Annotated[
-        bool, Option("--strict", help="Make errors of warnings.")
-    ] = False,
+    strict: StrictOption = False,
     notes: Annotated[
         bool, Option("--notes", help="Show the notes (severity info) too.")
     ] = False,
@@ -112,7 +92,7 @@ def audit_targets(
         raise BadRequestError("only one source can be standard input")
     if summary and targets:
         raise BadRequestError("--summary is about the whole host, without targets")
-    ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
+    aside, expected = ignores(ignore, config), expectations(expect)
     machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
@@ -121,8 +101,8 @@ def audit_targets(
         audit,
         purpose=wanted,
         strict=strict,
-        ignores=ignores,
-        expectations=expectations,
+        ignores=aside,
+        expectations=expected,
         spread=spread,
     )
     with telling(lambda: "judging the groups"):
@@ -148,23 +128,3 @@ def audit_targets(
         )
         emit(text)
     sys.exit(of_verdict(verdict))
-
-
-def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
-    """Return what is ignored; a reason in the file is better than none given."""
-    from iommu_inspect.audit.exceptions import ignore_rule, parse_ignores
-    from iommu_inspect.sources.tree.option_files import read_option
-
-    written: tuple[Ignore, ...] = ()
-    if config is not None:
-        written = parse_ignores(read_option(config, "--config"), config)
-    return (*written, *map(ignore_rule, names))
-
-
-def _expectations(file: str | None) -> tuple[Expectation, ...]:
-    from iommu_inspect.audit.expectations import parse_expectations
-    from iommu_inspect.sources.tree.option_files import read_option
-
-    if file is None:
-        return ()
-    return parse_expectations(read_option(file, "--expect"), file)

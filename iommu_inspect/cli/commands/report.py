@@ -6,6 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 from iommu_inspect.cli.declared import Option
+from iommu_inspect.cli.exceptions import (
+    ConfigOption,
+    ExpectOption,
+    IgnoreOption,
+    StrictOption,
+    expectations,
+    ignores,
+)
 from iommu_inspect.cli.options import (
     Demo,
     For,
@@ -33,6 +41,9 @@ def report_host(
     demo: Demo = False,
     semantics: SemanticsOption = "auto",
     purpose: ForOption = For.VFIO,
+    expect: ExpectOption = None,
+    ignore: IgnoreOption = None,
+    config: ConfigOption = None,
     baseline: Annotated[
         str | None,
         Option(
@@ -42,6 +53,7 @@ def report_host(
             "earlier audit.",
         ),
     ] = None,
+    strict: StrictOption = False,
     notes: Annotated[
         bool, Option("--notes", help="Show the notes (severity info) too.")
     ] = False,
@@ -79,11 +91,19 @@ def report_host(
         check_writable(output)
     if baseline == "-" and "-" in (source or ()):
         raise BadRequestError("only one source can be standard input")
+    aside, expected = ignores(ignore, config), expectations(expect)
     machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
     wanted = Purpose(purpose.value)
-    judge = partial(audit, purpose=wanted, spread=spread)
+    judge = partial(
+        audit,
+        purpose=wanted,
+        strict=strict,
+        ignores=aside,
+        expectations=expected,
+        spread=spread,
+    )
     result = judge(machine, rules, found)
     verdict, changed = result.verdict, None
     if baseline is not None:

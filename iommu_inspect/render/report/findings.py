@@ -12,7 +12,16 @@ from iommu_inspect.plan.host.cures import cure_lines
 from iommu_inspect.rules._cures import WriteLine
 from iommu_inspect.rules.finding import Certainty, Finding, Severity
 
-__all__ = ["FindingRow", "GoneRow", "gone_rows", "known_rows", "rows", "rules_of"]
+__all__ = [
+    "FindingRow",
+    "GoneRow",
+    "IgnoredRow",
+    "gone_rows",
+    "ignored_rows",
+    "known_rows",
+    "rows",
+    "rules_of",
+]
 
 _WORDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -46,6 +55,17 @@ class GoneRow:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class IgnoredRow:
+    """A finding that was set aside, and why."""
+
+    kind: str
+    rule: str
+    devices: tuple[str, ...]
+    message: str
+    reason: str
+
+
 def rows(
     result: Audit, anchors: Mapping[str, str], *, notes: bool
 ) -> tuple[FindingRow, ...]:
@@ -73,6 +93,20 @@ def gone_rows(result: Audit) -> tuple[GoneRow, ...]:
         )
         for each in gone
         if each.severity is not Severity.INFO
+    )
+
+
+def ignored_rows(result: Audit) -> tuple[IgnoredRow, ...]:
+    """Return what was set aside; what a device is refused for is still true of it."""
+    return tuple(
+        IgnoredRow(
+            _WORDS[each.finding.severity],
+            each.finding.rule,
+            tuple(map(str, each.finding.devices)),
+            each.finding.message,
+            each.by.reason,
+        )
+        for each in result.ignored
     )
 
 

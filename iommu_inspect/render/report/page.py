@@ -21,7 +21,13 @@ from iommu_inspect.render.graph.folding import folded_for
 from iommu_inspect.render.graph.svg import scene_svg
 from iommu_inspect.render.graph.svg_style import style_sheet
 from iommu_inspect.render.layout import Style
-from iommu_inspect.render.report.findings import gone_rows, known_rows, rows, rules_of
+from iommu_inspect.render.report.findings import (
+    gone_rows,
+    ignored_rows,
+    known_rows,
+    rows,
+    rules_of,
+)
 from iommu_inspect.render.report.groups import anchors_of, group_rows
 from iommu_inspect.render.report.head import head_of
 from iommu_inspect.render.report.rule_pages import page_html
@@ -65,6 +71,7 @@ def report_page(report: Report, *, notes: bool = False) -> str:
         since=result.since,
         known=known,
         gone=gone,
+        ignored=ignored_rows(result),
         groups=group_rows(report),
         trial=trial_of(report.tried, anchors) if report.tried else None,
         differences=(
