@@ -11,6 +11,7 @@ from running import call, document
 from iommu_inspect.model.pci.place import Place
 from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.sysfs.places import with_places
+from iommu_inspect.sources.text.machine import read_texts
 from iommu_inspect.sources.tree.opening import open_path
 from iommu_inspect.sources.tree.tree import Tree
 
@@ -92,3 +93,47 @@ def test_a_snapshot_has_them(tmp_path: Path) -> None:
     assert found[BOARD] == Place(label="Onboard LAN")
     assert found[USB].ports == (("usb1", 16), ("usb2", 1))
     assert len(found[CARD].slots) == 2
+
+
+VERBOSE = """\
+01:00.0 VGA compatible controller [0300]: NVIDIA Corporation TU102 [10de:1e04] (rev a1)
+\tDeviceName: Second VGA
+\tSubsystem: ZOTAC International (MCO) Ltd. TU102 [19da:2503]
+\tPhysical Slot: 1-2
+\tFlags: bus master, fast devsel, latency 0, IRQ 35
+\tKernel driver in use: nouveau
+
+02:00.0 Ethernet controller [0200]: Intel Corporation I210 [8086:1533] (rev 03)
+\tFlags: bus master, fast devsel, latency 0, IRQ 16
+\tKernel driver in use: igb
+"""
+FIELDS = """\
+Slot:\t01:00.0
+Class:\tVGA compatible controller [0300]
+Vendor:\tNVIDIA Corporation [10de]
+Device:\tTU102 [1e04]
+PhySlot:\t1-2
+"""
+
+
+def of_text(*texts: str) -> dict[str, Place]:
+    machine = read_texts([(text, "a paste") for text in texts])
+    return {device.name: place for device, place in machine.places}
+
+
+def test_lspci_tells_slots_and_labels() -> None:
+    assert of_text(VERBOSE) == {CARD: Place(("1-2",), "Second VGA")}
+    assert of_text(FIELDS) == {CARD: Place(("1-2",))}
+    assert of_text(VERBOSE, FIELDS) == {CARD: Place(("1-2",), "Second VGA")}
+
+
+def test_a_slot_of_which_texts_say_two_things_is_not_told() -> None:
+    other = FIELDS.replace("1-2", "7")
+    assert of_text(VERBOSE, other) == {CARD: Place(label="Second VGA")}
+    twice = VERBOSE.replace("\tFlags", "\tPhysical Slot: 7\n\tFlags", 1)
+    assert of_text(twice) == {CARD: Place(label="Second VGA")}
+
+
+def test_a_name_that_is_cut_off_is_none() -> None:
+    cut = VERBOSE[: VERBOSE.index("-2\n\tFlags")]
+    assert of_text(cut) == {CARD: Place(label="Second VGA")}

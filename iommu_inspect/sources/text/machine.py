@@ -30,6 +30,7 @@ from iommu_inspect.sources.host.modprobe import parse_modprobe
 from iommu_inspect.sources.text.buses import Buses, Function, virtual_functions
 from iommu_inspect.sources.text.cutting import Paste, cut
 from iommu_inspect.sources.text.joining import Joined, join
+from iommu_inspect.sources.text.places import places_of
 from iommu_inspect.sources.text.said import DeviceFacts, HostFacts
 from iommu_inspect.sources.text.telling import told_of, what_it_looks_like
 
@@ -123,6 +124,7 @@ def _machine(
         settings=_settings(host),
         host=_host(joined, devices),
         notes=tuple(notes),
+        places=places_of(joined),
     )
 
 

@@ -66,6 +66,7 @@ class DeviceFacts:
     firmware wants mapped one to one for it, first and last byte. ``nodes`` are names
     of network interfaces and block devices. ``enabled_vfs`` is how many virtual
     functions are on, ``acs_listed`` whether lspci lists ACS, with its registers or not.
+    ``slot`` is the slot that a card is in, ``label`` what firmware calls it.
     """
 
     name: Fact[str] = Missing.ABSENT
@@ -86,6 +87,8 @@ class DeviceFacts:
     answers: Fact[bool] = Missing.ABSENT
     direct: tuple[tuple[int, int], ...] = ()
     nodes: tuple[str, ...] = ()
+    slot: Fact[str] = Missing.ABSENT
+    label: Fact[str] = Missing.ABSENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def _facts(block: _Block, *, drivers: bool, groups: bool) -> DeviceFacts:
         ),
         driver=_driver(block, shown=drivers),
         group=_group(block, shown=groups),
+        slot=_slot(block),
     )
 
 
@@ -114,6 +115,13 @@ def _one(block: _Block, key: str) -> str:
     """Return a field's value; a field that comes twice and differs has none."""
     values = set(block.fields.get(key, ()))
     return next(iter(values)) if len(values) == 1 else ""
+
+
+def _slot(block: _Block) -> Fact[str]:
+    name = _one(block, "PhySlot").rstrip()
+    if CUT in name:
+        return Missing.TRUNCATED
+    return name or Missing.ABSENT
 
 
 def _hexadecimal(text: str) -> Fact[int]:

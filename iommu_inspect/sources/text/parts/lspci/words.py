@@ -22,7 +22,7 @@ from iommu_inspect.sources.text.parts.forms import is_detail
 from iommu_inspect.sources.text.parts.lspci.capabilities import ACS_NAME, Capabilities
 from iommu_inspect.sources.text.parts.lspci.first_line import FirstLine
 from iommu_inspect.sources.text.parts.record import Record, Run
-from iommu_inspect.sources.text.said import DeviceFacts, Said
+from iommu_inspect.sources.text.said import CUT, DeviceFacts, Said
 
 __all__ = ["facts_of"]
 
@@ -32,6 +32,9 @@ _GROUP = re.compile(r"IOMMU group: ?(\d{1,9})(?: |$)")
 _GROUP_FLAG = re.compile(r"[ ,]IOMMU group (\d{1,9})(?=,| |$)")
 # A name that ends with a hyphen was broken there.
 _DRIVER = re.compile(r"Kernel driver in use: ?([\w.+]+(?:-[\w.+]+)*)(?: |$)")
+# show_slot_name() and show_verbose() in lspci.c; a name may hold anything.
+_SLOT = re.compile(rf"Physical Slot: ([^{CUT}]*[^{CUT}\s])$")
+_LABEL = re.compile(rf"DeviceName: +([^{CUT}]*[^{CUT}\s])$")
 _BUSES = re.compile(
     r"Bus: primary=[0-9a-f]{2}, secondary=([0-9a-f]{2}), subordinate=([0-9a-f]{2})"
 )
@@ -192,7 +195,16 @@ class _Function:
             buses=self._buses(),
             parent=self._parent(),
             answers=self._answers(),
+            slot=self._told_by(_SLOT),
+            label=self._told_by(_LABEL),
         )
+
+    def _told_by(self, pattern: re.Pattern[str]) -> Fact[str]:
+        """Return what the lines of one kind name, if they agree."""
+        told = {match[1] for match in map(pattern.match, self._lines) if match}
+        if len(told) > 1:
+            return Missing.UNREADABLE
+        return next(iter(told), Missing.ABSENT)
 
     def _parent(self) -> Fact[DeviceId | None]:
         above = self.record.entry.above
