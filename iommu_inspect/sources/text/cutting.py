@@ -29,6 +29,7 @@ from iommu_inspect.sources.text.parts.lspci.fields import FieldReader
 from iommu_inspect.sources.text.parts.lspci.topology import TopologyReader
 from iommu_inspect.sources.text.parts.modprobe import ModprobeReader
 from iommu_inspect.sources.text.parts.tables import TableReader
+from iommu_inspect.sources.text.parts.uname import UnameReader
 from iommu_inspect.sources.text.said import CUT, Line, Reader, Said
 
 __all__ = ["Paste", "Strange", "cut"]
@@ -38,6 +39,7 @@ _READERS: tuple[Callable[[], Reader], ...] = (
     NodeXmlReader,
     NodeTreeReader,
     CommandLineReader,
+    UnameReader,
     ModprobeReader,
     DriverctlReader,
     DevbindReader,

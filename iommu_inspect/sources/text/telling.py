@@ -28,6 +28,7 @@ _KINDS = {
     "driverctl": "driverctl",
     "devbind": "DPDK's list of devices",
     "lshw": "lshw",
+    "uname": "the kernel's name",
 }
 
 
