@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
 	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid \
-	sarif sarif-schema clean FORCE
+	monitoring sarif sarif-schema clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -111,6 +111,9 @@ pictures: $(DEV_STAMP)  ## the pictures of the documentation, with chromium
 
 mermaid:  ## Mermaid's own parser, which a test asks about the pictures; needs npm
 	npm install --no-audit --no-fund --loglevel=error --prefix tools/mermaid
+
+monitoring: $(DEV_STAMP)  ## an alert comes and goes, in Prometheus and Alertmanager
+	$(BIN)/python -m tools.monitoring
 
 sarif-schema:  ## the schema of SARIF, which tests ask; needs npm
 	npm install --no-audit --no-fund --loglevel=error --ignore-scripts \
