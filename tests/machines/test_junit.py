@@ -83,9 +83,16 @@ def test_what_is_ignored_or_known_is_skipped_and_says_why() -> None:
     assert (same.get("failures"), same.get("errors")) == ("0", "0")
     (skipped,) = same.findall("testcase/skipped")
     assert skipped.get("message") == "mixed-ownership, as in the baseline"
-    target = suite("group:13", "--from", HALF, "--baseline", HALF)
-    found = target.find("testcase/skipped")
-    assert found is None or "as in the baseline" in (found.get("message") or "")
+    target = suite("group:15", "--from", HALF, "--baseline", HALF)
+    (known,) = target.findall("testcase/skipped")
+    assert known.get("message") == "blocked, as in the baseline"
+    ignored = ("--ignore", "mixed-ownership")
+    host = suite("--from", HALF, *ignored)
+    (skipped,) = host.findall("testcase/skipped")
+    assert (skipped.get("message") or "").startswith("mixed-ownership is ignored: ")
+    # The kernel refuses the group all the same, and so is the target blocked.
+    assert host.findall("testcase[@name='host']/failure")
+    assert suite("group:15", "--from", HALF, *ignored).get("failures") == "1"
 
 
 @each("verdict", [Verdict.BLOCKED, Verdict.UNKNOWN])
