@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from examples import each
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from machines.audited import SOURCES, both, code, tally
 from running import call, run
 from shared import SYSFS
 
+from iommu_inspect.cli import main
 from iommu_inspect.render.machines.nagios import (
     State,
     nagios_line,
@@ -91,6 +93,23 @@ def test_a_process_of_its_own_ends_the_same() -> None:
     done = run("audit", "--format", "nagios", "--from", "/nowhere")
     assert done.returncode == 3
     assert LINE.fullmatch(done.stdout.rstrip("\n"))
+
+
+def test_a_fault_of_ours_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("a | b")
+
+    monkeypatch.setattr(main, "run", broken)
+    monkeypatch.delenv("IOMMU_INSPECT_DEBUG", raising=False)
+    monkeypatch.setattr("sys.argv", ["iommu-inspect", "audit", "--format", "nagios"])
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    assert end.value.code == 3
+    line = capsys.readouterr().out.rstrip("\n")
+    assert LINE.fullmatch(line)
+    assert line.startswith("IOMMU UNKNOWN - internal error (ZeroDivisionError: a / b)")
 
 
 def test_with_a_baseline_the_state_is_that_of_what_is_new() -> None:

@@ -72,6 +72,12 @@ def test_a_host_without_an_iommu_has_none() -> None:
     assert told["iommu"] == "false"
 
 
+def test_the_command_prints_the_same() -> None:
+    done = call("audit", "--from", HALF, "--format", "nfd")
+    assert done.returncode == 1
+    assert features(done.stdout) == features(nfd_text(tally(HALF), now=NOW))
+
+
 def test_a_file_says_until_when_it_holds() -> None:
     line = nfd_text(tally(HALF), now=NOW).splitlines()[0]
     until = datetime.fromisoformat(line.removeprefix("# +expiry-time="))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def test_a_file_has_what_would_have_been_printed(tmp_path: Path, form: str) -> N
     assert written.stderr == f"{printed.stderr}iommu-inspect: wrote {file}\n"
     assert file.read_text() == printed.stdout
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("form", list(AuditFormat))
+def test_names_of_a_hostile_capture_obey_nothing(form: str) -> None:
+    words = ("--from", SYSFS / "hostile-names", "--notes", "--strict")
+    done = call("audit", *words, "--format", form)
+    assert done.stdout
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", done.stdout
+    )
 
 
 def test_a_file_has_no_colours_unless_they_are_asked_for(tmp_path: Path) -> None:

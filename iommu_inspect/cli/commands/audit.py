@@ -123,8 +123,10 @@ def audit_targets(
 ) -> None:
     """Say whether devices can be handed to user space, what blocks, what to do.
 
-    Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable. With
-    the format nagios those of a plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    With the format nagios it ends as a plugin does: 0 is OK, 1 WARNING, 2 CRITICAL and
+    3 UNKNOWN. Else:
+
+    Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable.
     """
     import contextlib
     from functools import partial
