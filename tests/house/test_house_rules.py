@@ -15,7 +15,15 @@ import iommu_inspect
 
 PACKAGE = Path(iommu_inspect.__file__).parent
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
-HEAVY = ("pydantic", "jinja2", "rich", "importlib.metadata", "pyudev", "jsonschema")
+HEAVY = (
+    "pydantic",
+    "jinja2",
+    "rich",
+    "importlib.metadata",
+    "pyudev",
+    "jsonschema",
+    "prometheus_client",
+)
 
 # What reaches a file by a name of its own; modules that could are import-linter's.
 IO_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval"}

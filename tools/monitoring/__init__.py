@@ -1,0 +1,1 @@
+"""Runs Prometheus, node_exporter and Alertmanager, and lets an alert come and go."""
