@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
-	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid clean FORCE
+	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid zipapp \
+	clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -114,6 +115,9 @@ mermaid:  ## Mermaid's own parser, which a test asks about the pictures; needs n
 site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 	$(BIN)/python -m tools.site dist/site-pages
 	$(BIN)/python -m mkdocs build --strict
+
+zipapp: $(DEV_STAMP)  ## the program as one file for any python3, into dist
+	$(BIN)/python -m tools.zipapp
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3
