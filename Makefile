@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
 	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid zipapp \
-	clean FORCE
+	ansible ansible-check ansible-collection clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -118,6 +118,25 @@ site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 
 zipapp: $(DEV_STAMP)  ## the program as one file for any python3, into dist
 	$(BIN)/python -m tools.zipapp
+
+# Ansible is not for our own environment: it brings much, and pins some of it.
+ANSIBLE := .venv-ansible
+ANSIBLE_STAMP := $(ANSIBLE)/.installed
+$(ANSIBLE_STAMP): tools/ansible/requirements.txt
+	$(PYTHON) -m venv $(ANSIBLE)
+	$(ANSIBLE)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+ansible: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## plays against test hosts by SSH; needs root
+	$(BIN)/python -m tools.ansible
+
+ansible-check: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## ansible-test sanity and ansible-lint
+	$(BIN)/python -m tools.ansible.checking
+
+ansible-collection: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## the collection as a file, into dist
+	$(BIN)/python -m tools.ansible.collection dist/ansible
+	$(ANSIBLE)/bin/ansible-galaxy collection build --force --output-path dist \
+		dist/ansible/ansible_collections/iommu_inspect/host
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3
