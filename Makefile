@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
 	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid zipapp \
-	ansible ansible-check ansible-collection clean FORCE
+	sarif sarif-schema ansible ansible-check ansible-collection clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -111,6 +111,15 @@ pictures: $(DEV_STAMP)  ## the pictures of the documentation, with chromium
 
 mermaid:  ## Mermaid's own parser, which a test asks about the pictures; needs npm
 	npm install --no-audit --no-fund --loglevel=error --prefix tools/mermaid
+
+sarif-schema:  ## the schema of SARIF, which tests ask; needs npm
+	npm install --no-audit --no-fund --loglevel=error --ignore-scripts \
+		--prefix tools/sarif
+
+sarif: $(DEV_STAMP) sarif-schema  ## read our SARIF with sarif-tools (200 MB, its own venv)
+	test -x tools/sarif/.venv/bin/sarif || { $(PYTHON) -m venv tools/sarif/.venv \
+		&& tools/sarif/.venv/bin/pip install -q sarif-tools; }
+	$(BIN)/python -m pytest -q tests/machines/test_sarif.py
 
 site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 	$(BIN)/python -m tools.site dist/site-pages

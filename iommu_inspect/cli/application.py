@@ -17,7 +17,7 @@ import typer
 from iommu_inspect import __version__
 from iommu_inspect.cli.declared import Argument, Command, Parameter, parameters
 from iommu_inspect.cli.exits import Exit
-from iommu_inspect.cli.output import complain
+from iommu_inspect.model.asked.usage import BadRequestError
 
 __all__ = ["build", "declared", "run"]
 
@@ -33,13 +33,13 @@ def run(
 
     Raises:
         SystemExit: with the exit code.
+        BadRequestError: the words are no command line.
     """
     application = build(commands, wanted)
     try:
         code = application(words or ["--help"], _NAME, standalone_mode=False)
     except _WrongUsage as error:
-        complain(_said(error, wanted))
-        sys.exit(Exit.USAGE)
+        raise BadRequestError(_said(error, wanted)) from None
     except typer.Abort:
         sys.exit(130)
     sys.exit((code or Exit.OK) if words else Exit.USAGE)

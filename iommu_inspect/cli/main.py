@@ -13,6 +13,7 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from importlib import import_module  # noqa: E402
+from typing import NoReturn  # noqa: E402
 
 __all__ = ["COMMANDS", "main"]
 
@@ -61,7 +62,7 @@ def run(argv: Sequence[str]) -> None:
 def main() -> None:
     """Run the program; every expected failure is one line and an exit code."""
     from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain, settle
+    from iommu_inspect.cli.output import settle
     from iommu_inspect.model.asked.usage import BadRequestError
     from iommu_inspect.sources.errors import SourceError
 
@@ -69,14 +70,11 @@ def main() -> None:
     try:
         run(sys.argv)
     except SourceError as error:
-        complain(str(error))
-        sys.exit(Exit.SOURCE)
+        _end(str(error), Exit.SOURCE)
     except BadRequestError as error:
-        complain(str(error))
-        sys.exit(Exit.USAGE)
+        _end(str(error), Exit.USAGE)
     except MemoryError:
-        complain("there is not enough memory for this")
-        sys.exit(Exit.SOURCE)
+        _end("there is not enough memory for this", Exit.SOURCE)
     except (ImportError, SystemError):
         raise  # a lack of memory in the middle of an import: __main__ says it
     except SystemExit as end:
@@ -90,11 +88,31 @@ def main() -> None:
             sys.exit(code)
         if os.environ.get("IOMMU_INSPECT_DEBUG"):
             raise
-        complain(
+        _end(
             f"internal error ({type(error).__name__}: {error}); please "
-            "report it with the output of IOMMU_INSPECT_DEBUG=1"
+            "report it with the output of IOMMU_INSPECT_DEBUG=1",
+            Exit.INTERNAL,
         )
-        sys.exit(Exit.INTERNAL)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    """Say in a line what went wrong, and end; a plugin has a way of its own."""
+    from iommu_inspect.cli.output import complain
+
+    complain(message)
+    if _is_plugin(sys.argv):
+        from iommu_inspect.cli.formats.plugin import end_as_plugin
+
+        end_as_plugin(message)
+    sys.exit(code)
+
+
+def _is_plugin(argv: Sequence[str]) -> bool:
+    """Say whether the words ask for an audit as Nagios and the like run it."""
+    from itertools import pairwise
+
+    words = "--format=nagios" in argv or ("--format", "nagios") in pairwise(argv)
+    return words and argv[1] == "audit"
 
 
 def _of_the_system(error: OSError) -> int | None:
@@ -107,8 +125,7 @@ def _of_the_system(error: OSError) -> int | None:
         silence(sys.stderr)
         return usage
     if error.errno in _SHORT_OF:
-        complain(f"cannot go on: {error.strerror}")
-        return Exit.SOURCE
+        _end(f"cannot go on: {error.strerror}", Exit.SOURCE)
     if error.errno == errno.ENOSPC:
         silence(sys.stdout)
         complain(f"cannot write the result: {error.strerror}")

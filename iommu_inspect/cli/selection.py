@@ -9,7 +9,7 @@ from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
-from iommu_inspect.model.pci.classes import class_name
+from iommu_inspect.model.pci.classes import CLASSES, class_name, is_called
 
 __all__ = ["CLASSES", "Selection", "named", "select"]
 
@@ -62,20 +62,6 @@ def select(
     return tuple(groups), ungrouped
 
 
-# What people call classes, by the beginnings of their codes. A 3D controller is a GPU
-# without a plug; Wi-Fi is "Network controller" or "Wireless controller".
-CLASSES = {
-    "gpu": ("03",),
-    "display": ("03",),
-    "network": ("02", "0d"),
-    "storage": ("01", "0805"),
-    "usb": ("0c03",),
-    "audio": ("0401", "0403"),
-    "accelerator": ("12", "0b40"),
-    "bridge": ("06",),
-}
-
-
 def _of_class(device: Device, text: str) -> bool:
     code = device.ids.class_code
     if not known(code):
@@ -83,7 +69,7 @@ def _of_class(device: Device, text: str) -> bool:
     wanted = text.lower().removeprefix("0x")
     digits = f"{code:06x}"
     if wanted in CLASSES:
-        return digits.startswith(CLASSES[wanted])
+        return is_called(code, wanted)
     return digits.startswith(wanted) or wanted in (class_name(code) or "").lower()
 
 

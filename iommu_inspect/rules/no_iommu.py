@@ -32,7 +32,7 @@ _FIND_OUT = "find out whether there is an IOMMU"
 
 def _check_machine(case: Case) -> Iterator[Finding]:
     machine = case.machine
-    there = _has_iommu(machine)
+    there = has_iommu(machine)
     if there is None:
         yield _untold(case)
         return
@@ -59,7 +59,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
     )
 
 
-def _has_iommu(machine: Machine) -> bool | None:
+def has_iommu(machine: Machine) -> bool | None:
     """Say whether vfio has not made up all groups itself; ``None`` where untold.
 
     Of groups whose names could not be read, the units tell.
@@ -125,7 +125,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
 
 def _check_device(case: Case, device: Device) -> Iterator[Finding]:
     machine = case.machine
-    if _has_iommu(machine) is not True or machine.group_of(device) is not None:
+    if has_iommu(machine) is not True or machine.group_of(device) is not None:
         return
     target = case.target_of(device)
     if target is not None and case.needs_no_iommu(target):

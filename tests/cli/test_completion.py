@@ -35,8 +35,10 @@ def test_commands_are_offered_with_what_they_do() -> None:
 
 def test_options_and_their_values_are_offered() -> None:
     assert words("audit", "--fo") == ["--for", "--format"]
-    assert words("audit", "--format", "") == ["table", "json"]
-    assert words("audit", "--format=j") == ["--format=json"]
+    assert words("predict", "--format", "") == ["table", "json"]
+    others = ["sarif", "junit", "metrics", "nagios", "nfd"]
+    assert words("audit", "--format", "") == ["table", "json", *others]
+    assert words("audit", "--format=js") == ["--format=json"]
     assert words("list", "--ownership", "c") == ["conflict"]
     assert words("list", "--columns", "group,dr") == ["group,driver"]
     assert "6.6" in words("predict", "--compare", "5.19,")[:6] or "5.19,6.6" in words(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,6 @@ from iommu_inspect.cli.options import (
     ColorOption,
     Demo,
     For,
-    Format,
-    FormatOption,
     ForOption,
     From,
     Numeric,
@@ -25,7 +24,19 @@ if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
     from iommu_inspect.audit.exceptions import Ignore
     from iommu_inspect.model.asked.expectation import Expectation
 
-__all__ = ["audit_targets"]
+__all__ = ["AuditFormat", "audit_targets"]
+
+
+class AuditFormat(enum.StrEnum):
+    """What to write: for people, for programs, or as others' formats have it."""
+
+    TABLE = "table"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    METRICS = "metrics"
+    NAGIOS = "nagios"
+    NFD = "nfd"
 
 
 def audit_targets(
@@ -90,13 +101,32 @@ def audit_targets(
         ),
     ] = False,
     numeric: Numeric = False,
-    output: FormatOption = Format.TABLE,
+    form: Annotated[
+        AuditFormat,
+        Option(
+            "--format",
+            help="A table for people, JSON, or what others read: SARIF 2.1.0, JUnit's "
+            "XML, metrics for Prometheus's node_exporter, a line for Nagios or Icinga, "
+            "features for Kubernetes' Node Feature Discovery.",
+        ),
+    ] = AuditFormat.TABLE,
+    output: Annotated[
+        str,
+        Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file, whole or not at all; - is standard output.",
+        ),
+    ] = "-",
     color: ColorOption = Color.AUTO,
 ) -> None:
     """Say whether devices can be handed to user space, what blocks, what to do.
 
-    Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable.
+    Exit code: 0 ready, 1 blocked, 2 usage, 3 cannot tell, 4 source unreadable. With
+    the format nagios those of a plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     """
+    import contextlib
     from functools import partial
 
     from iommu_inspect.audit.auditing import audit
@@ -112,8 +142,18 @@ def audit_targets(
         raise BadRequestError("only one source can be standard input")
     if summary and targets:
         raise BadRequestError("--summary is about the whole host, without targets")
+    if output != "-":
+        from iommu_inspect.sources.tree.saving import check_writable
+
+        check_writable(output)
+    reading: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if form in (AuditFormat.METRICS, AuditFormat.NFD):
+        from iommu_inspect.cli.formats.audits import saying_if_unread
+
+        reading = saying_if_unread(form, output)
     ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
-    machine = load(source, numeric=numeric, demo=demo, processes=True)
+    with reading:
+        machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
     wanted = Purpose(purpose.value)
@@ -135,19 +175,31 @@ def audit_targets(
         then = baseline_of(baseline, machine, found, semantics, wanted, judge)
         result = only_new(result, machine, rules, then)
         verdict = result.since.verdict if result.since else verdict
-    if output is Format.JSON:
+    code: int = of_verdict(verdict)
+    if form is AuditFormat.JSON:
         from iommu_inspect.render.documents.audit import audit_document
         from iommu_inspect.render.documents.common import to_json
 
-        emit(to_json(audit_document(machine, rules, result)))
-    else:
+        text = to_json(audit_document(machine, rules, result))
+    elif form is AuditFormat.TABLE:
         from iommu_inspect.render.audits.verdict import audit_text
 
-        text = audit_text(
-            result, style(color), notes=notes, summary=summary, verbose=verbose
-        )
+        on_paper = output != "-" and color is Color.AUTO
+        shown = style(Color.NEVER if on_paper else color)
+        text = audit_text(result, shown, notes=notes, summary=summary, verbose=verbose)
+    else:
+        from iommu_inspect.audit.tally import tally_of
+        from iommu_inspect.cli.formats.audits import machine_text
+
+        tally = tally_of(machine, rules, result)
+        text, code = machine_text(form, tally, of_verdict(verdict), notes=notes)
+    if output == "-":
         emit(text)
-    sys.exit(of_verdict(verdict))
+    else:
+        from iommu_inspect.cli.formats.writing import write
+
+        write(output, text)
+    sys.exit(code)
 
 
 def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:

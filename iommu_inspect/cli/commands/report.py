@@ -68,6 +68,7 @@ def report_host(
     from iommu_inspect.audit.auditing import audit
     from iommu_inspect.audit.report import report_of
     from iommu_inspect.cli.exits import of_verdict
+    from iommu_inspect.cli.output import emit
     from iommu_inspect.cli.session import load, rules_of
     from iommu_inspect.cli.spreading import spread
     from iommu_inspect.model.asked.target import find_targets
@@ -95,7 +96,13 @@ def report_host(
         result = only_new(result, machine, rules, then)
         verdict = result.since.verdict if result.since else verdict
     report = report_of(machine, rules, result, changed)
-    _write(output, report_page(report, notes=notes))
+    page = report_page(report, notes=notes)
+    if output == "-":
+        emit(page)
+    else:
+        from iommu_inspect.cli.formats.writing import write
+
+        write(output, page)
     sys.exit(of_verdict(verdict))
 
 
@@ -109,20 +116,3 @@ def _differences(
         return None
     both = (then.rules, rules)
     return differences(then.machine, machine, both, purpose=purpose)
-
-
-def _write(output: str, page: str) -> None:
-    from iommu_inspect.cli.exits import Exit
-    from iommu_inspect.cli.output import complain, emit, ending_in_order
-    from iommu_inspect.sources.tree.saving import save
-
-    if output == "-":
-        emit(page)
-        return
-    try:
-        with ending_in_order():
-            save(output, [page.encode(), b"\n"])
-    except OSError as error:
-        complain(f"cannot write {output}: {error.strerror}")
-        sys.exit(Exit.INTERNAL)
-    complain(f"wrote {output}")

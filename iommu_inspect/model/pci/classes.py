@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iommu_inspect.model.fact import Fact, known
 
-__all__ = ["class_name"]
+__all__ = ["CLASSES", "class_name", "is_called"]
 
 _SUBCLASSES = {
     0x0101: "IDE controller",
@@ -55,9 +55,27 @@ _BASE_CLASSES = {
     0x13: "Instrumentation",
 }
 
+# What people call classes, by the beginnings of their codes. A 3D controller is a GPU
+# without a plug; Wi-Fi is "Network controller" or "Wireless controller".
+CLASSES = {
+    "gpu": ("03",),
+    "display": ("03",),
+    "network": ("02", "0d"),
+    "storage": ("01", "0805"),
+    "usb": ("0c03",),
+    "audio": ("0401", "0403"),
+    "accelerator": ("12", "0b40"),
+    "bridge": ("06",),
+}
+
 
 def class_name(class_code: Fact[int]) -> str | None:
     """Return the name of a 24-bit class code, ``None`` for one without a name."""
     if not known(class_code):
         return None
     return _SUBCLASSES.get(class_code >> 8) or _BASE_CLASSES.get(class_code >> 16)
+
+
+def is_called(class_code: int, name: str) -> bool:
+    """Say whether people call a 24-bit class code by a name of ``CLASSES``."""
+    return f"{class_code:06x}".startswith(CLASSES[name])

@@ -23,7 +23,7 @@ from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict
 from iommu_inspect.verdict.unseen import Fact, Unseen
 
-__all__ = ["audit_text", "last_lines", "target_line"]
+__all__ = ["audit_text", "last_lines", "sentence", "target_line"]
 
 _VERDICT_COLOURS = {
     Verdict.READY: "green",
@@ -84,7 +84,7 @@ def last_lines(result: Audit, style: Style) -> list[str]:
         last.append(fold(_SUPPOSED, style.width))
     if result.since is not None:
         last += since_lines(result.since, style)
-    last.append(fold(_sentence(result), style.width))
+    last.append(fold(sentence(result), style.width))
     if result.targets and result.since is not None:
         last.append(fold(new_sentence(result), style.width))
     return last
@@ -148,7 +148,7 @@ def _what(target: Target) -> str:
     return f"{device_name(ends[0])}{more}" if ends else ""
 
 
-def _sentence(result: Audit) -> str:
+def sentence(result: Audit) -> str:
     """Say what the verdict is, in one sentence."""
     if not result.targets:
         return _host_sentence(result)

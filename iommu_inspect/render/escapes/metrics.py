@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from iommu_inspect.model.text import printable
 
-__all__ = ["help_line", "sample"]
+__all__ = ["help_line", "label", "sample"]
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -26,6 +26,11 @@ def sample(name: str, labels: Mapping[str, str], value: int) -> str:
             raise ValueError(f"{each!r} is no name of a metric or a label")
     inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
     return f"{name}{{{inside}}} {value}" if inside else f"{name} {value}"
+
+
+def label(text: str) -> str:
+    """Return a label's value for a library that writes it with escapes of its own."""
+    return printable(text)
 
 
 def help_line(name: str, text: str) -> str:

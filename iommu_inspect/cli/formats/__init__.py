@@ -1,0 +1,1 @@
+"""What results are written as, and where to: the terminal, or a file."""

@@ -1,0 +1,1 @@
+"""An audit in the formats of other programs: one small module a format."""
