@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
 	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid zipapp \
-	sarif sarif-schema ansible ansible-check ansible-collection clean FORCE
+	sarif sarif-schema clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -128,6 +128,16 @@ site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 zipapp: $(DEV_STAMP)  ## the program as one file for any python3, into dist
 	$(BIN)/python -m tools.zipapp
 
+growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
+	$(BIN)/python -m bench.growth --calls --size 0.3
+
+HOURS ?= 0.1
+
+fuzz: $(DEV_STAMP)  ## damaged input for every reader, in turn: make fuzz HOURS=4 SEED=7
+	$(BIN)/python -m fuzz.all --hours $(HOURS) --seed $(SEED)
+
+.PHONY: ansible ansible-check ansible-collection
+
 # Ansible is not for our own environment: it brings much, and pins some of it.
 ANSIBLE := .venv-ansible
 ANSIBLE_STAMP := $(ANSIBLE)/.installed
@@ -146,14 +156,6 @@ ansible-collection: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## the collection as a
 	$(BIN)/python -m tools.ansible.collection dist/ansible
 	$(ANSIBLE)/bin/ansible-galaxy collection build --force --output-path dist \
 		dist/ansible/ansible_collections/iommu_inspect/host
-
-growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
-	$(BIN)/python -m bench.growth --calls --size 0.3
-
-HOURS ?= 0.1
-
-fuzz: $(DEV_STAMP)  ## damaged input for every reader, in turn: make fuzz HOURS=4 SEED=7
-	$(BIN)/python -m fuzz.all --hours $(HOURS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
