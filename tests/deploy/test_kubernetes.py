@@ -148,6 +148,38 @@ def test_of_a_running_kernel_it_tells_what_root_is_told(
     assert labels((features / "iommu-inspect").read_text()) == labels(told.stdout)
 
 
+@pytest.mark.no_cover
+@each(
+    "name",
+    [
+        "6.1-reference-2",
+        "6.12-bridges-0",
+        "6.12-disable-acs-redir-0",
+        "6.12-sriov-vfio-3",
+        "6.12-switch-no-acs-0",
+        "7.3-sriov-no-acs-1",
+    ],
+)
+def test_no_label_depends_on_what_a_pod_does_not_see(name: str, tmp_path: Path) -> None:
+    """It sees 64 bytes of registers, nothing of /dev and /lib, and no iomem."""
+    root = tmp_path / name
+    with tarfile.open(FIXTURES / "kernels" / f"{name}.tar.gz") as archive:
+        archive.extractall(root, filter="fully_trusted")
+
+    def told() -> list[str]:
+        return labels(run("audit", "--from", root, "--format", "nfd").stdout)
+
+    before = told()
+    spaces = [path for path in root.glob("sys/devices/**/config") if path.is_file()]
+    assert any(path.stat().st_size > 64 for path in spaces)
+    for path in spaces:
+        os.truncate(path, min(64, path.stat().st_size))
+    for part in ("dev", "lib"):
+        shutil.rmtree(root / part, ignore_errors=True)
+    (root / "proc/iomem").unlink(missing_ok=True)
+    assert told() == before
+
+
 @enters
 def test_a_node_that_cannot_be_read_is_told_as_unknown(
     tool: Path, node: Path, features: Path

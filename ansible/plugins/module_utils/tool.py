@@ -186,14 +186,14 @@ def audit_result(said: Said, fail_on: str) -> dict:
 def _sentence(verdict: str, findings: list) -> str:
     """Return what an operator reads first: the errors, or that there are none."""
     if verdict == "ready":
-        return "nothing stands in the way"
+        return "nothing wrong was found"
     known = [f for f in findings if f["severity"] == _ERROR]
     told = [f for f in known if f["certainty"] != "unknown"]
     if verdict == "blocked" and told:
         known = told
     if not known:
         return f"the verdict is {verdict}; no finding says more"
-    said = [f"{f['rule']}: {f['message']}" for f in known[:_MOST_SAID]]
+    said = [f"{f['rule']}: {f['message'].rstrip('.')}" for f in known[:_MOST_SAID]]
     more = len(known) - len(said)
     if more:
         said.append(f"and {more} more")
