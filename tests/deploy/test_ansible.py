@@ -160,6 +160,13 @@ def test_many_errors_are_told_in_a_line_that_ends() -> None:
     assert text == "a: number 0; a: number 1; a: number 2; and 997 more"
 
 
+def test_no_name_reaches_a_terminal_that_would_obey_it() -> None:
+    finding = {"rule": "a", "severity": "error", "certainty": "kernel"}
+    text = tool._sentence("blocked", [{**finding, "message": "x\x1b[2J\ny\u202e"}])
+    assert text == "a: x\\x1b[2J y\\u202e"
+    assert tool.printable("one\n\ttwo\r\x9b\n") == "one\n\\ttwo\\r\\x9b\n"
+
+
 def test_since_a_baseline_what_is_new_counts(words: list[str]) -> None:
     new = audited(words, source=[str(CONFLICT)], baseline=str(CLEAN))
     known = audited(words, source=[str(CONFLICT)], baseline=str(CONFLICT))

@@ -36,13 +36,6 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(package, folder / "iommu_inspect", ignore=bare)
     main = "from iommu_inspect.__main__ import main\n\nmain()\n"
     (folder / "__main__.py").write_text(main)
-    # Those of tests are not for another user's eyes.
-    for each_folder in (
-        folder.parent,
-        folder.parent.parent,
-        folder.parent.parent.parent,
-    ):
-        each_folder.chmod(0o755)
     return folder
 
 

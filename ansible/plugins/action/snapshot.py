@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.iommu_inspect.host.plugins.module_utils.tool import printable
 from ansible_collections.iommu_inspect.host.plugins.plugin_utils.sending import (
     SendingAction,
 )
@@ -84,7 +85,8 @@ def _write(path: Path, content: bytes) -> None:
 def _shown(result: dict, before: Path, differing: list) -> str:
     """Return what ``--diff`` shows: what the tool says changed since then."""
     if result["differences"]:
-        return f"since {before}:\n{result['differences']}"
+        # It comes from the target, whatever that is.
+        return f"since {before}:\n{printable(result['differences'])}"
     if differing and result["same"] is None:
         return "the first snapshot\n"
     return ""

@@ -183,6 +183,15 @@ def audit_result(said: Said, fail_on: str) -> dict:
     return dict(result, document=document, ansible_facts={"iommu_inspect": facts})
 
 
+def printable(text: str) -> str:
+    """Return lines of text without what a terminal would obey.
+
+    Ansible prints the message of a failed task, and what ``--diff`` shows, as they are;
+    a name in them can be anybody's.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def _sentence(verdict: str, findings: list) -> str:
     """Return what an operator reads first: the errors, or that there are none."""
     if verdict == "ready":
@@ -198,7 +207,7 @@ def _sentence(verdict: str, findings: list) -> str:
     if more:
         said.append(f"and {more} more")
     start = "" if verdict == "blocked" else "cannot tell: "
-    return start + "; ".join(said)
+    return printable(start + "; ".join(said)).replace("\n", " ")
 
 
 def take_snapshot(words: list[str], params: dict, folder: str) -> tuple:
