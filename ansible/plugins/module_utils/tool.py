@@ -165,7 +165,9 @@ def audit_result(said: Said, fail_on: str) -> dict:
         document = json.loads(said.output)
         findings = document["findings"]
     except (ValueError, KeyError, TypeError):
-        raise ToolError(f"it printed no document: {said.refusal()}") from None
+        raise ToolError(
+            f"it printed no document: {said.refusal()}", said.code
+        ) from None
     facts = {"verdict": verdict, "exit_code": said.code, "document": document}
     result = {
         "changed": False,
