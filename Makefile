@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
-	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid \
-	monitoring sarif sarif-schema clean FORCE
+.PHONY: demo install test check lab lab-quick lab-random lab-texts lab-plans lab-churn \
+	lab-watch mutants advice soak corpus grouping hostile bench man pictures mermaid \
+	monitoring sarif-schema sarif site zipapp growth fuzz ansible ansible-check \
+	ansible-collection FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -128,6 +129,9 @@ site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 	$(BIN)/python -m tools.site dist/site-pages
 	$(BIN)/python -m mkdocs build --strict
 
+zipapp: $(DEV_STAMP)  ## the program as one file for any python3, into dist
+	$(BIN)/python -m tools.zipapp
+
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3
 
@@ -135,6 +139,27 @@ HOURS ?= 0.1
 
 fuzz: $(DEV_STAMP)  ## damaged input for every reader, in turn: make fuzz HOURS=4 SEED=7
 	$(BIN)/python -m fuzz.all --hours $(HOURS) --seed $(SEED)
+
+.PHONY: ansible ansible-check ansible-collection
+
+# Ansible is not for our own environment: it brings much, and pins some of it.
+ANSIBLE := .venv-ansible
+ANSIBLE_STAMP := $(ANSIBLE)/.installed
+$(ANSIBLE_STAMP): tools/ansible/requirements.txt
+	$(PYTHON) -m venv $(ANSIBLE)
+	$(ANSIBLE)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+ansible: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## plays against test hosts by SSH; needs root
+	$(BIN)/python -m tools.ansible
+
+ansible-check: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## ansible-test sanity and ansible-lint
+	$(BIN)/python -m tools.ansible.checking
+
+ansible-collection: $(DEV_STAMP) $(ANSIBLE_STAMP) zipapp  ## the collection as a file, into dist
+	$(BIN)/python -m tools.ansible.collection dist/ansible
+	$(ANSIBLE)/bin/ansible-galaxy collection build --force --output-path dist \
+		dist/ansible/ansible_collections/iommu_inspect/host
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -91,6 +91,70 @@ def found(text: str) -> list[str]:
         ("Cannot find IOMMU group for PCI device '0000:00:08.0'", "no-iommu"),
         ("Cannot find IOMMU group", "no-iommu"),
         ("Error booting VM: VfioNoIommuGroup", "no-iommu"),
+        # what runs on the nodes of Kubernetes
+        (
+            'server error. command SyncVMI failed: "LibvirtError(Code=1, Domain=10, '
+            "Message='internal error: qemu unexpectedly closed the monitor: "
+            "2021-11-03T08:06:48.563014Z qemu-kvm: -device vfio-pci,host=0000:01:00.0,"
+            "id=ua-gpu1,bus=pci.5,addr=0x0: vfio 0000:01:00.0: group 1 is not viable",
+            "mixed-ownership",
+        ),
+        (
+            'server error. command SyncVMI failed: "LibvirtError(Code=67, Domain=10, '
+            "Message='unsupported configuration: host doesn't support passthrough of "
+            "host PCI devices')\"",
+            "no-iommu",
+        ),
+        (
+            '{"component":"virt-handler","level":"error","msg":"failed to read '
+            "iommu_group link /sys/bus/pci/devices/0000:65:00.0/iommu_group for device "
+            '0000:65:00.0","pos":"common.go:72","reason":"readlink"}',
+            "no-iommu",
+        ),
+        (
+            '{"component":"virt-handler","level":"error","msg":"failed to read driver '
+            "link /sys/bus/pci/devices/0000:65:00.0/driver for device "
+            '0000:65:00.0","pos":"common.go:84","reason":"readlink"}',
+            "not-on-vfio",
+        ),
+        ("Not supported driver nvidia, pci 10de:2236", "not-on-vfio"),
+        (
+            "E1204 11:22:33.445566       1 vfioInfoProvider.go:46] "
+            "NewVfioInfoProvider(): error getting vfio device file for device: "
+            "0000:3b:02.1, GetVFIODeviceFile(): unable to find iommu_group lstat "
+            "/sys/bus/pci/devices/0000:3b:02.1/iommu_group: no such file or directory",
+            "no-iommu",
+        ),
+        (
+            'netdevice GetDevices(): error creating new device: "error getting driver '
+            "info for device 0000:3b:02.1 readlink /sys/bus/pci/devices/0000:3b:02.1/"
+            'driver: no such file or directory"',
+            "not-on-vfio",
+        ),
+        (
+            "2024/05/06 07:08:09 Could not get IOMMU Group for device  0000:41:00.0",
+            "no-iommu",
+        ),
+        (
+            "2024/05/06 07:08:09 Could not get driver for device  0000:41:00.0",
+            "not-on-vfio",
+        ),
+        (
+            "could not determine iommufd device for device 0000:41:00.0: open "
+            "/sys/bus/pci/devices/0000:41:00.0/vfio-dev: no such file or directory",
+            "iommufd-node",
+        ),
+        (
+            "failed to bind device 0000:41:00.0 to vfio-pci: failed to bind "
+            "0000:41:00.0 to vfio-pci: write /sys/bus/pci/drivers/vfio-pci/bind: "
+            "invalid argument",
+            "no-iommu",
+        ),
+        (
+            "failed to find directory for vfio driver vfio_pci at "
+            "/sys/bus/pci/drivers, is the module loaded?",
+            "not-on-vfio",
+        ),
         # the kernel's log
         (
             "[  123.456789] vfio-pci 0000:06:00.0: Cannot bind to PF with SR-IOV "

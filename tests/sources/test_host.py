@@ -10,9 +10,9 @@ from living import copied, host, mount, on
 from shared import SHARED, needs_shared
 
 from iommu_inspect.model.fact import Missing
-from iommu_inspect.model.uses.host import UseKind
+from iommu_inspect.model.uses.host import Host, UseKind
 from iommu_inspect.sources.sysfs.machine import read_machine
-from iommu_inspect.sources.tree.opening import open_live
+from iommu_inspect.sources.tree.opening import open_live, open_path
 
 ROOT = "sys/devices/pci0000:00/0000:00:{}"
 BLOCK = "sys/devices/virtual/block"
@@ -89,6 +89,27 @@ def test_routes_of_one_table_do_not_stand_for_those_of_the_other(tree: Path) -> 
     found = host(tree)
     assert dict(found.untold)[UseKind.DEFAULT_ROUTE] is Missing.ABSENT
     assert [u.what for u in found.uses if u.kind is UseKind.DEFAULT_ROUTE]
+
+
+def test_of_a_host_that_was_mounted_for_us_what_is_of_this_process_is_not_read(
+    tree: Path,
+) -> None:
+    """In a container proc/self and proc/net of it are the container's own."""
+
+    def mounted() -> Host:
+        opened = open_path(str(tree))
+        opened.hot = True  # as one whose sys/ a running kernel serves
+        return read_machine(opened).host
+
+    (tree / "proc/self").mkdir()
+    (tree / "proc/1/mountinfo").rename(tree / "proc/self/mountinfo")
+    living = {UseKind.FILE_SYSTEM, UseKind.DEFAULT_ROUTE}
+    assert living <= set(dict(mounted().untold))
+    assert not living & set(dict(host(tree).untold))
+    (tree / "proc/self/mountinfo").rename(tree / "proc/1/mountinfo")
+    (tree / "proc/net").rename(tree / "proc/1/net")
+    assert not living & set(dict(mounted().untold))
+    assert mounted().uses == host(copied(tree.parent / "whole")).uses
 
 
 def test_tables_that_tar_copied_as_empty_tell_nothing(tree: Path) -> None:

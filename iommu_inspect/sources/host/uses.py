@@ -116,6 +116,8 @@ def _mounts(tree: Tree) -> tuple[tuple[Mount, ...], Missing | None]:
         ("proc/1/mounts", mounts.mounts),
         ("proc/mounts", mounts.mounts),
     ):
+        if _is_mounted(tree) and not file.startswith("proc/1/"):
+            continue
         text = _large(tree, file)
         found = parse(text) if known(text) else ()
         if found and _is_whole(text):
@@ -147,7 +149,8 @@ def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
     not even a head line (``fib_route_seq_start()``), that of IPv6 has ``lo`` always:
     both empty in a capture are files that were not copied.
     """
-    four, six = _large(tree, "proc/net/route"), _large(tree, "proc/net/ipv6_route")
+    net = "proc/1/net" if _is_mounted(tree) else "proc/net"
+    four, six = _large(tree, f"{net}/route"), _large(tree, f"{net}/ipv6_route")
     if not tree.whole and _is_blank(four) and not (known(six) and six.strip()):
         four = Missing.ABSENT
     told = (map_fact(four, mounts.routes4), map_fact(six, mounts.routes6))
@@ -158,6 +161,16 @@ def _routes(tree: Tree) -> tuple[tuple[Route, ...], Missing | None]:
         return routes, None if six is Missing.ABSENT else six
     whole = _is_whole(four) and _is_whole(six)
     return routes, None if whole else Missing.TRUNCATED
+
+
+def _is_mounted(tree: Tree) -> bool:
+    """Say whether a running host's files were mounted for us: ``--from /host``.
+
+    In a container ``proc/self`` of them is this process, whose mounts and network are
+    the container's; ``proc/net`` leads there as well (``proc_net_init()`` in
+    fs/proc/proc_net.c, in 6.12). The host's are those of its first process.
+    """
+    return tree.hot and not tree.live
 
 
 def _large(tree: Tree, path: str) -> Fact[str]:

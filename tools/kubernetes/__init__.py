@@ -1,0 +1,1 @@
+"""The DaemonSet of ``deploy/kubernetes``, tried without a cluster."""

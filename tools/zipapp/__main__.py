@@ -1,0 +1,38 @@
+"""Writes the program as one file, or pins anew what is bundled with it.
+
+    python -m tools.zipapp [FILE]    ``make zipapp``: dist/iommu-inspect.pyz
+    python -m tools.zipapp --lock    the newest libraries that pyproject.toml allows
+
+The file's dates are SOURCE_DATE_EPOCH, or 1980.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tools.zipapp.bundled import ROOT, FetchError, wheels
+from tools.zipapp.content import content
+from tools.zipapp.locking import lock
+from tools.zipapp.writing import write
+
+__all__ = ["main"]
+
+
+def main(words: list[str]) -> int:
+    """Do what the words ask for; 1 if a library cannot be had."""
+    try:
+        if words == ["--lock"]:
+            lock()
+        else:
+            target = Path(words[0]) if words else ROOT / "dist/iommu-inspect.pyz"
+            write(target, content(ROOT, wheels()))
+            print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
+    except FetchError as error:
+        print(f"zipapp: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
