@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 .PHONY: demo install test check lab lab-quick lab-random lab-texts lab-plans lab-churn \
 	lab-watch mutants advice soak corpus grouping hostile bench man pictures mermaid \
 	monitoring sarif-schema sarif site zipapp growth fuzz ansible ansible-check \
-	ansible-collection FORCE
+	ansible-collection clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
