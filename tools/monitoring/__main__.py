@@ -2,8 +2,8 @@
 
     python -m tools.monitoring
 
-Debian's Prometheus, node_exporter and Alertmanager are started on this machine's own
-address, on free ports, with a temporary folder and our rules, whose times are made
+Debian's Prometheus, node_exporter and Alertmanager are started on loopback, on
+free ports, with a temporary folder and our rules, whose times are made
 short. Then our command writes the file that node_exporter reads, three times: of a
 host with a conflict, of one in order, and of one that cannot be read. Each time it is
 awaited what Prometheus has scraped and Alertmanager was told. All are stopped, and

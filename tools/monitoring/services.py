@@ -1,4 +1,4 @@
-"""Programs that are started on the machine's own address, and stopped again."""
+"""Programs that are started on loopback, and stopped again."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Services:
 
 
 def free_port() -> int:
-    """Return a port of the machine's own address that nothing listens on now."""
+    """Return a port of loopback that nothing listens on now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         number: int = found.getsockname()[1]
