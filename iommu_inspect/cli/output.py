@@ -40,18 +40,22 @@ class Color(enum.StrEnum):
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bold": 1}
 
 
-def style(color: Color = Color.AUTO) -> Style:
+def style(color: Color = Color.AUTO, *, printed: bool = True) -> Style:
     """Return the terminal's width, and colours where a person will see them.
 
-    Output that is piped is 80 columns wide, and its tables as wide as they are, unless
-    COLUMNS says otherwise. With ``auto`` NO_COLOR and a dumb terminal have no colours.
+    Output that is piped, or not ``printed`` but saved, is 80 columns wide, and its
+    tables as wide as they are, unless COLUMNS says otherwise. With ``auto`` NO_COLOR
+    and a dumb terminal have no colours.
     """
     import shutil
 
     from iommu_inspect.render.layout import ASCII_MARKS, Marks, Style
 
-    width = shutil.get_terminal_size((80, 24)).columns
-    on_terminal = bool(sys.stdout) and sys.stdout.isatty()
+    on_terminal = printed and bool(sys.stdout) and sys.stdout.isatty()
+    if printed or os.environ.get("COLUMNS"):
+        width = shutil.get_terminal_size((80, 24)).columns
+    else:
+        width = 80
     coloured = color is Color.ALWAYS or (
         color is Color.AUTO
         and on_terminal

@@ -16,6 +16,7 @@ from shared import FIXTURES, SYSFS
 from iommu_inspect.render.machines.cases import Outcome, cases_of
 from iommu_inspect.render.machines.junit import junit_text
 from iommu_inspect.verdict.outcome import Verdict
+from iommu_inspect.verdict.unseen import Fact, Unseen
 
 HALF, ONE = SYSFS / "half-a-group", SYSFS / "groups-of-one"
 
@@ -104,6 +105,14 @@ def test_a_verdict_that_no_finding_explains_is_the_hosts(verdict: Verdict) -> No
     assert (host.name, host.outcome) == ("host", wanted)
     assert host.why
     assert {each.outcome for each in groups} == {Outcome.PASSED}
+
+
+def test_what_is_not_seen_is_an_error_beside_what_has_failed() -> None:
+    (found, *_) = both(HALF)
+    lacks = (Unseen(Fact.LISTING, ()),)
+    host, *_ = cases_of(replace(found, result=replace(found.result, unseen=lacks)))
+    assert host.outcome is Outcome.UNTOLD
+    assert host.more == ("the PCI devices could not be listed",)
 
 
 def test_names_of_a_hostile_capture_are_only_text() -> None:

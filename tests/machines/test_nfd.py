@@ -13,6 +13,7 @@ from machines.audited import NOW, SOURCES, both, tally
 from running import call
 from shared import SYSFS
 
+from iommu_inspect.kernel.ownership.roles import Ownership
 from iommu_inspect.render.machines.nfd import (
     HOLDS,
     _value,
@@ -65,6 +66,14 @@ def test_a_conflict_is_told() -> None:
     assert told["iommu"] == "true"
     fine = features(nfd_text(tally(SYSFS / "groups-of-one"), now=NOW))
     assert fine["conflict"] == "false"
+
+
+def test_where_an_owner_is_not_known_a_conflict_may_be() -> None:
+    found = tally(SYSFS / "no-driver-links")
+    assert found.ownership is not None
+    assert found.ownership[Ownership.UNKNOWN]
+    assert not found.ownership[Ownership.CONFLICT]
+    assert features(nfd_text(found, now=NOW))["conflict"] == "unknown"
 
 
 def test_a_host_without_an_iommu_has_none() -> None:

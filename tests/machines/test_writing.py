@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from running import call
 from shared import SYSFS
+from terminal import on_terminal
 
 from iommu_inspect.cli.commands.audit import AuditFormat
 
@@ -43,6 +44,17 @@ def test_a_file_has_no_colours_unless_they_are_asked_for(tmp_path: Path) -> None
     file = tmp_path / "out"
     call("audit", "--from", HALF, "-o", file, "--color", "always")
     assert "\x1b[" in file.read_text()
+
+
+def test_a_file_that_is_written_on_a_terminal_is_as_what_is_piped(
+    tmp_path: Path,
+) -> None:
+    """Neither coloured, nor as wide as somebody's window."""
+    file = tmp_path / "out"
+    words = ("audit", "--from", HALF, "--summary")
+    shown = on_terminal(*words, "--output", file, columns=40)
+    assert shown == ""
+    assert file.read_text() == call(*words, columns=80).stdout
 
 
 @pytest.mark.parametrize("where", ["/sys/x", "/proc/x", "/dev/x"])

@@ -166,8 +166,7 @@ def audit_targets(
     elif form is AuditFormat.TABLE:
         from iommu_inspect.render.audits.verdict import audit_text
 
-        on_paper = output != "-" and color is Color.AUTO
-        shown = style(Color.NEVER if on_paper else color)
+        shown = style(color, printed=output == "-")
         text = audit_text(result, shown, notes=notes, summary=summary, verbose=verbose)
     else:
         from iommu_inspect.audit.tally import tally_of

@@ -23,7 +23,7 @@ from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict
 from iommu_inspect.verdict.unseen import Fact, Unseen
 
-__all__ = ["audit_text", "last_lines", "sentence", "target_line"]
+__all__ = ["audit_text", "lack", "last_lines", "sentence", "target_line"]
 
 _VERDICT_COLOURS = {
     Verdict.READY: "green",
@@ -190,11 +190,12 @@ def _untold_host(result: Audit) -> str:
     """Say what was not seen, where nothing else keeps the verdict open."""
     if not result.unseen or any(f.severity is Severity.ERROR for f in result.findings):
         return f"Whether this host is in order cannot be told{_why(result)}."
-    lacks = _joined([_lack(each) for each in result.unseen])
+    lacks = _joined([lack(each) for each in result.unseen])
     return f"Nothing wrong was seen, but {lacks}."
 
 
-def _lack(unseen: Unseen) -> str:
+def lack(unseen: Unseen) -> str:
+    """Say in part of a sentence what the source does not show."""
     if unseen.fact is Fact.LISTING:
         return "the PCI devices could not be listed"
     devices = unseen.devices

@@ -13,7 +13,7 @@ from iommu_inspect.model.asked.target import Target
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.group import Group
 from iommu_inspect.model.identity import DeviceId
-from iommu_inspect.render.audits.verdict import sentence
+from iommu_inspect.render.audits.verdict import lack, sentence
 from iommu_inspect.rules.finding import Finding, Severity
 from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict, of_answer, of_findings
@@ -106,10 +106,7 @@ def _of_host(tally: Tally, verdict: Verdict) -> Iterator[Case]:
         for key, name in names.items()
     ]
     host = _judged("host", by_key.get(None, ()), excused.get(None, ""))
-    untold = tuple(
-        f"not seen: {each.fact.value}, of {len(each.devices)} devices"
-        for each in result.unseen
-    )
+    untold = tuple(map(lack, result.unseen))
     if untold and host.outcome in (Outcome.PASSED, Outcome.SKIPPED):
         host = replace(host, outcome=Outcome.UNTOLD, why=sentence(result), more=untold)
     wanted = _OF_VERDICT[verdict]

@@ -14,7 +14,7 @@ from iommu_inspect.audit.auditing import Audit
 from iommu_inspect.audit.known import Known
 from iommu_inspect.audit.tally import Tally
 from iommu_inspect.model.fact import value_or
-from iommu_inspect.render.audits.verdict import sentence
+from iommu_inspect.render.audits.verdict import lack, sentence
 from iommu_inspect.render.machines.fingerprint import fingerprints
 from iommu_inspect.render.machines.sarif_places import message, uri_words
 from iommu_inspect.render.machines.sarif_results import Told, result_fields
@@ -138,9 +138,10 @@ def _automation(tally: Tally) -> str:
 
 def _invocation(tally: Tally, exit_code: int) -> dict[str, Any]:
     notes = [{"level": "note", "message": message(n)} for n in tally.machine.notes]
-    for each in tally.result.unseen:
-        words = f"{each.fact.value} not seen, of {len(each.devices)} devices"
-        notes.append({"level": "warning", "message": message(words)})
+    notes += [
+        {"level": "warning", "message": message(lack(each))}
+        for each in tally.result.unseen
+    ]
     return {
         "executionSuccessful": True,
         "exitCode": exit_code,
