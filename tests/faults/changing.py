@@ -21,7 +21,7 @@ class ChangingTree(Tree):
     """A tree that is another one from operation ``at`` on."""
 
     def __init__(self, before: Recorded, after: Recorded, at: int) -> None:
-        super().__init__(before.label)
+        super().__init__(before.label, live=before.live)
         self._states = (before, after)
         self._at = at
         self.whole, self.hot, self.kind = before.whole, before.hot, before.kind

@@ -38,7 +38,7 @@ class Recorded(Tree):
     """A tree that is asked everything once; ``live`` lets it stand for a host."""
 
     def __init__(self, inner: Tree, *, live: bool = False) -> None:
-        super().__init__(inner.label)
+        super().__init__(inner.label, live=live or inner.live)
         self._inner = inner
         self._answers: dict[tuple[Any, ...], Any] = {}
         self.whole = live or inner.whole
@@ -78,7 +78,7 @@ class FailingTree(Tree):
     """The same tree with faults; ``made`` are the operations, in their order."""
 
     def __init__(self, inner: Recorded, *faults: Fault) -> None:
-        super().__init__(inner.label)
+        super().__init__(inner.label, live=inner.live)
         self._inner = inner
         self.whole, self.hot, self.kind = inner.whole, inner.hot, inner.kind
         self._faults = {fault.at: fault.how for fault in faults}

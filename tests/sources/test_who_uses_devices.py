@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from builders import device
 from examples import each
 from trees import ONE, TWO, UNREADABLE, Spec, tree
@@ -184,11 +187,61 @@ SYSFS: Spec = {
 def test_who_has_a_node_open_holds_the_device_behind_it(
     tmp_path: Path, node: str, wanted: list[str]
 ) -> None:
-    spec = {"sys/bus/": "", **SYSFS, **process(1234, "Xorg", "dev/null", node)}
+    all_seen = {**process(2, "kthreadd"), **process(1234, "Xorg", "dev/null", node)}
+    spec = {"sys/bus/": "", **SYSFS, **all_seen}
     host = read(tmp_path, spec)
     assert found(host) == [(UseKind.PROCESS, ("Xorg (1234)",), p) for p in wanted]
     assert UseKind.PROCESS not in dict(host.untold)
     assert read(tmp_path, spec, processes=False).uses == ()
+
+
+@each(
+    "second",
+    [
+        {},  # hidepid=2, or a list that was made shorter
+        process(2, "bash"),  # a container's
+        {"proc/2/fd/": ""},
+    ],
+)
+def test_a_list_without_the_kernels_own_process_may_lack_others(
+    tmp_path: Path, second: Spec
+) -> None:
+    seen = process(1234, "Xorg", "dev/dri/card0")
+    host = read(tmp_path, {"sys/bus/": "", **SYSFS, **second, **seen})
+    assert found(host) == [(UseKind.PROCESS, ("Xorg (1234)",), ONE)]
+    assert UseKind.PROCESS in dict(host.untold)
+
+
+HIDDEN = """
+import os
+from iommu_inspect.model.uses.host import UseKind
+from iommu_inspect.sources.sysfs.machine import read_machine
+from iommu_inspect.sources.tree.opening import open_live
+
+def why():
+    host = read_machine(open_live(), processes=True).host
+    return dict(host.untold).get(UseKind.PROCESS)
+
+first = why()  # all that is imported for it can be read now
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+print(first, why())
+"""
+
+
+def test_who_may_not_see_the_processes_of_others_does_not_take_them_for_none() -> None:
+    mounted = "mount -t proc -o hidepid=2 proc /proc"
+    command = ["unshare", "--mount", "sh", "-c"]
+    if subprocess.run([*command, mounted], capture_output=True).returncode:
+        pytest.skip("needs root, and a kernel that hides processes (hidepid=2)")
+    done = subprocess.run(
+        [*command, f'{mounted} && exec "$@"', "sh", sys.executable, "-c", HIDDEN],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("None Missing.DENIED\n", "")
 
 
 def test_a_group_is_held_by_who_has_its_node_open(tmp_path: Path) -> None:

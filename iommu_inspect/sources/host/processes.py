@@ -62,7 +62,7 @@ class Holders:
         if not known(names):
             return [], names
         numbers = sorted((n for n in names if n.isdecimal() and n.isascii()), key=int)
-        why: Missing | None = None if numbers else Missing.ABSENT
+        why = self._hidden()
         found: dict[str, dict[str, None]] = {}
         nodes: dict[str, set[str]] = {}
         for number in numbers:
@@ -85,6 +85,17 @@ class Holders:
             for path, holders in found.items()
         ]
         return uses, why
+
+    def _hidden(self) -> Missing | None:
+        """Say why there may be processes that are not listed.
+
+        A mount with ``hidepid`` lists those of the user only, and a container its own.
+        The second process of a host is kthreadd (rest_init() in init/main.c), root's
+        and in no container: who sees it sees all.
+        """
+        if self._tree.text("proc/2/comm") == "kthreadd":
+            return None
+        return Missing.DENIED if self._tree.hot else Missing.ABSENT
 
     def _held(self, number: str) -> Fact[tuple[str, ...]]:
         """Return the nodes below /dev that a process has open."""

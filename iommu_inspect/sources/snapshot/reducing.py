@@ -127,11 +127,12 @@ def _names(content: bytes) -> bytes:
 def _without_processes(capture: Capture) -> Capture:
     """Leave out processes that have no device open, but for what says that.
 
-    The first process shows that there were any, and its mounts are read. Of those that
-    were refused the last is the one that is answered with.
+    The first process shows that there were any, and its mounts are read; the second
+    that none were hidden. Of those that were refused the last is the one that is
+    answered with.
     """
     numbers: set[int] = set()
-    kept: set[int] = {1}
+    kept: set[int] = {1, 2}
     unseen: set[int] = set()
     for path, entry in capture.entries.items():
         match = _PROCESS.fullmatch(path)
