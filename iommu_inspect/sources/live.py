@@ -8,6 +8,7 @@ from iommu_inspect.model.device import Device, PciIds
 from iommu_inspect.model.fact import Missing, known
 from iommu_inspect.sources.names import Namer, Names
 from iommu_inspect.sources.tree.bounded import Reader
+from iommu_inspect.sources.udev import context
 
 if TYPE_CHECKING:
     import pyudev
@@ -63,7 +64,7 @@ class _Udev:
 
             if self._context is None:
                 self._context = Missing.UNREADABLE
-                self._context = pyudev.Context()
+                self._context = context()
             if isinstance(self._context, Missing):
                 return self._context
             device = pyudev.Devices.from_path(self._context, f"/{path}")

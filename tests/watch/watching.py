@@ -86,7 +86,7 @@ def _wrong(event: str, arguments: tuple[object, ...]) -> str:
         paths = [_absolute(arguments[n]) for n in _CHANGES[event]]
         if any(path.startswith(_KERNELS) for path in paths):
             return f"{event} {' '.join(paths)}"
-    if event in _PROGRAMS and _by_package() and not _by("/pyudev/"):
+    if event in _PROGRAMS and _by_package():
         return f"{event} {arguments[0]!r}"
     if event.startswith("socket.") and _by_package():
         return event

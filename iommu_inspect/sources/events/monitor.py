@@ -15,6 +15,7 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.events.bursts import Sign
 from iommu_inspect.sources.sysfs.listing import GROUPED_BUSES
+from iommu_inspect.sources.udev import context
 
 if TYPE_CHECKING:
     import pyudev
@@ -119,7 +120,7 @@ def _listening() -> pyudev.Monitor:
     try:
         import pyudev
 
-        monitor = pyudev.Monitor.from_netlink(pyudev.Context(), "kernel")
+        monitor = pyudev.Monitor.from_netlink(context(), "kernel")
         for subsystem in (*_BUSES, *_OTHERS):
             monitor.filter_by(subsystem)
         _give_room(monitor)
