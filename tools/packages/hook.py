@@ -20,7 +20,7 @@ __all__ = ["AddedFiles"]
 _TREES = "tests/fixtures/sysfs"
 
 
-class AddedFiles(BuildHookInterface):
+class AddedFiles(BuildHookInterface[Any]):
     """Makes the files in a folder that is gone when the build ends."""
 
     PLUGIN_NAME = "custom"
