@@ -24,6 +24,12 @@ from tools.packages.installing import (
     wheel_in_root,
     zipapp_in_root,
 )
+from tools.packages.others import (
+    TOO_OLD,
+    interpreters,
+    refused_in_root,
+    tried_with,
+)
 from tools.packages.repeating import build_twice, look_at, same_bytes
 from tools.packages.roots import PYTHONS, Root
 from tools.packages.running import FailedError
@@ -48,7 +54,7 @@ class Trials:
             self.failed += 1
         self.count += 1
         took = time.monotonic() - began
-        print(f"{what:15} {where:10} {result:6} {took:5.1f} s  {said}", flush=True)
+        print(f"{what:15} {where:11} {result:6} {took:5.1f} s  {said}", flush=True)
 
 
 def try_all(kept: Path) -> int:
@@ -60,6 +66,7 @@ def try_all(kept: Path) -> int:
     if os.geteuid():
         raise FailedError("root is needed: packages are installed in a folder (chroot)")
     trials = Trials()
+    print("everything is built, and built again", flush=True)
     with tempfile.TemporaryDirectory(prefix="iommu-inspect-packages-") as place:
         first, second = build_twice(ROOT, Path(place))
         for kind, path in first.items():
@@ -69,6 +76,12 @@ def try_all(kept: Path) -> int:
         for release in PYTHONS:
             with Root(release, kept / "roots") as root:
                 _try_in(root, trials, first, kept)
+        with Root(TOO_OLD, kept / "roots") as old:
+            trials.run("zipapp", TOO_OLD, lambda: refused_in_root(old, first["zipapp"]))
+        for version, python in interpreters().items():
+            where = "Python {}.{}".format(*version)
+            trial = partial(tried_with, python, version, first["zipapp"])
+            trials.run("zipapp", where, trial)
         trials.run("pipx", "this host", lambda: pipx_on_host(first["wheel"]))
         trials.run("uv tool", "this host", lambda: uv_on_host(first["wheel"]))
     print(f"{trials.count} trials, {trials.failed} failed", flush=True)
