@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -92,8 +91,9 @@ def test_a_tree_is_packed_with_its_links_and_comes_back(tmp_path: Path) -> None:
     (tree / "file").write_bytes(b"\x00\n")
     (tree / "out").symlink_to("/dev/null")
     (tree / "loop").symlink_to("../sysfs")
-    with tarfile.open(fileobj=io.BytesIO(packed(tree))) as archive:
-        archive.extractall(tmp_path / "back", filter="fully_trusted")
+    (tmp_path / "archive").write_bytes(packed(tree))
+    (tmp_path / "back").mkdir()
+    run(["tar", "-xzf", tmp_path / "archive"], tmp_path / "back")
     back = tmp_path / "back/sysfs"
     assert {path.name for path in back.iterdir()} == {"empty", "file", "loop", "out"}
     assert (back / "file").read_bytes() == b"\x00\n"

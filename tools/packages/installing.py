@@ -20,7 +20,7 @@ __all__ = [
     "wheel_in_root",
     "zipapp_in_root",
 ]
-# As bash loads it when Tab is pressed, and what it offers then.
+# What bash does when Tab is pressed, once it has loaded the file.
 _TAB_IN_BASH = """\
 . {data}/bash-completion/completions/iommu-inspect
 COMP_LINE="iommu-inspect aud" COMP_POINT=17
@@ -28,6 +28,9 @@ PATH={bin}:$PATH
 _iommu_inspect
 echo "${{COMPREPLY[*]}}"
 """
+# Where the system's shells look by themselves: zsh has it for the command, fish offers.
+_FOUND_BY_ZSH = "autoload -Uz compinit; compinit -u -D; print $_comps[iommu-inspect]"
+_FOUND_BY_FISH = "complete --do-complete 'iommu-inspect aud'"
 _ITS_PAGES = 14  # the program's, and one a command
 
 
@@ -92,6 +95,12 @@ def deb_in_root(root: Root, deb: Path, tried: Callable[[str], str]) -> str:
     said = tried("iommu-inspect")
     _look_for_shared(root, "/usr/share", "/usr/bin")
     root.call("man -w iommu-inspect iommu-inspect-audit")
+    for words, offered in (
+        (f"zsh -fc '{_FOUND_BY_ZSH}'", b"_iommu-inspect"),
+        (f'fish -c "{_FOUND_BY_FISH}"', b"audit"),
+    ):
+        if offered not in (shown := root.call(words)):
+            raise FailedError(f"{words}: {shown!r}")
     if not list(root.path("/usr/lib/iommu-inspect").rglob("*.pyc")):
         raise FailedError("nothing was compiled when it was installed")
     root.call("dpkg --purge iommu-inspect")

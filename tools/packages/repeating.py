@@ -35,9 +35,10 @@ def build_twice(source: Path, place: Path) -> tuple[dict[str, Path], dict[str, P
         if not path.is_symlink():
             os.utime(path, (_ANOTHER_DAY, _ANOTHER_DAY))
     first = build_all(source, place / "first")
-    first["wheel of tree"] = build_wheel(source, place / "tree")
     second = build_all(copy, place / "second", umask=0o077)
-    second["wheel of tree"] = second["wheel"]
+    # The others are of the source archive.
+    first["wheel of tree"] = build_wheel(source, place / "tree")
+    second["wheel of tree"] = first["wheel"]
     return first, second
 
 
@@ -51,7 +52,8 @@ def same_bytes(first: dict[str, Path], second: dict[str, Path], kind: str) -> st
     if one != other:
         raise FailedError(f"{first[kind].name}: two builds differ")
     digest = hashlib.sha256(one).hexdigest()
-    return f"{len(one) / 1000:.0f} kB, twice the same bytes, sha256 {digest[:12]}"
+    size = f"{len(one) / 1000:.0f} kB"
+    return f"{size}, the same bytes again, sha256 {digest[:12]}"
 
 
 def look_at(

@@ -15,8 +15,8 @@ from tools.packages.running import run
 __all__ = ["PYTHONS", "Root"]
 
 _MIRROR = "http://deb.debian.org/debian"
-# python3-venv for the wheel, man-db and bash-completion to find what was installed.
-_WITH = ("python3", "python3-venv", "libudev1", "man-db", "bash-completion")
+# python3-venv for the wheel; man and the shells find what was installed.
+_WITH = ("python3", "python3-venv", "libudev1", "man-db", "zsh", "fish")
 # bash has its pipes' names from /proc.
 _ENTER = 'mount -t proc proc "$1/proc" && exec chroot "$@"'
 # Each release, and its interpreter.
