@@ -125,12 +125,15 @@ def _look_for_shared(root: Root, data: str, programs: str) -> None:
         raise FailedError(f"Tab in bash offers {offered}")
 
 
-def pipx_on_host(wheel: Path) -> str:
-    """Install the wheel with pipx into a home that is gone afterwards."""
+def pipx_on_host(package: Path) -> str:
+    """Install a wheel, or the source archive, with pipx.
+
+    The home that it goes to is gone afterwards.
+    """
     with tempfile.TemporaryDirectory(prefix="iommu-inspect-pipx-") as home:
         more = {"PIPX_HOME": f"{home}/pipx", "PIPX_BIN_DIR": f"{home}/bin"}
         more |= {"PIPX_MAN_DIR": f"{home}/man", "HOME": home}
-        run([sys.executable, "-m", "pipx", "install", wheel], more=more)
+        run([sys.executable, "-m", "pipx", "install", package], more=more)
         if len(list(Path(home, "man/man1").iterdir())) != _ITS_PAGES:
             raise FailedError("pipx shows no manual pages")
         return _compared(Path(home, "bin/iommu-inspect"), "; its manual pages")

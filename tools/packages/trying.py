@@ -83,6 +83,8 @@ def try_all(kept: Path) -> int:
             trial = partial(tried_with, python, version, first["zipapp"])
             trials.run("zipapp", where, trial)
         trials.run("pipx", "this host", lambda: pipx_on_host(first["wheel"]))
+        archive = first["source archive"]
+        trials.run("pipx, archive", "this host", lambda: pipx_on_host(archive))
         trials.run("uv tool", "this host", lambda: uv_on_host(first["wheel"]))
     print(f"{trials.count} trials, {trials.failed} failed", flush=True)
     return 1 if trials.failed else 0
