@@ -7,8 +7,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-texts lab-plans lab-churn \
 	lab-watch mutants advice soak corpus grouping hostile bench man pictures mermaid \
-	monitoring sarif-schema sarif site zipapp growth fuzz ansible ansible-check \
-	ansible-collection clean FORCE
+	monitoring sarif-schema sarif site zipapp deb packages release-check growth fuzz \
+	ansible ansible-check ansible-collection clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -19,7 +19,11 @@ install: $(DEV_STAMP)  ## make the environment that tests and checks run in
 # Each test once, on all cores; what is covered is measured in the same run.
 WORKERS ?= auto
 
-test: $(DEV_STAMP)  ## every test, and the floor of coverage
+# A source archive has these trees packed: installers refuse their links.
+tests/fixtures/sysfs:
+	tar -xzf $@.tar.gz -C $(@D)
+
+test: $(DEV_STAMP) tests/fixtures/sysfs  ## every test, and the floor of coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -p tools.measuring
 	$(BIN)/coverage combine --quiet
@@ -132,6 +136,18 @@ site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 zipapp: $(DEV_STAMP)  ## the program as one file for any python3, into dist
 	$(BIN)/python -m tools.zipapp
 
+# Without the network but for what is not there yet: wheels, and two small Debians.
+PACKAGES_STAMP := $(VENV)/.installed-packages
+
+deb: $(PACKAGES_STAMP)  ## the Debian package, into dist
+	$(BIN)/python -m tools.packages deb
+
+packages: $(PACKAGES_STAMP)  ## build all packages twice, install and run each (root)
+	$(BIN)/python -m tools.packages try
+
+release-check: $(DEV_STAMP)  ## do version, changelogs, tag and artifacts agree?
+	$(BIN)/python -m tools.release check
+
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3
 
@@ -173,6 +189,10 @@ $(STAMP): $(VENV)/pyvenv.cfg pyproject.toml
 
 $(MUTANTS_STAMP): $(DEV_STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'
+	@touch $@
+
+$(PACKAGES_STAMP): $(DEV_STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[packages]'
 	@touch $@
 
 $(DEV_STAMP): $(VENV)/pyvenv.cfg pyproject.toml

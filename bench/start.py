@@ -1,8 +1,9 @@
 """What it takes to start: CPU of whole processes beside a bare python, and modules.
 
 ``python -m bench.start`` runs each command some times and prints the least that it
-took, less what the interpreter takes itself, and how many modules it imports; and what
-the classes of an audit cost, ours and the standard library's.
+took, less what the interpreter takes itself, and how many modules it imports; what they
+take from the zipapp, of which nothing is compiled beforehand, and from that when it was
+unpacked; and what the classes of an audit cost, ours and the standard library's.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tools.zipapp.bundled import wheels
+from tools.zipapp.content import content
+from tools.zipapp.writing import unpack, write
 
 __all__ = ["main"]
 
 _ROUNDS = 15
+_KEEPS_NOTHING = "PYTHONDONTWRITEBYTECODE"
 _HOME = Path(__file__).parent.parent
 _CLASSES = """
 import dataclasses, resource, sys
@@ -38,28 +45,48 @@ def main() -> int:
         "list": ["list", "--from", demo],
         "audit": ["audit", "--from", demo],
     }
-    bare = _least([sys.executable, "-c", "pass"])
-    print(f"python3 -c pass {bare * 1e3:5.0f} ms")
-    typer = _least([sys.executable, "-c", "import typer"]) - bare
-    print(f"import typer    {typer * 1e3:5.0f} ms more")
-    for name, words in commands.items():
-        command = [sys.executable, "-m", "iommu_inspect", *words]
-        more = (_least(command) - bare) * 1e3
-        print(f"{name:15} {more:5.0f} ms more, {_modules(command)} modules")
+    with tempfile.TemporaryDirectory(prefix="iommu-inspect-start-") as place:
+        files = content(_HOME, wheels())
+        write(Path(place, "zipapp"), files)
+        unpack(Path(place, "unpacked"), files)
+        ways = {
+            "": ["-m", "iommu_inspect"],
+            ", zipapp": [f"{place}/zipapp"],
+            ", unpacked": [f"{place}/unpacked"],
+        }
+        python = sys.executable
+        calls = {
+            "bare": [python, "-c", "pass"],
+            "typer": [python, "-c", "import typer"],
+        }
+        for way, begin in ways.items():
+            for name, words in commands.items():
+                calls[name + way] = [python, *begin, *words]
+        took = _least(calls)
+        bare = took.pop("bare")
+        print(f"python3 -c pass       {bare * 1e3:5.0f} ms")
+        print(f"import typer          {(took.pop('typer') - bare) * 1e3:5.0f} ms more")
+        for name, seconds in took.items():
+            modules = f", {_modules(calls[name])} modules" if name in commands else ""
+            print(f"{name:21} {(seconds - bare) * 1e3:5.0f} ms more{modules}")
     for who in ("ours", "theirs"):
-        took = min(_classes(who) for _ in range(_ROUNDS))
-        print(f"imports of audit with dataclasses of {who:6} {took * 1e3:5.0f} ms")
+        least = min(_classes(who) for _ in range(_ROUNDS))
+        print(f"imports of audit with dataclasses of {who:6} {least * 1e3:5.0f} ms")
     return 0
 
 
-def _least(command: list[str]) -> float:
-    """Return the least CPU seconds that a process takes."""
+def _least(calls: dict[str, list[str]]) -> dict[str, float]:
+    """Return the least CPU seconds that each call takes; all take turns.
 
-    def run() -> float:
+    A first round is for what Python compiles and keeps.
+    """
+    kept = {name: text for name, text in os.environ.items() if name != _KEEPS_NOTHING}
+
+    def run(command: list[str]) -> float:
         pid = os.posix_spawn(
             command[0],
             command,
-            os.environ,
+            kept,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0)
                 for number in (1, 2)
@@ -68,8 +95,11 @@ def _least(command: list[str]) -> float:
         _, _, usage = os.wait4(pid, 0)
         return usage.ru_utime + usage.ru_stime
 
-    run()
-    return min(run() for _ in range(_ROUNDS))
+    rounds = [
+        {name: run(command) for name, command in calls.items()}
+        for _ in range(_ROUNDS + 1)
+    ]
+    return {name: min(each[name] for each in rounds[1:]) for name in calls}
 
 
 def _modules(command: list[str]) -> int:

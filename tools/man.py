@@ -19,11 +19,13 @@ from pathlib import Path
 from iommu_inspect import __version__
 from iommu_inspect.cli.declared import Command, Parameter, parameters
 from iommu_inspect.cli.main import COMMANDS
+from tools.release.changelog import sections
 
 __all__ = ["main", "pages"]
 
-# The day of the release; a page has one, and it is the same whenever it is made.
-_DATE = "$Mdocdate$"
+_CHANGELOG = Path(__file__).resolve().parents[1] / "CHANGELOG.md"
+# Of what is not released; who shows the page puts the day there.
+_NO_DAY = "$Mdocdate$"
 _EXIT_CODES = re.compile(r"(?=\b\d )")
 _SAID_BY_ROFF = re.compile(r"^([.'])", re.MULTILINE)
 
@@ -111,9 +113,18 @@ def _of_command(name: str, command: Command) -> Iterator[str]:
 
 def _head(title: str, about: str) -> Iterator[str]:
     yield f'.\\" Made by tools/man.py for version {__version__}.'
-    yield from (f".Dd {_DATE}", f".Dt {title.upper()} 1", ".Os", ".Sh NAME")
+    yield from (f".Dd {_day()}", f".Dt {title.upper()} 1")
+    yield from (f".Os iommu-inspect {__version__}", ".Sh NAME")
     yield f".Nm {title}"
     yield f".Nd {_escaped(about[:1].lower() + about[1:])}"
+
+
+def _day() -> str:
+    """Return the day of this version's release, as mdoc has it."""
+    for each in sections(_CHANGELOG.read_text()):
+        if each.version == __version__ and each.day:
+            return f"{each.day:%B} {each.day.day}, {each.day.year}"
+    return _NO_DAY
 
 
 def _paragraphs(command: Command) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from happening import KERNELS, called
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from trees import unpack
 
 from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine
@@ -42,7 +43,7 @@ class Host:
     def __init__(self, folder: Path, capture: str = "6.12-sriov-vfio-3") -> None:
         self.folder = folder
         with tarfile.open(KERNELS / f"{capture}.tar.gz") as tar:
-            tar.extractall(folder, filter="tar")
+            unpack(tar, folder)
         (folder / EVENTS).write_text("1\n")
         self.kept = folder.parent / f"{folder.name}-kept"
         shutil.rmtree(self.kept, ignore_errors=True)

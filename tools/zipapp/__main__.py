@@ -1,7 +1,8 @@
 """Writes the program as one file, or pins anew what is bundled with it.
 
-    python -m tools.zipapp [FILE]    ``make zipapp``: dist/iommu-inspect.pyz
-    python -m tools.zipapp --lock    the newest libraries that pyproject.toml allows
+    python -m tools.zipapp [FILE]           ``make zipapp``: dist/iommu-inspect.pyz
+    python -m tools.zipapp --folder FOLDER  the same as files, for the Debian package
+    python -m tools.zipapp --lock           the newest libraries that we may have
 
 The file's dates are SOURCE_DATE_EPOCH, or 1980.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from tools.zipapp.bundled import ROOT, FetchError, wheels
 from tools.zipapp.content import content
 from tools.zipapp.locking import lock
-from tools.zipapp.writing import write
+from tools.zipapp.writing import unpack, write
 
 __all__ = ["main"]
 
@@ -24,6 +25,8 @@ def main(words: list[str]) -> int:
     try:
         if words == ["--lock"]:
             lock()
+        elif words[:1] == ["--folder"]:
+            unpack(Path(words[1]), content(ROOT, wheels()))
         else:
             target = Path(words[0]) if words else ROOT / "dist/iommu-inspect.pyz"
             write(target, content(ROOT, wheels()))

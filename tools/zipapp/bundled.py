@@ -7,6 +7,7 @@ not fetched again.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 import subprocess
@@ -64,10 +65,14 @@ def wheels(kept: Path = _KEPT) -> dict[Pin, Path]:
         FetchError: if a wheel cannot be had, or none has the hash.
     """
     wanted = pins()
-    found = _present(wanted, kept)
-    if len(found) < len(wanted):
-        _fetch(kept)
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / ".lock").open("w") as guard:
+        # Tests run beside each other, and pip writes each wheel in place.
+        fcntl.flock(guard, fcntl.LOCK_EX)
         found = _present(wanted, kept)
+        if len(found) < len(wanted):
+            _fetch(kept)
+            found = _present(wanted, kept)
     missing = [each.name for each in wanted if each not in found]
     if missing:
         raise FetchError(f"pip fetched no wheel of {', '.join(missing)}")
@@ -83,7 +88,6 @@ def _present(wanted: tuple[Pin, ...], kept: Path) -> dict[Pin, Path]:
 
 
 def _fetch(kept: Path) -> None:
-    kept.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),

@@ -23,10 +23,15 @@ _LEFT_OUT = (
     # Its loops of events for desktops.
     *("pyudev/glib.py", "pyudev/_qt_base.py", "pyudev/pyqt*.py", "pyudev/pyside*.py"),
     "pyudev/wx.py",
+    # What serves metrics, or sends them: ours are printed.
+    *("prometheus_client/aiohttp/*", "prometheus_client/bridge/*"),
+    *("prometheus_client/django/*", "prometheus_client/twisted/*"),
     # It looks for names that a template uses, for tools about templates.
     "jinja2/meta.py",
 )
 _LICENCE = re.compile(r"[^/]+\.dist-info/(?:licenses/)?(LICENSE|COPYING)[^/]*")
+# What a library holds of another one.
+_INNER_LICENCE = re.compile(r"([^.]+)/(LICENSE|COPYING)[^/]*")
 _HEAD = '''\
 """Where the file begins. Older interpreters have to be able to read this much."""
 
@@ -75,6 +80,8 @@ def _libraries(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                 if licence := _LICENCE.fullmatch(name):
                     licences += 1
                     yield f"licenses/{library}/{licence[1]}", packed.read(name)
+                elif inner := _INNER_LICENCE.fullmatch(name):
+                    yield f"licenses/{inner[1]}/{inner[2]}", packed.read(name)
                 elif _is_needed(name):
                     yield name, packed.read(name)
         if licences != 1:

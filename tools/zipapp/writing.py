@@ -1,4 +1,7 @@
-"""A zip archive that is the same bytes whenever and wherever it is written."""
+"""A zip archive that is the same bytes whenever and wherever it is written.
+
+Or its files in a folder, where a package manager packs them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
-__all__ = ["packed", "write"]
+__all__ = ["packed", "unpack", "write"]
 
 SHEBANG = b"#!/usr/bin/env python3\n"
 _FIRST_DAY = 315532800  # 1980: zip knows no earlier one
@@ -41,3 +44,19 @@ def write(target: Path, files: Mapping[str, bytes]) -> None:
     new.write_bytes(data)
     new.chmod(0o755)
     new.replace(target)
+
+
+def unpack(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files into a folder that Python can run as it runs the archive.
+
+    The licences are left to the package that the folder is for.
+    """
+    for name, data in files.items():
+        if not name.startswith("licenses/"):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            target.chmod(0o644)
+    first = folder / "__main__.py"
+    first.write_bytes(b"#!/usr/bin/python3\n" + first.read_bytes())
+    first.chmod(0o755)

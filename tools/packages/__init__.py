@@ -1,0 +1,1 @@
+"""Wheel, source archive and Debian package: how they are made, and tried."""

@@ -1,0 +1,1 @@
+"""Whether what names a release agrees."""
