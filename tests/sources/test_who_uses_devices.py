@@ -241,7 +241,7 @@ def test_who_may_not_see_the_processes_of_others_does_not_take_them_for_none() -
         text=True,
         timeout=60,
     )
-    assert (done.stdout, done.stderr) == ("None Missing.DENIED\n", "")
+    assert (done.stdout, done.stderr) == ("None Missing.ABSENT\n", "")
 
 
 def test_a_group_is_held_by_who_has_its_node_open(tmp_path: Path) -> None:

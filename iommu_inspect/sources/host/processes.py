@@ -93,9 +93,10 @@ class Holders:
         The second process of a host is kthreadd (rest_init() in init/main.c), root's
         and in no container: who sees it sees all.
         """
-        if self._tree.text("proc/2/comm") == "kthreadd":
-            return None
-        return Missing.DENIED if self._tree.hot else Missing.ABSENT
+        name = self._tree.text("proc/2/comm")
+        if not known(name):
+            return name
+        return None if name == "kthreadd" else Missing.ABSENT
 
     def _held(self, number: str) -> Fact[tuple[str, ...]]:
         """Return the nodes below /dev that a process has open."""
