@@ -13,14 +13,17 @@ __all__ = [
     "NO_GROUPS",
     "Color",
     "ColorOption",
+    "ConfigOption",
     "Demo",
     "For",
     "ForOption",
     "Format",
     "FormatOption",
     "From",
+    "IgnoreOption",
     "Numeric",
     "SemanticsOption",
+    "StrictOption",
     "Targets",
 ]
 
@@ -85,6 +88,24 @@ SemanticsOption = Annotated[
 FormatOption = Annotated[
     Format, Option("--format", help="A table for people, or JSON.")
 ]
+IgnoreOption = Annotated[
+    list[str] | None,
+    Option(
+        "--ignore",
+        metavar="RULE",
+        completes=Completes.RULE,
+        help="Do not show what this rule finds; count it. May be repeated.",
+    ),
+]
+ConfigOption = Annotated[
+    str | None,
+    Option(
+        "--config",
+        metavar="FILE",
+        help="TOML with [[ignore]] tables: rule, reason, and devices if only some.",
+    ),
+]
+StrictOption = Annotated[bool, Option("--strict", help="Make errors of warnings.")]
 ColorOption = Annotated[
     Color,
     Option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from iommu_inspect.cli.output import complain
 from iommu_inspect.cli.progress import telling
@@ -18,7 +19,10 @@ from iommu_inspect.sources.sysfs.machine import read_machine
 from iommu_inspect.sources.tree.opening import Text, open_live, open_path, open_source
 from iommu_inspect.sources.tree.tree import Tree
 
-__all__ = ["load", "rules_of"]
+if TYPE_CHECKING:  # list needs no rules, and so does not wait for them
+    from iommu_inspect.audit.exceptions import Ignore
+
+__all__ = ["ignores_of", "load", "rules_of"]
 
 
 def load(
@@ -87,6 +91,21 @@ def rules_of(machine: Machine, semantics: str) -> Semantics:
         UnknownSemanticsError: it names neither a release nor a rule set.
     """
     return applicable(machine.kernel) if semantics == "auto" else named(semantics)
+
+
+def ignores_of(names: list[str], config: str | None) -> tuple[Ignore, ...]:
+    """Return what is ignored; a reason in the file is better than none given.
+
+    Raises:
+        BadRequestError: there is no such rule, or the file is not what it should be.
+    """
+    from iommu_inspect.audit.exceptions import ignore_rule, parse_ignores
+    from iommu_inspect.sources.tree.option_files import read_option
+
+    written: tuple[Ignore, ...] = ()
+    if config is not None:
+        written = parse_ignores(read_option(config, "--config"), config)
+    return (*written, *map(ignore_rule, names))
 
 
 def _namer(opened: Tree | Text, machine: Machine) -> names.Namer:

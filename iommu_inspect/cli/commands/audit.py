@@ -5,24 +5,26 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from iommu_inspect.cli.declared import Completes, Option
+from iommu_inspect.cli.declared import Option
 from iommu_inspect.cli.options import (
     Color,
     ColorOption,
+    ConfigOption,
     Demo,
     For,
     Format,
     FormatOption,
     ForOption,
     From,
+    IgnoreOption,
     Numeric,
     SemanticsOption,
+    StrictOption,
     Targets,
 )
 from iommu_inspect.model.asked.usage import BadRequestError
 
 if TYPE_CHECKING:  # help needs no rules, and so does not wait for them
-    from iommu_inspect.audit.exceptions import Ignore
     from iommu_inspect.model.asked.expectation import Expectation
 
 __all__ = ["audit_targets"]
@@ -42,23 +44,8 @@ def audit_targets(
             help="Lines of 'address vendor:device'; another device there is an error.",
         ),
     ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        Option(
-            "--ignore",
-            metavar="RULE",
-            completes=Completes.RULE,
-            help="Do not show what this rule finds; count it. May be repeated.",
-        ),
-    ] = None,
-    config: Annotated[
-        str | None,
-        Option(
-            "--config",
-            metavar="FILE",
-            help="TOML with [[ignore]] tables: rule, reason, and devices if only some.",
-        ),
-    ] = None,
+    ignore: IgnoreOption = None,
+    config: ConfigOption = None,
     baseline: Annotated[
         str | None,
         Option(
@@ -68,9 +55,7 @@ def audit_targets(
             "an earlier audit.",
         ),
     ] = None,
-    strict: Annotated[
-        bool, Option("--strict", help="Make errors of warnings.")
-    ] = False,
+    strict: StrictOption = False,
     notes: Annotated[
         bool, Option("--notes", help="Show the notes (severity info) too.")
     ] = False,
@@ -103,7 +88,7 @@ def audit_targets(
     from iommu_inspect.cli.exits import of_verdict
     from iommu_inspect.cli.output import emit, style
     from iommu_inspect.cli.progress import telling
-    from iommu_inspect.cli.session import load, rules_of
+    from iommu_inspect.cli.session import ignores_of, load, rules_of
     from iommu_inspect.cli.spreading import spread
     from iommu_inspect.model.asked.target import find_targets
     from iommu_inspect.rules.finding import Purpose
@@ -112,7 +97,7 @@ def audit_targets(
         raise BadRequestError("only one source can be standard input")
     if summary and targets:
         raise BadRequestError("--summary is about the whole host, without targets")
-    ignores, expectations = _ignores(ignore or [], config), _expectations(expect)
+    ignores, expectations = ignores_of(ignore or [], config), _expectations(expect)
     machine = load(source, numeric=numeric, demo=demo, processes=True)
     rules = rules_of(machine, semantics)
     found = find_targets(machine, targets or ())
@@ -148,17 +133,6 @@ def audit_targets(
         )
         emit(text)
     sys.exit(of_verdict(verdict))
-
-
-def _ignores(names: list[str], config: str | None) -> tuple[Ignore, ...]:
-    """Return what is ignored; a reason in the file is better than none given."""
-    from iommu_inspect.audit.exceptions import ignore_rule, parse_ignores
-    from iommu_inspect.sources.tree.option_files import read_option
-
-    written: tuple[Ignore, ...] = ()
-    if config is not None:
-        written = parse_ignores(read_option(config, "--config"), config)
-    return (*written, *map(ignore_rule, names))
 
 
 def _expectations(file: str | None) -> tuple[Expectation, ...]:
