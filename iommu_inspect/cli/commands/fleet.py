@@ -141,7 +141,9 @@ def audit_fleet(
         now = find_places(paths)
         then = find_places([against]) if against is not None else ()
     lines = form in (FleetFormat.JSONL, FleetFormat.PARQUET)
-    work = Work(asked, since=against is not None, lines=lines)
+    # The workers of a cluster are in directories of their own.
+    root = os.getcwd() if dask is not None else ""
+    work = Work(asked, since=against is not None, lines=lines, root=root)
     todo = pairs(now, then)
     with ending_in_order(), gathered(work, todo, count, patience, dask) as hosts:
         write(form.value, output, hosts, style(color), numeric=numeric)
@@ -155,6 +157,10 @@ def _check_output(form: FleetFormat, output: str) -> None:
         check_writable(output)
     elif form is FleetFormat.PARQUET:
         raise BadRequestError("Parquet is written to a file: give --output FILE")
+    if form is FleetFormat.PARQUET:
+        from iommu_inspect.cli.fleet.parquet import check
+
+        check()
 
 
 def _workers(wanted: str | None) -> int:

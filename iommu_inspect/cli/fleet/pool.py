@@ -95,7 +95,8 @@ class Pool(Generic[T, R]):
                 while number not in found:
                     self._hand_out(waiting, tasks, number)
                     if not self._workers:  # none can be made: it is done here
-                        found[waiting[0]] = self._function(tasks[waiting.popleft()])
+                        here = waiting.popleft()
+                        found[here] = self._function(tasks[here])
                         continue
                     self._wait(tasks, found)
                 yield found.pop(number)

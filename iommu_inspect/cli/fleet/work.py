@@ -6,6 +6,7 @@ this host and the workers of a cluster run the very same.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from iommu_inspect.audit.fleet.reading import read_side
@@ -42,11 +43,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is asked of every host; ``since`` says whether there is a last time."""
+    """What is asked of every host.
+
+    ``since`` says whether there is a last time, ``lines`` whether lines are wanted.
+    Paths are below ``root``, for those who are somewhere else.
+    """
 
     asked: Asked
     since: bool = False
     lines: bool = False
+    root: str = ""
 
     def __call__(self, pair: Pair) -> Done:
         """Read and judge one host. Whatever is wrong with it is in its row."""
@@ -80,12 +86,17 @@ class Work:
         """Return the host, or why there is none."""
         if place.fault:
             return place.fault
+        path = place.path
         try:
-            opened = (open_url if is_url(place.path) else open_source)(place.path)
+            if is_url(path):
+                opened = open_url(path)
+            else:
+                path = os.path.join(self.root, path)  # noqa: PTH118
+                opened = open_source(path)
             return read_side(opened, self.asked)
         except SourceError as error:
             # The row has the path already.
-            return str(error).removeprefix(f"cannot read {printable(place.path)}: ")
+            return str(error).removeprefix(f"cannot read {printable(path)}: ")
         except MemoryError:
             return "there is not enough memory for it"
         except Exception as error:

@@ -36,9 +36,11 @@ def listed(url: str) -> Iterator[tuple[str, str]]:
             return [("", url)]
         top = str(root).rstrip("/")
         names = sorted(str(name) for name in system.find(root))
+        # Of a chain ("zip://a::file:///b.zip") the system knows its own link alone.
+        _, link, others = url.partition("::")
         belows = [name[len(top) :].lstrip("/") for name in names]
         return [
-            (below, str(system.unstrip_protocol(name)))
+            (below, f"{system.unstrip_protocol(name)}{link}{others}")
             for below, name in zip(belows, names, strict=True)
             if not any(part.startswith(".") for part in below.split("/"))
         ]
