@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from iommu_inspect.cli.declared import Argument, Completes, Option
@@ -142,7 +143,7 @@ def audit_fleet(
         then = find_places([against]) if against is not None else ()
     lines = form in (FleetFormat.JSONL, FleetFormat.PARQUET)
     # The workers of a cluster are in directories of their own.
-    root = os.getcwd() if dask is not None else ""
+    root = str(Path.cwd()) if dask is not None else ""
     work = Work(asked, since=against is not None, lines=lines, root=root)
     todo = pairs(now, then)
     with ending_in_order(), gathered(work, todo, count, patience, dask) as hosts:
