@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-plans lab-texts lab-churn lab-watch \
-	advice soak corpus grouping mutants hostile fuzz bench growth man site pictures mermaid clean FORCE
+	advice soak corpus grouping mutants hostile fuzz bench fleet-bench growth man site pictures mermaid clean FORCE
 
 demo: $(STAMP)  ## audit this host, or a sample where it has no groups
 	@$(BIN)/iommu-inspect audit --demo; status=$$?; \
@@ -114,6 +114,9 @@ mermaid:  ## Mermaid's own parser, which a test asks about the pictures; needs n
 site: $(DEV_STAMP)  ## the documentation as a site, into dist/site
 	$(BIN)/python -m tools.site dist/site-pages
 	$(BIN)/python -m mkdocs build --strict
+
+fleet-bench: $(DEV_STAMP)  ## 1,000 and 10,000 hosts, by processes and by a cluster (an hour)
+	$(BIN)/python -m bench.fleet --hosts 1000 10000 --dask 1000
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3

@@ -200,6 +200,11 @@ def _brief(row: Row) -> Brief:
     )
 
 
+def _ids(groups: Sequence[str]) -> str:
+    more = "..." if len(groups) > _MOST_NAMED else ""
+    return "+".join(group[:_LONGEST] for group in groups[:_MOST_NAMED]) + more
+
+
 def _changed(row: Row) -> Iterable[str]:
     """Say in a few words what changed."""
     changes = row.changes
@@ -208,8 +213,8 @@ def _changed(row: Row) -> Iterable[str]:
     if changes.verdict is not None and changes.verdict is not row.verdict:
         yield f"was {changes.verdict.value}"
     for each in changes.groups[:_MOST_NAMED]:
-        then, now = " ".join(each.before[:4]), " ".join(each.after[:4])
-        yield f"group {then} {each.kind.value}: {now}"
+        then, now = _ids(each.before), _ids(each.after)
+        yield f"groups {then} -> {now} ({each.kind.value})"
     for devices, words in (
         (changes.ungrouped, "without a group"),
         (changes.grouped, "in a group now"),

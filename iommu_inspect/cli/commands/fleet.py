@@ -129,6 +129,10 @@ def audit_fleet(
     from iommu_inspect.sources.tree.finding import find_places
 
     _check_output(form, output)
+    if dask is not None:
+        from iommu_inspect.cli.fleet.cluster import check
+
+        check(dask)
     if "-" in paths:
         raise BadRequestError("fleet reads files and directories, not standard input")
     if semantics != "auto":

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import sys
 import warnings
 from collections import deque
 from collections.abc import Generator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from iommu_inspect import __version__
 from iommu_inspect.cli.fleet.pool import Pool
 from iommu_inspect.cli.fleet.work import Done, Pair, Work, lost
+from iommu_inspect.model.asked.usage import BadRequestError
 from iommu_inspect.sources.errors import SourceError
 
-__all__ = ["by_cluster"]
+__all__ = ["by_cluster", "check"]
 
 _PART = 25
 # Who raises what is no bug of ours.
@@ -40,6 +43,7 @@ def by_cluster(
         SourceError: the scheduler is not there, or cannot be used, or goes away.
     """
     distributed = _distributed()
+    _probe(address)
     # Each lost connection would be a page of text; what matters is said in a line.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
@@ -55,6 +59,40 @@ def by_cluster(
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=2)
+
+
+def check(address: str) -> None:
+    """Refuse what is no address, before anything is read.
+
+    Raises:
+        BadRequestError: it is none.
+        SourceError: Dask is not there.
+    """
+    _host_and_port(address)
+    _distributed()
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    scheme, host, port = "", None, None
+    with contextlib.suppress(ValueError):  # of a port, or of an address in brackets
+        parts = urlsplit(address)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    if scheme not in ("tcp", "tls") or not host or not port:
+        raise BadRequestError(
+            f"--dask: {address!r} is no address of a scheduler, such as "
+            "tcp://host:8786 or tls://host:8786"
+        )
+    return host, port
+
+
+def _probe(address: str) -> None:
+    """Ask whether anybody listens; Dask would try for long, and again."""
+    try:
+        socket.create_connection(_host_and_port(address), timeout=_WAIT).close()
+    except OSError as error:
+        raise SourceError(
+            f"no Dask scheduler answers at {address}: {error.strerror or error}"
+        ) from None
 
 
 def _results(
