@@ -126,7 +126,7 @@ def audit_fleet(
     from iommu_inspect.cli.session import ignores_of
     from iommu_inspect.kernel.eras import named
     from iommu_inspect.rules.finding import Purpose
-    from iommu_inspect.sources.tree.finding import find_places
+    from iommu_inspect.sources.tree.many.finding import find_places
 
     _check_output(form, output)
     if dask is not None:

@@ -8,12 +8,11 @@ have. Lists stay lists in a host's row; ``unnest()`` makes rows of them.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.tree.many.spool import Spool
 
 __all__ = ["COLUMNS", "check", "parquet"]
 
@@ -54,7 +53,6 @@ COLUMNS = {
 # Hosts of one row group: they are in memory together, lists and all.
 _AT_ONCE = 2048
 _LEAST_LINE = 1 << 20
-_PIECE = 1 << 20
 
 
 def parquet(lines: Iterable[str]) -> Iterator[bytes]:
@@ -64,14 +62,14 @@ def parquet(lines: Iterable[str]) -> Iterator[bytes]:
         SourceError: DuckDB is not there.
     """
     duckdb = _duckdb()
-    with tempfile.TemporaryDirectory(prefix="iommu-inspect-") as folder:
-        rows, made = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
-        longest = _write(rows, lines)
+    with Spool() as spool:
+        longest = spool.write("rows.json", lines)
+        rows, made = spool.path("rows.json"), spool.path("rows.parquet")
         with contextlib.closing(duckdb.connect()) as connection:
             for setting in (
                 "threads = 1",
                 "memory_limit = '256MB'",
-                f"temp_directory = {_quoted(folder)}",
+                f"temp_directory = {_quoted(spool.folder)}",
                 "autoinstall_known_extensions = false",  # nothing is fetched
                 "autoload_known_extensions = false",
                 "preserve_insertion_order = true",
@@ -81,15 +79,13 @@ def parquet(lines: Iterable[str]) -> Iterator[bytes]:
                 f"{_quoted(name)}: {_quoted(kind)}" for name, kind in COLUMNS.items()
             )
             connection.execute(
-                f"COPY (SELECT * FROM read_json({_quoted(str(rows))}, "  # noqa: S608
+                f"COPY (SELECT * FROM read_json({_quoted(rows)}, "  # noqa: S608
                 f"format = 'newline_delimited', columns = {{{columns}}}, "
                 f"maximum_object_size = {max(longest + 1, _LEAST_LINE)})) "
-                f"TO {_quoted(str(made))} (FORMAT parquet, COMPRESSION zstd, "
+                f"TO {_quoted(made)} (FORMAT parquet, COMPRESSION zstd, "
                 f"ROW_GROUP_SIZE {_AT_ONCE})"
             )
-        with made.open("rb") as file:
-            while piece := file.read(_PIECE):
-                yield piece
+        yield from spool.read("rows.parquet")
 
 
 def check() -> None:
@@ -99,16 +95,6 @@ def check() -> None:
         SourceError: it is not.
     """
     _duckdb()
-
-
-def _write(rows: Path, lines: Iterable[str]) -> int:
-    """Write the lines; return how long the longest is."""
-    longest = 0
-    with rows.open("w", encoding="ascii") as file:
-        for line in lines:
-            longest = max(longest, len(line))
-            file.write(f"{line}\n")
-    return longest
 
 
 def _quoted(text: str) -> str:

@@ -18,9 +18,9 @@ from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import natural_key, printable
 from iommu_inspect.render.fleet.document import fleet_line
 from iommu_inspect.sources.errors import SourceError
-from iommu_inspect.sources.tree.finding import Place, is_url
+from iommu_inspect.sources.tree.many.finding import Place, is_url
+from iommu_inspect.sources.tree.many.remote import open_url
 from iommu_inspect.sources.tree.opening import open_source
-from iommu_inspect.sources.tree.remote import open_url
 
 __all__ = ["Done", "Pair", "Work", "lost", "pairs"]
 

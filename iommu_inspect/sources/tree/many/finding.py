@@ -136,7 +136,7 @@ def _is_capture(folder: str) -> bool:
 
 
 def _below_url(named: str) -> Iterator[_Found]:
-    from iommu_inspect.sources.tree.remote import listed
+    from iommu_inspect.sources.tree.many.remote import listed
 
     own = named.rstrip("/").rpartition("/")[2] or named
     yield from ((below or own, path, "") for below, path in listed(named))
