@@ -44,8 +44,7 @@ def by_cluster(
     """
     distributed = _distributed()
     _probe(address)
-    # Each lost connection would be a page of text; what matters is said in a line.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence()
     try:
         client = distributed.Client(
             address, timeout=_WAIT, set_as_default=False, name="iommu-inspect"
@@ -95,6 +94,13 @@ def _probe(address: str) -> None:
         ) from None
 
 
+def _silence() -> None:
+    """Each lost connection would be a page of text; what matters is said in a line."""
+    for name in ("asyncio", "distributed", "tornado", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
 def _results(
     client: Any,  # noqa: ANN401 - it has no types
     address: str,
@@ -131,7 +137,7 @@ def _results(
             if type(error).__module__.partition(".")[0] not in _OF_DASK:
                 raise
             raise SourceError(
-                f"the Dask scheduler at {address} gave up: {type(error).__name__}"
+                f"the Dask scheduler at {address} went away: {type(error).__name__}"
             ) from None
 
 
