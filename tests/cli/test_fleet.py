@@ -170,10 +170,11 @@ def test_what_is_no_file_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "lost").symlink_to("/no/where")
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to("itself")
     os.mkfifo(tmp_path / "pipe")
     found = {row["host"]: row for row in lines(tmp_path)}
     assert found.pop("good")["verdict"] == "ready"
-    assert set(found) == {"nothing", "bytes", "lost", "loop", "pipe"}
+    assert set(found) == {"nothing", "bytes", "lost", "loop", "itself", "pipe"}
     for name, row in found.items():
         assert not row["read"], name
         assert row["because"], name

@@ -1,7 +1,6 @@
 """A cluster gives the result that one host gives, also where it loses a worker.
 
-Processes of a real scheduler on loopback; the program opens the connection, which no
-other test may, so that it runs without the audit hook.
+Processes of a real scheduler and real workers, on loopback.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ from running import call
 from shared import FIXTURES
 
 pytest.importorskip("distributed", reason="install dask and distributed")
-pytestmark = pytest.mark.no_cover
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = (sys.executable, "-m")
@@ -85,45 +84,32 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             process.wait()
 
 
-def fleet(*words: str | Path) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*PYTHON, "iommu_inspect", "fleet", "--format", "jsonl", *words],
-        capture_output=True,
-        timeout=120,
-        cwd=ROOT / "tests",
-        env=ENVIRONMENT,
-    )
-
-
 def test_a_cluster_gives_the_same_lines_and_without_workers_says_so(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("--dask", cluster.address)
-    none = fleet(HOSTS, *words)
-    assert none.returncode == 4
-    assert none.stderr.decode() == (
+    monkeypatch.chdir(HOSTS.parent)
+    words = ("fleet", HOSTS.name, "--format", "jsonl")
+    dask = ("--dask", cluster.address)
+    none = call(*words, *dask)
+    assert (none.returncode, none.stdout) == (4, "")
+    assert none.stderr == (
         f"iommu-inspect: the Dask scheduler at {cluster.address} has no workers\n"
     )
     cluster.more(tmp_path)  # somewhere else than the files
     cluster.more(tmp_path)
-    relative = HOSTS.relative_to(ROOT / "tests")
-    expected = fleet(relative)
+    expected = call(*words)
     until = time.monotonic() + 60
-    while (found := fleet(relative, *words)).returncode == 4:
+    while (found := call(*words, *dask)).returncode == 4:
         assert time.monotonic() < until, found.stderr
-    assert found.stdout == expected.stdout
+    assert (found.stdout, found.stderr) == (expected.stdout, expected.stderr)
     assert found.returncode == expected.returncode
-    assert found.stderr == expected.stderr
-    lamed = subprocess.Popen(
-        [*PYTHON, "iommu_inspect", "fleet", "--format", "jsonl", relative, *words],
-        stdout=subprocess.PIPE,
-        cwd=ROOT / "tests",
-        env=ENVIRONMENT,
-    )
-    time.sleep(1.2)
-    cluster.workers[0].send_signal(signal.SIGKILL)
-    out, _ = lamed.communicate(timeout=120)
-    assert out == expected.stdout
+    victim = cluster.workers[0]
+    killing = threading.Timer(0.4, lambda: victim.send_signal(signal.SIGKILL))
+    killing.start()
+    lamed = call(*words, *dask)
+    killing.join()
+    assert victim.wait(30) == -signal.SIGKILL
+    assert lamed.stdout == expected.stdout
 
 
 def test_a_scheduler_that_is_not_there_is_a_line() -> None:
@@ -131,9 +117,9 @@ def test_a_scheduler_that_is_not_there_is_a_line() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    done = fleet(HOSTS, "--dask", address)
-    assert (done.returncode, done.stdout) == (4, b"")
-    assert done.stderr.decode() == (
+    done = call("fleet", HOSTS, "--dask", address)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (
         f"iommu-inspect: no Dask scheduler answers at {address}: Connection refused\n"
     )
 

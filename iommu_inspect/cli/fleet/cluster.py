@@ -156,7 +156,10 @@ def _threads(client: Any, address: str) -> int:  # noqa: ANN401 - it has no type
     Raises:
         SourceError: it has no workers, or they run something else than this.
     """
-    workers = client.scheduler_info(n_workers=-1)["workers"]
+    try:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+    except TypeError:  # before 2025.4 it told of all
+        workers = client.scheduler_info()["workers"]
     if not workers:
         raise SourceError(f"the Dask scheduler at {address} has no workers")
     own = _versions()

@@ -117,7 +117,8 @@ def _below(named: str) -> Iterator[_Found]:
             if entry.name.startswith("."):
                 continue  # what editors, git and our own writing leave
             below = f"{folder}/{entry.name}" if folder else entry.name
-            if not entry.is_dir() or _is_capture(entry.path):
+            # Not is_dir() of the entry, which raises for a link to itself.
+            if not os.path.isdir(entry.path) or _is_capture(entry.path):
                 yield below, entry.path, ""
             elif entry.is_symlink():
                 yield below, entry.path, "it is a link to a directory; give its path"
