@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import resource
@@ -13,10 +14,14 @@ import time
 from pathlib import Path
 
 import pytest
-from fleets import READY, lines
+from fleets import READY
+from running import call
 
-from iommu_inspect.cli.fleet import pool
+from iommu_inspect.audit.fleet.side import Asked, Side
+from iommu_inspect.cli.fleet import pool, work
 from iommu_inspect.cli.fleet.pool import Pool
+from iommu_inspect.sources.tree.opening import Text
+from iommu_inspect.sources.tree.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -168,12 +173,20 @@ def members(group: int) -> list[str]:
     return found
 
 
-def test_a_host_that_takes_too_long_is_a_row(tmp_path: Path) -> None:
-    """A text as long as is read, which takes longer than a second."""
-    shutil.copy(READY, tmp_path / "a.tar.gz")
-    row = "00:{:02x}.0 VGA compatible controller [0300]: A [10de:1e04]\n"
-    text = "".join(row.format(n % 32) for n in range(250_000))
-    (tmp_path / "b.txt").write_text(text)
-    good, late = lines(tmp_path, "--timeout", "1", "--workers", "2")
+def test_a_host_that_takes_too_long_is_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        shutil.copy(READY, tmp_path / f"{name}.tar.gz")
+    reads = work.read_side
+
+    def slowly(opened: Tree | Text, asked: Asked) -> Side:
+        if opened.label.endswith("b.tar.gz"):
+            time.sleep(600)
+        return reads(opened, asked)
+
+    monkeypatch.setattr(work, "read_side", slowly)
+    words = ("--timeout", "5", "--workers", "2", "--format", "jsonl")
+    good, late = map(json.loads, call("fleet", tmp_path, *words).stdout.splitlines())
     assert good["verdict"] == "ready"
-    assert not late["read"]
+    assert late["because"] == "it took more than 5 s, and was given up"
