@@ -11,13 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import call
 from shared import FIXTURES
+
+from iommu_inspect.audit.fleet.side import Asked
+from iommu_inspect.cli.fleet import cluster as cluster_of
+from iommu_inspect.cli.fleet.work import Done, Pair, Work
+from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.tree.many.finding import Place
 
 pytest.importorskip("distributed", reason="install dask and distributed")
 
@@ -141,3 +148,67 @@ def test_without_dask_it_is_said_what_to_install(
     done = call("fleet", HOSTS, "--dask", "tcp://127.0.0.1:8786")
     assert done.returncode == 4
     assert "pip install 'iommu-inspect[dask]'" in done.stderr
+
+
+class Lost:
+    """A cluster of which everything fails in one way, as no real one does to order."""
+
+    def __init__(self, error: Exception, versions: object = None) -> None:
+        self.error, self.versions = error, versions
+
+    def scheduler_info(self, n_workers: int = 5) -> dict[str, dict[str, object]]:
+        return {"workers": {"tcp://a:1": {"nthreads": 2}}}
+
+    def run(self, function: Callable[[], object]) -> dict[str, object]:
+        if self.versions is None:
+            raise self.error
+        return {"tcp://a:1": self.versions}
+
+    def submit(self, *_: object, pure: bool) -> Lost:
+        assert not pure  # or Dask would take an old answer for the new one
+        return self
+
+    def result(self) -> list[Done]:
+        raise self.error
+
+
+TODO = tuple(Pair(Place(f"host{n}", "x")) for n in range(30))
+
+
+def results(error: Exception) -> list[Done]:
+    lamed = Lost(error)
+    found = cluster_of._results(lamed, "tcp://x:1", Work(Asked()), TODO, 60, 1)
+    return list(found)
+
+
+def test_hosts_that_no_worker_survives_are_rows() -> None:
+    from distributed import KilledWorker
+
+    worker: Any = None  # who was the last one is of no matter
+    found = results(KilledWorker("x", worker, 3))
+    assert [each.tally.worst[0].host for each in found] == [
+        pair.now.host for pair in TODO if pair.now
+    ]
+    assert {each.tally.worst[0].because for each in found} == {
+        "several workers of the cluster were lost while they read it"
+    }
+
+
+def test_a_scheduler_that_goes_away_is_a_line_and_a_bug_of_ours_is_none() -> None:
+    from concurrent.futures import CancelledError
+
+    for error in (OSError("x"), RuntimeError("x"), CancelledError()):
+        with pytest.raises(SourceError, match="went away"):
+            results(error)
+    with pytest.raises(ZeroDivisionError):
+        results(ZeroDivisionError())
+
+
+def test_workers_that_would_answer_otherwise_are_refused() -> None:
+    error = ModuleNotFoundError("No module named 'iommu_inspect'")
+    with pytest.raises(SourceError, match="cannot run iommu-inspect: ModuleNotFound"):
+        cluster_of._threads(Lost(error), "tcp://x:1")
+    with pytest.raises(SourceError, match=r"tcp://a:1 has iommu-inspect 0\.0 on"):
+        cluster_of._threads(Lost(error, ("0.0", "3.9")), "tcp://x:1")
+    own = cluster_of._versions()
+    assert cluster_of._threads(Lost(error, own), "tcp://x:1") == 2

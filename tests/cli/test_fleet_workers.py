@@ -17,6 +17,7 @@ import pytest
 from fleets import READY
 from running import call
 
+from iommu_inspect.audit.fleet.reading import read_side
 from iommu_inspect.audit.fleet.side import Asked, Side
 from iommu_inspect.cli.fleet import pool, work
 from iommu_inspect.cli.fleet.pool import Pool
@@ -178,7 +179,7 @@ def test_a_host_that_takes_too_long_is_a_row(
 ) -> None:
     for name in ("a", "b"):
         shutil.copy(READY, tmp_path / f"{name}.tar.gz")
-    reads = work.read_side
+    reads = read_side
 
     def slowly(opened: Tree | Text, asked: Asked) -> Side:
         if opened.label.endswith("b.tar.gz"):
