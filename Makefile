@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: demo install test check lab lab-quick lab-random lab-texts lab-plans lab-churn \
-	lab-watch mutants advice soak corpus grouping hostile bench man pictures mermaid \
+	lab-watch mutants advice soak corpus grouping hostile bench \
+	fleet-bench man pictures mermaid \
 	monitoring sarif-schema sarif site zipapp deb packages release-check growth fuzz \
 	ansible ansible-check ansible-collection clean FORCE
 
@@ -147,6 +148,9 @@ packages: $(PACKAGES_STAMP)  ## build all packages twice, install and run each (
 
 release-check: $(DEV_STAMP)  ## do version, changelogs, tag and artifacts agree?
 	$(BIN)/python -m tools.release check
+
+fleet-bench: $(DEV_STAMP)  ## 1,000 and 10,000 hosts, by processes and by a cluster (an hour)
+	$(BIN)/python -m bench.fleet --hosts 1000 10000 --dask 1000
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3

@@ -28,7 +28,7 @@ from iommu_inspect.rules.finding import Finding
 from iommu_inspect.verdict.judge import TargetVerdict
 from iommu_inspect.verdict.outcome import Verdict, of_findings, worst
 
-__all__ = ["Baseline", "only_new", "targets_then"]
+__all__ = ["Baseline", "compared", "only_new", "targets_then"]
 
 _NUMBER = re.compile(r"\d+")
 
@@ -107,27 +107,13 @@ def only_new(
     findings come to.
     """
     matching = match(baseline.machine, machine)
-    names = {pair.before.id: pair.after.id for pair in matching.pairs}
-    then: dict[Hashable, int] = {}
-    for known in baseline.found:
-        key = _key(known, baseline.machine, names)
-        then[key] = max(then.get(key, 0), known.rank)
-    same = {device.id: device.id for device in machine.devices}
+    shown = tuple(map(Known.of, result.findings))
+    aside = tuple(Known.of(each.finding) for each in result.ignored)
+    is_new, gone = compared(shown, aside, machine, baseline, matching)
     new: list[Finding] = []
     left: list[Finding] = []
-    now: set[Hashable] = {
-        _key(Known.of(each.finding), machine, same) for each in result.ignored
-    }
-    for finding in result.findings:
-        known = Known.of(finding)
-        key = _key(known, machine, same)
-        now.add(key)
-        (left if then.get(key, -1) >= known.rank else new).append(finding)
-    gone = tuple(
-        known
-        for known in baseline.found
-        if _key(known, baseline.machine, names) not in now
-    )
+    for finding, newly in zip(result.findings, is_new, strict=True):
+        (new if newly else left).append(finding)
     # What no finding explains is not explained by one that is left out.
     unexplained = _unexplained(result)
     if result.targets:
@@ -145,6 +131,35 @@ def only_new(
         told=told_once(new, machine),
         advice=advice,
         since=since,
+    )
+
+
+def compared(
+    found: tuple[Known, ...],
+    ignored: tuple[Known, ...],
+    machine: Machine,
+    baseline: Baseline,
+    matching: Matching,
+) -> tuple[tuple[bool, ...], tuple[Known, ...]]:
+    """Say of each finding whether it is new, and which only the baseline has."""
+    names = {pair.before.id: pair.after.id for pair in matching.pairs}
+    then: dict[Hashable, int] = {}
+    for known in baseline.found:
+        key = _key(known, baseline.machine, names)
+        then[key] = max(then.get(key, 0), known.rank)
+    same = {device.id: device.id for device in machine.devices}
+    keys = [_key(known, machine, same) for known in found]
+    now = {*keys, *(_key(known, machine, same) for known in ignored)}
+    return (
+        tuple(
+            then.get(key, -1) < known.rank
+            for key, known in zip(keys, found, strict=True)
+        ),
+        tuple(
+            known
+            for known in baseline.found
+            if _key(known, baseline.machine, names) not in now
+        ),
     )
 
 

@@ -16,11 +16,13 @@ from iommu_inspect.model.identity import DeviceId
 from iommu_inspect.model.machine import Machine, Source
 from iommu_inspect.model.pci.address import PciAddress
 from iommu_inspect.rules.finding import Certainty, Purpose, Severity
+from iommu_inspect.sources.bounds import check_devices
 from iommu_inspect.verdict.outcome import Verdict
 
-__all__ = ["is_document", "parse_baseline"]
+__all__ = ["AUDIT", "baseline_in", "is_document", "machine_in", "parse_baseline"]
 
-_SCHEMA = "iommu-inspect/audit/1"
+AUDIT = "iommu-inspect/audit/1"
+"""The schema of the documents of audit."""
 # The ids of rules, of this version and of others.
 _RULE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -38,31 +40,46 @@ def parse_baseline(text: str, name: str, purpose: Purpose) -> Baseline:
     """
     try:
         document = json.loads(text.lstrip("\ufeff"))
-        if document["schema"] != _SCHEMA:
+        if document["schema"] != AUDIT:
             raise BadRequestError(
                 f"{name}: a baseline is the JSON of audit, or a source; this is neither"
             )
-        if document["purpose"] != purpose.value:
-            raise BadRequestError(
-                f"{name} is an audit for {document['purpose']}, not for {purpose.value}"
-            )
-        machine = _machine(document, name)
-        there = {device.address: device.id for device in machine.devices}
-        found = [*document["findings"], *document["ignored"]]
-        found += (document.get("baseline") or {}).get("known", [])
-        return Baseline(
-            name,
-            machine,
-            tuple(_known(each, there) for each in found),
-            dict(_verdict(each, there) for each in document["targets"]),
-        )
+        return baseline_in(document, name, purpose)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise BadRequestError(f"{name}: no whole document of audit") from None
 
 
-def _machine(document: dict[str, Any], name: str) -> Machine:
-    """Return the devices with what they are known by, in their groups."""
-    devices = {device.id: device for device in map(_device, document["devices"])}
+def baseline_in(document: dict[str, Any], name: str, purpose: Purpose) -> Baseline:
+    """Return what a document of ``audit`` holds.
+
+    Raises:
+        BadRequestError: It is about another purpose.
+        ValueError, LookupError, TypeError, AttributeError: It is not whole.
+    """
+    if document["purpose"] != purpose.value:
+        raise BadRequestError(
+            f"{name} is an audit for {document['purpose']}, not for {purpose.value}"
+        )
+    machine = machine_in(document["devices"], name)
+    there = {device.address: device.id for device in machine.devices}
+    found = [*document["findings"], *document["ignored"]]
+    found += (document.get("baseline") or {}).get("known", [])
+    return Baseline(
+        name,
+        machine,
+        tuple(_known(each, there) for each in found),
+        dict(_verdict(each, there) for each in document["targets"]),
+    )
+
+
+def machine_in(fields: list[dict[str, Any]], name: str) -> Machine:
+    """Return the devices of a document with what they are known by, in their groups.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: They are not whole.
+    """
+    check_devices(len(fields), name)
+    devices = {device.id: device for device in map(_device, fields)}
     groups: dict[str, list[Device]] = {}
     alone = []
     for device in devices.values():

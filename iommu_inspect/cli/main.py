@@ -27,6 +27,7 @@ COMMANDS = {
     "graph": ("iommu_inspect.cli.commands.graph", "draw_machine"),
     "plan": ("iommu_inspect.cli.commands.plan", "plan_devices"),
     "report": ("iommu_inspect.cli.commands.report", "report_host"),
+    "fleet": ("iommu_inspect.cli.commands.fleet", "audit_fleet"),
     "diff": ("iommu_inspect.cli.commands.diff", "diff_sources"),
     "watch": ("iommu_inspect.cli.commands.watch", "watch_host"),
     "snapshot": ("iommu_inspect.cli.commands.snapshot", "take_snapshot"),

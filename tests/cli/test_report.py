@@ -178,13 +178,14 @@ def test_a_name_cannot_bring_an_element(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a\nb", "a\u2028b", "\x1b[2J", "a\rb"])
 def test_a_name_of_two_lines_is_shown_as_one(text: str) -> None:
-    from iommu_inspect.render.report.page import _environment
+    from iommu_inspect.render.templates import Templates
 
-    shown = _environment().from_string("<td>{{ name }}</td>").render(name=text)
+    environment = Templates("iommu_inspect.render.report").environment
+    shown = environment.from_string("<td>{{ name }}</td>").render(name=text)
     assert len(shown.splitlines()) == 1
     assert "\x1b" not in shown
     lines = "{{ name|whole_lines }}"
-    whole = _environment().from_string(lines).render(name="<a\n\x1bb")
+    whole = environment.from_string(lines).render(name="<a\n\x1bb")
     assert whole == "&lt;a\n\\x1bb"
 
 

@@ -94,6 +94,13 @@ def test_what_may_be_done_is_not(tmp_path: Path, watched: str, code: str) -> Non
     assert done_by(PACKAGE, code, tmp_path, watched) == []
 
 
+def test_a_cluster_that_was_named_may_be_asked(tmp_path: Path, watched: str) -> None:
+    cluster = f"{watching.PACKAGE}cli/fleet/cluster.py"
+    code = "import socket; socket.socket().close()"
+    assert done_by(cluster, code, tmp_path, watched) == []
+    assert done_by(cluster, "import os; os.system('true')", tmp_path, watched) != []
+
+
 def test_this_process_is_watched_as_well(watched: str) -> None:
     exec(compile("import os; os.system('true')", PACKAGE, "exec"))
     assert watching.taken(watched) == ["os.system b'true'"]

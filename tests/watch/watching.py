@@ -43,6 +43,7 @@ _CHANGES = {
     "os.removexattr": (0,),
 }
 _PROGRAMS = ("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
+_NETWORK = ("/cli/fleet/cluster.py", "/sources/tree/many/remote.py")
 _ACTING = ("rom", "vpd", "sriov_numvfs")
 
 
@@ -88,10 +89,10 @@ def _wrong(event: str, arguments: tuple[object, ...]) -> str:
             return f"{event} {' '.join(paths)}"
     if event in _PROGRAMS and _by_package():
         return f"{event} {arguments[0]!r}"
-    if event.startswith("socket.") and _by_package():
+    if event.startswith("socket.") and _by_package() and not _by_network():
         return event
     is_ctypes = event == "import" and arguments[0] == "ctypes"
-    if is_ctypes and _by_package() and not _by("/pyudev/"):
+    if is_ctypes and _by_package() and not (_by("/pyudev/") or _by_network()):
         return "import ctypes"
     return ""
 
@@ -118,6 +119,11 @@ def _absolute(name: object) -> str:
 
 def _by_package() -> bool:
     return _by(PACKAGE)
+
+
+def _by_network() -> bool:
+    """Say whether it is for a cluster or a URL that somebody named."""
+    return any(map(_by, _NETWORK))
 
 
 def _by(part: str) -> bool:

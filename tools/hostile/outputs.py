@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
+import tempfile
 import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 from unittest import mock
 
 from iommu_inspect.cli import session
 from iommu_inspect.model.machine import Machine
-from tools.hostile.names import CANARY, NEW_LINE
+from tools.hostile.names import CANARY, NEW_LINE, hostile
 from tools.net.casting import answer
 
 __all__ = ["Collected", "collect"]
@@ -68,7 +71,37 @@ def collect(machine: Machine, seed: int) -> Collected:
             for fault in _of_text(out, err, code):
                 found.faults.append(f"seed {seed}: {' '.join(request)!r}: {fault}")
             _sort(found, request, out, seed)
+        _, document, _ = answer("audit", "--format", "json")
+    with tempfile.TemporaryDirectory() as folder:
+        for request in _of_fleet(Path(folder), document, Random(seed)):
+            code, out, err = answer(*request)
+            found.outputs += 1
+            for fault in (*_of_text(out, err, code), *_of_lines(request, out)):
+                found.faults.append(f"seed {seed}: {' '.join(request)!r}: {fault}")
     return found
+
+
+def _of_fleet(folder: Path, document: str, dice: Random) -> Iterator[Sequence[str]]:
+    """Yield requests about a host whose file, and whose document, have such names."""
+    for text in (document, "nothing about a host"):
+        name = hostile(dice).replace("/", "_").replace("\0", "_")[:60]
+        with contextlib.suppress(OSError, UnicodeEncodeError):  # no name for a file
+            (folder / f"a{name}").write_text(text, encoding="utf-8")
+    if any(folder.iterdir()):
+        for form in ("table", "html", "metrics", "jsonl"):
+            yield ("fleet", "--workers", "1", "--format", form, str(folder))
+        yield ("fleet", "--against", str(folder), "--workers", "1", str(folder))
+
+
+def _of_lines(request: Sequence[str], out: str) -> Iterator[str]:
+    """Say which line is no document, or holds what a page would obey."""
+    form = _form(request)
+    if form == "jsonl":
+        for line in out.splitlines():
+            if not line.isascii() or not isinstance(json.loads(line), dict):
+                yield f"a line is no document: {line!r}"
+    if form == "html" and (out.count("<script") != 1 or "<canary" in out):
+        yield "a name brings something into the page"
 
 
 def _requests(machine: Machine, dice: Random) -> Iterator[Sequence[str]]:

@@ -13,6 +13,7 @@ from iommu_inspect.audit.differences.hands import (
 )
 from iommu_inspect.audit.differences.host import SettingChange, setting_changes
 from iommu_inspect.audit.differences.matching import Alike, Matching, Pair, match
+from iommu_inspect.audit.differences.placing import parted, place
 from iommu_inspect.audit.differences.prospects import (
     ProspectChange,
     prospect_changes,
@@ -24,7 +25,6 @@ from iommu_inspect.audit.differences.regrouping import (
     group_of,
     regrouped,
 )
-from iommu_inspect.audit.differences.sight import would_show
 from iommu_inspect.audit.summary import summary
 from iommu_inspect.kernel.eras import Semantics
 from iommu_inspect.kernel.ownership.inquiry import Inquiry
@@ -124,9 +124,9 @@ def differences(
 ) -> Differences:
     """Compare two sources, each under the rules that apply to it."""
     matching = match(before, after)
-    removed, hidden_now = _parted(matching.before_only, before, after)
-    added, hidden_then = _parted(matching.after_only, after, before)
-    placed, unplaced = _placed(matching, before, after)
+    removed, hidden_now = parted(matching.before_only, before, after)
+    added, hidden_then = parted(matching.after_only, after, before)
+    placed, unplaced = place(matching, before, after)
     groups = regrouped(placed, added, removed)
     old, new = Inquiry(before, semantics[0]), Inquiry(after, semantics[1])
     altered = {
@@ -168,35 +168,6 @@ def differences(
         settings=setting_changes(before, after),
         uncompared=tuple(uncompared),
     )
-
-
-def _parted(
-    devices: Iterable[Device], its: Machine, other: Machine
-) -> tuple[tuple[Device, ...], tuple[Device, ...]]:
-    """Part what only one source has into what the other would show, and the rest."""
-    shows = would_show(other)
-    shown: list[Device] = []
-    hidden: list[Device] = []
-    for device in devices:
-        has_group = its.group_of(device) is not None
-        (shown if shows(has_group) else hidden).append(device)
-    return tuple(shown), tuple(hidden)
-
-
-def _placed(
-    matching: Matching, before: Machine, after: Machine
-) -> tuple[list[Placed], list[Placed]]:
-    """Return the pairs with their groups, and those of which one group is not told."""
-    placed, unplaced = [], []
-    for pair in matching.pairs:
-        old, new = group_of(before, pair.before), group_of(after, pair.after)
-        if known(old) and known(new):
-            placed.append(Placed(pair, old, new))
-        else:
-            unplaced.append(
-                Placed(pair, old if known(old) else None, new if known(new) else None)
-            )
-    return placed, unplaced
 
 
 def _groupless(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from iommu_inspect.audit.advice import Advice
 from iommu_inspect.audit.auditing import Audit, Since
 from iommu_inspect.kernel.eras import Semantics
+from iommu_inspect.kernel.ownership.inquiry import Inquiry
 from iommu_inspect.model.device import Device
 from iommu_inspect.model.fact import known
 from iommu_inspect.model.machine import Machine
@@ -20,6 +22,8 @@ def audit_document(
     machine: Machine, semantics: Semantics, result: Audit
 ) -> dict[str, Any]:
     """Build ``iommu-inspect/audit/1``."""
+    inquiry = Inquiry(machine, semantics)
+    owners = {group.id: inquiry.ownership(group).value for group in machine.groups}
     return {
         **head("audit", machine, semantics),
         "verdict": result.verdict.value,
@@ -61,7 +65,7 @@ def audit_document(
         ],
         "advice": _advice_fields(result.advice),
         "baseline": result.since and _since_fields(result.since),
-        "devices": [_identity(device) for device in machine.devices],
+        "devices": [_identity(device, owners) for device in machine.devices],
     }
 
 
@@ -84,13 +88,21 @@ def _since_fields(since: Since) -> dict[str, Any]:
     }
 
 
-def _identity(device: Device) -> dict[str, Any]:
-    """Return what a later audit knows a device by, wherever it is then."""
+def _identity(device: Device, owners: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a later audit knows a device by, wherever it is then.
+
+    ``ownership`` is that of its group, ``None`` without one.
+    """
     fields = device_fields(device)
     ids = ("vendor", "device", "subsystem_vendor", "subsystem_device", "class")
     keys = ("address", "bus", "group", "driver", *ids)
     path = device.path if known(device.path) else None
-    return {**{key: fields[key] for key in keys}, "path": path}
+    group = device.group
+    return {
+        **{key: fields[key] for key in keys},
+        "path": path,
+        "ownership": owners.get(group) if isinstance(group, str) else None,
+    }
 
 
 def _advice_fields(advice: Advice) -> dict[str, Any]:

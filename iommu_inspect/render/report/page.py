@@ -6,15 +6,9 @@ through, by their hashes, so that no name of a source can bring another.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import pkgutil
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from iommu_inspect.audit.report import Report
-from iommu_inspect.model.text import printable
 from iommu_inspect.render.differences.text import diff_text
 from iommu_inspect.render.graph.building import scene_of
 from iommu_inspect.render.graph.folding import folded_for
@@ -32,6 +26,7 @@ from iommu_inspect.render.report.groups import anchors_of, group_rows
 from iommu_inspect.render.report.head import head_of
 from iommu_inspect.render.report.rule_pages import page_html
 from iommu_inspect.render.report.trial import trial_of
+from iommu_inspect.render.templates import Templates, policy
 from iommu_inspect.rules._pages import page_named
 from iommu_inspect.rules.finding import Severity
 
@@ -55,12 +50,14 @@ def report_page(report: Report, *, notes: bool = False) -> str:
     infos = sum(each.severity is Severity.INFO for each in result.findings)
     asked = [device for each in result.targets for device in each.target.devices]
     scene = folded_for(scene_of(report.picture, asked))
-    style = Markup(f"{_text('page.css')}\n{style_sheet()}")  # noqa: S704 (our own)
-    script = Markup(_text("page.js"))  # noqa: S704 (our own)
-    template = _environment().get_template("page.html")
+    templates = Templates(__package__)
+    sheet = f"{templates.text('page.css')}\n{style_sheet()}"
+    style = Markup(sheet)  # noqa: S704 (our own)
+    script = Markup(templates.text("page.js"))  # noqa: S704 (our own)
+    template = templates.environment.get_template("page.html")
     return template.render(
         title=f"IOMMU report: {report.machine.source.name}",
-        policy=_policy(style, script),
+        policy=policy(style, script),
         style=style,
         script=script,
         head=head_of(report),
@@ -85,49 +82,3 @@ def report_page(report: Report, *, notes: bool = False) -> str:
 
 def _pages(rules: tuple[str, ...]) -> tuple[tuple[str, Markup], ...]:
     return tuple((rule, page_html(page_named(rule) or "")) for rule in rules)
-
-
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _environment() -> Environment:
-    """Return the templates; every value in them is escaped, for a terminal as well."""
-    found = Environment(
-        loader=FunctionLoader(_text),
-        autoescape=True,
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    found.filters["whole_lines"] = _whole_lines
-    return found
-
-
-def _whole_lines(text: str) -> Markup:
-    """Return a text of several lines, which only what is laid out is."""
-    return Markup("\n").join(map(printable, text.split("\n")))
-
-
-def _shown(value: object) -> object:
-    """Write what a terminal or a reader would obey as a terminal shows it."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return printable(value)
-
-
-def _text(name: str) -> str:
-    content = pkgutil.get_data(__package__, f"templates/{name}")
-    if content is None:
-        raise FileNotFoundError(name)
-    return content.decode("utf-8")

@@ -27,7 +27,7 @@ from typing import Any, cast
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.fact import Missing
 
-__all__ = ["PATIENCE", "Answer", "Reader", "Request"]
+__all__ = ["PATIENCE", "Answer", "Reader", "Request", "let_go"]
 
 PATIENCE = 1.0
 """Seconds until a question counts as never answered."""
@@ -284,7 +284,7 @@ def _serve(  # pragma: no cover - the child ends with os._exit, unmeasured
 ) -> None:
     """Answer questions until nobody asks any more; never return."""
     try:
-        _let_go({asked, answering})
+        let_go({asked, answering})
         while head := _read(asked, _SIZE.size):
             questions = _read(asked, *_SIZE.unpack(head))
             kept, since = bytearray(), time.monotonic()
@@ -306,7 +306,7 @@ def _serve(  # pragma: no cover - the child ends with os._exit, unmeasured
         os._exit(0)
 
 
-def _let_go(  # pragma: no cover - the child ends with os._exit, unmeasured
+def let_go(  # pragma: no cover - the child ends with os._exit, unmeasured
     kept: set[int],
 ) -> None:
     """Close all else: nobody must wait for an output that a stuck child holds open.

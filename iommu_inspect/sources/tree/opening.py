@@ -19,7 +19,14 @@ from iommu_inspect.sources.errors import SourceError
 from iommu_inspect.sources.tree.directory import DirTree
 from iommu_inspect.sources.tree.tree import Kind, Tree, is_forbidden
 
-__all__ = ["Text", "acts_when_read", "open_live", "open_path", "open_source"]
+__all__ = [
+    "Text",
+    "acts_when_read",
+    "open_live",
+    "open_path",
+    "open_source",
+    "open_stream",
+]
 
 MAX_TEXT = 16 << 20
 """Bytes of a text such as that of ``lspci``."""
@@ -95,7 +102,7 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
                 "cannot read standard input: it is closed; pipe the capture into this "
                 "command, or name its file in place of -"
             )
-        return _open_stream(given, "standard input")
+        return open_stream(given, "standard input")
     label = _printable(source)
     try:
         mode = os.stat(source).st_mode
@@ -110,7 +117,7 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Tree | Text:
         with open(descriptor, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SourceError(f"cannot read {label}: {_EXPECTED}")
-            return _open_stream(file, label)
+            return open_stream(file, label)
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {label}: {_reason(error)}") from None
 
@@ -143,8 +150,12 @@ class _Rewound(io.RawIOBase):
         return self._rest.read(size)
 
 
-def _open_stream(file: BinaryIO, label: str) -> Tree | Text:
-    """Tell a text from a tar by its first bytes."""
+def open_stream(file: BinaryIO, label: str) -> Tree | Text:
+    """Return what a stream holds: a text or a tar, told by its first bytes.
+
+    Raises:
+        SourceError: It holds neither, or cannot be read.
+    """
     most = MAX_TEXT
     try:
         first = b""

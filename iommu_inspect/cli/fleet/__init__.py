@@ -1,0 +1,1 @@
+"""Many hosts at once: what is done with each, and by whom."""

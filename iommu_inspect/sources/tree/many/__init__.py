@@ -1,0 +1,1 @@
+"""Captures of many hosts: where they are, how they are got, where results wait."""
