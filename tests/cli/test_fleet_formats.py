@@ -16,6 +16,7 @@ from iommu_inspect.audit.fleet.row import Row
 from iommu_inspect.audit.fleet.tally import merged, tally_of
 from iommu_inspect.render.fleet.metrics import MOST_KERNELS, fleet_metrics
 from iommu_inspect.render.fleet.page import fleet_page
+from iommu_inspect.sources.tree.many.showing import shown
 from iommu_inspect.verdict.outcome import Verdict
 
 KERNELS = FIXTURES / "kernels"
@@ -175,6 +176,20 @@ def test_urls_are_read_through_fsspec(tmp_path: Path) -> None:
             assert done.stderr.count("\n") == 1
         else:
             assert all(json.loads(text) for text in done.stdout.splitlines())
+
+
+def test_a_url_is_told_without_what_lets_others_in(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    done = call("fleet", "nonsense://ada:secret@host:8/a?key=secret")
+    assert done.returncode == 4
+    assert done.stderr.startswith("iommu-inspect: cannot read nonsense://host:8/a: ")
+    assert "secret" not in done.stdout + done.stderr
+    folder = fleet(tmp_path / "hosts")
+    assert shown(str(folder)) == str(folder)
+    inside = "zip://a?x::https://ada:secret@host/b.zip?key=secret#here"
+    assert shown(inside) == "zip://a::https://host/b.zip"
+    said = "GET 'https://ada@host/b?key=secret' and s3://c/d: no such key (a?b)"
+    assert shown(said) == "GET 'https://host/b' and s3://c/d: no such key (a?b)"
 
 
 def test_a_page_of_a_host_with_hostile_names_is_as_safe() -> None:

@@ -68,30 +68,30 @@ class Work:
             return _gone(pair)
         side = self._side(now)
         if isinstance(side, str):
-            before = then.path if then else None
+            before = then.shown if then else None
             changes = Changes(Change.UNTOLD if then else Change.NEW, before)
-            row = Row.unread(now.host, now.path, side)
+            row = Row.unread(now.host, now.shown, side)
             return _with(row, changes if self.since else None)
-        row = row_of(side, now.host, now.path, self.asked)
+        row = row_of(side, now.host, now.shown, self.asked)
         if not self.since:
             return row
         if then is None:
             return _with(row, Changes(Change.NEW))
         last = self._side(then)
         if isinstance(last, str):
-            return _with(row, Changes(Change.UNTOLD, then.path))
-        return _with(row, changes_between(last, side, then.path))
+            return _with(row, Changes(Change.UNTOLD, then.shown))
+        return _with(row, changes_between(last, side, then.shown))
 
     def _side(self, place: Place) -> Side | str:
         """Return the host, or why there is none."""
         if place.fault:
             return place.fault
-        path = place.path
+        path = place.shown
         try:
-            if is_url(path):
-                opened = open_url(path)
+            if is_url(place.path):
+                opened = open_url(place.path)
             else:
-                path = os.path.join(self.root, path)  # noqa: PTH118
+                path = os.path.join(self.root, place.path)  # noqa: PTH118
                 opened = open_source(path)
             return read_side(opened, self.asked)
         except SourceError as error:
@@ -109,8 +109,8 @@ def lost(work: Work, pair: Pair, because: str) -> Done:
     place = pair.now or pair.then
     if place is None:
         raise ValueError
-    changes = Changes(Change.UNTOLD, pair.then.path if pair.then else None)
-    row = Row.unread(place.host, place.path, because)
+    changes = Changes(Change.UNTOLD, pair.then.shown if pair.then else None)
+    row = Row.unread(place.host, place.shown, because)
     return work.done(_with(row, changes if work.since else None))
 
 
@@ -137,8 +137,8 @@ def _gone(pair: Pair) -> Row:
     then = pair.then
     if then is None:
         raise ValueError
-    row = Row.unread(then.host, then.path, "it was there last time, and is not now")
-    return _with(row, Changes(Change.GONE, then.path))
+    row = Row.unread(then.host, then.shown, "it was there last time, and is not now")
+    return _with(row, Changes(Change.GONE, then.shown))
 
 
 def _with(row: Row, changes: Changes | None) -> Row:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from iommu_inspect.model.dataclass import dataclass
 from iommu_inspect.model.text import natural_key, printable
 from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.tree.many.showing import shown
 
 __all__ = ["Place", "find_places", "is_url"]
 
@@ -39,6 +40,11 @@ class Place:
     path: str
     fault: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The path as it is told."""
+        return shown(self.path) if is_url(self.path) else self.path
+
 
 def is_url(path: str) -> bool:
     """Say whether a path is for fsspec: ``s3://bucket/hosts``."""
@@ -61,8 +67,9 @@ def find_places(paths: Sequence[str]) -> tuple[Place, ...]:
         mine = list(_below_url(path) if is_url(path) else _below(path))
         if not mine:
             raise SourceError(
-                f"cannot read {printable(path)}: the directory is empty; snapshots, "
-                "captures or JSON documents of hosts are expected in it"
+                f"cannot read {printable(Place('', path).shown)}: the directory is "
+                "empty; snapshots, captures or JSON documents of hosts are expected "
+                "in it"
             )
         for below, place, fault in mine:
             found.setdefault(place, (below, fault))
@@ -73,7 +80,7 @@ def find_places(paths: Sequence[str]) -> tuple[Place, ...]:
         name = _without_end(below)
         if short[name] == 1:
             return name
-        return below if whole[below] == 1 else path
+        return below if whole[below] == 1 else Place("", path).shown
 
     places = (
         Place(host(path, below), path, fault) for path, (below, fault) in found.items()
@@ -139,7 +146,7 @@ def _is_capture(folder: str) -> bool:
 def _below_url(named: str) -> Iterator[_Found]:
     from iommu_inspect.sources.tree.many.remote import listed
 
-    own = named.rstrip("/").rpartition("/")[2] or named
+    own = shown(named).rstrip("/").rpartition("/")[2] or shown(named)
     yield from ((below or own, path, "") for below, path in listed(named))
 
 

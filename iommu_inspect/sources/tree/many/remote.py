@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from iommu_inspect.model.text import printable
 from iommu_inspect.sources.errors import SourceError
+from iommu_inspect.sources.tree.many.showing import shown
 
 if TYPE_CHECKING:
     from iommu_inspect.sources.tree.opening import Text
@@ -58,7 +59,7 @@ def open_url(url: str) -> Tree | Text:
 
     def read() -> Tree | Text:
         with _fsspec().open(url, "rb") as file:
-            return open_stream(cast("BinaryIO", file), printable(url))
+            return open_stream(cast("BinaryIO", file), printable(shown(url)))
 
     return _asked(url, read)
 
@@ -69,8 +70,10 @@ def _asked(url: str, ask: Callable[[], _T]) -> _T:
     except (SourceError, MemoryError):
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
-        raise SourceError(f"cannot read {printable(url)}: {printable(said)}") from None
+        said = shown(" ".join(str(error).split()))[:_LONGEST] or type(error).__name__
+        raise SourceError(
+            f"cannot read {printable(shown(url))}: {printable(said)}"
+        ) from None
 
 
 def _fsspec() -> Any:  # noqa: ANN401 - it has no types
