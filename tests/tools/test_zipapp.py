@@ -19,6 +19,7 @@ from running import call
 from shared import FIXTURES
 
 from iommu_inspect.cli.main import COMMANDS
+from tools.packages.shared import shared
 from tools.zipapp.bundled import ROOT, FetchError, Pin, pins, wheels
 from tools.zipapp.content import content
 from tools.zipapp.locking import LEFT_OUT, asked_for
@@ -39,7 +40,7 @@ def libraries() -> dict[Pin, Path]:
 
 @pytest.fixture(scope="module")
 def files(libraries: dict[Pin, Path]) -> dict[str, bytes]:
-    return content(ROOT, libraries)
+    return content(ROOT, libraries, shared())
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +152,16 @@ def test_nothing_compiled_and_nothing_unused_is_in_it(files: dict[str, bytes]) -
     assert [name for name in files if name.endswith(ends)] == []
     roots = {name.split("/")[0] for name in files}
     libraries = {pin.name.replace("-", "_") for pin in pins()}
-    assert roots == {"__main__.py", "iommu_inspect", "licenses", *libraries}
+    assert roots == {"__main__.py", "iommu_inspect", "licenses", "share", *libraries}
+
+
+def test_each_command_has_its_manual_page_and_each_shell_its_completion(
+    files: dict[str, bytes],
+) -> None:
+    found = {name for name in files if name.startswith("share/")}
+    pages = {f"share/man/man1/iommu-inspect-{name}.1" for name in COMMANDS}
+    assert found >= {"share/man/man1/iommu-inspect.1", *pages}
+    assert len(found) == len(pages) + 1 + 3
 
 
 def test_all_of_the_package_is_in_it(files: dict[str, bytes]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tools.packages.shared import shared
 from tools.zipapp.bundled import ROOT, FetchError, wheels
 from tools.zipapp.content import content
 from tools.zipapp.locking import lock
@@ -29,7 +30,7 @@ def main(words: list[str]) -> int:
             unpack(Path(words[1]), content(ROOT, wheels()))
         else:
             target = Path(words[0]) if words else ROOT / "dist/iommu-inspect.pyz"
-            write(target, content(ROOT, wheels()))
+            write(target, content(ROOT, wheels(), shared()))
             print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
     except FetchError as error:
         print(f"zipapp: {error}", file=sys.stderr)

@@ -50,14 +50,23 @@ main()
 '''
 
 
-def content(root: Path, wheels: Mapping[Pin, Path]) -> dict[str, bytes]:
-    """Return each file's name and content, in the order of the names."""
+def content(
+    root: Path, wheels: Mapping[Pin, Path], shared: Iterable[tuple[str, str]] = ()
+) -> dict[str, bytes]:
+    """Return each file's name and content, in the order of the names.
+
+    Args:
+        root: The project's folder.
+        wheels: The libraries.
+        shared: Paths and texts of what else is in it: manual pages and completion.
+    """
     found = {"__main__.py": _HEAD.encode()}
     for name, data in (*_package(root), *_libraries(wheels.values())):
         if name in found:
             raise ValueError(f"two files are called {name}")
         found[name] = data
     found["licenses/iommu-inspect/LICENSE"] = (root / "LICENSE").read_bytes()
+    found |= {path: text.encode() for path, text in shared}
     found["licenses/bundled.txt"] = "".join(
         f"{pin.name} {pin.version}\n" for pin in wheels
     ).encode()
