@@ -17,6 +17,7 @@ import pytest
 from examples import each
 from running import run
 from shared import FIXTURES
+from trees import unpack
 
 import iommu_inspect
 from tools.kubernetes import trying
@@ -44,7 +45,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A node's files: the capture, and what of /proc lies elsewhere for a pod."""
     folder = tmp_path_factory.mktemp("node")
     with tarfile.open(CAPTURE) as archive:
-        archive.extractall(folder, filter="fully_trusted")
+        unpack(archive, folder)
     shutil.copytree(folder / "proc/net", folder / "proc/1/net")
     (folder / "etc/modprobe.d").mkdir(parents=True)
     (folder / "proc/cpuinfo").write_text("")
@@ -157,7 +158,7 @@ def test_no_label_depends_on_what_a_pod_does_not_see(name: str, tmp_path: Path) 
     """It sees 64 bytes of registers, nothing of /dev and /lib, and no iomem."""
     root = tmp_path / name
     with tarfile.open(FIXTURES / "kernels" / f"{name}.tar.gz") as archive:
-        archive.extractall(root, filter="fully_trusted")
+        unpack(archive, root)
 
     def told() -> list[str]:
         return labels(run("audit", "--from", root, "--format", "nfd").stdout)

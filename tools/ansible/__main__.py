@@ -70,13 +70,14 @@ def main() -> int:
         folder = Path(name)
         with network(folder) as net:
             hosts = (net.host("conflict", _CONFLICT), net.host("clean", _CLEAN))
-            gone = net.nobody("gone")
+            gone = net.host("gone", _CLEAN)
+            net.cut_off(gone)
             player = Player(folder, net, (*hosts, gone))
             _prove(asserted, player, *hosts, gone)
     taken = time.monotonic() - begun
     print(
-        f"{asserted.count} claims, {asserted.failed} failed; 2 hosts by SSH and one "
-        f"that is not there; {taken:.0f} s"
+        f"{asserted.count} claims, {asserted.failed} failed; 3 hosts by SSH, one of "
+        f"them cut off; {taken:.0f} s"
     )
     return 1 if asserted.failed else 0
 
