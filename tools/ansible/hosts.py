@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from iommu_inspect.model.dataclass import dataclass
@@ -147,7 +147,7 @@ class Network:
     def _space(self, name: str) -> str:
         space = f"{self._prefix}-{name}"
         _call("ip", "netns", "add", space)
-        self._started.callback(_call, "ip", "netns", "delete", space, check=False)
+        self._started.callback(_remove, space)
         return space
 
     def _connect(self, host: Host) -> None:
@@ -180,6 +180,14 @@ def network(folder: Path) -> Iterator[Network]:
     """Give a network, and take it and its hosts away whatever happens."""
     with ExitStack() as started:
         yield Network(folder, started)
+
+
+def _remove(space: str) -> None:
+    """Delete a namespace and end what runs in it: ssh keeps connections a minute."""
+    for number in _call("ip", "netns", "pids", space, check=False).stdout.split():
+        with suppress(ProcessLookupError):
+            os.kill(int(number), signal.SIGKILL)
+    _call("ip", "netns", "delete", space, check=False)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
