@@ -43,7 +43,7 @@ def fleet_metrics(tally: Tally) -> str:
                 _named("ownership", [o.value for o in OWNERS], tally.groups),
             ),
             *_metric(
-                "groups_possible",
+                "possible_groups",
                 "IOMMU groups with endpoints, by when they could be handed over.",
                 _possible(tally),
             ),
