@@ -62,7 +62,7 @@ def _hosts(tally: Tally, style: Style) -> str:
         [
             _cut(brief.host, _LONGEST_HOST, style),
             state_word((brief.verdict, brief.read)),
-            what_words(brief) or "-",
+            what_words(brief, short=True) or "-",
         ]
         for brief in shown[:_MOST_HOSTS]
     ]

@@ -90,14 +90,18 @@ def change_words(tally: Tally) -> str:
     return f"Since last time: {', '.join(parts)}{groups}"
 
 
-def what_words(brief: Brief) -> str:
-    """Say what is the matter with a host, and what changed."""
-    return "; ".join((*_matter(brief), *_since(brief)))
+def what_words(brief: Brief, *, short: bool = False) -> str:
+    """Say what is the matter with a host, and what changed.
+
+    A reason can end in what to do, which is left out of a ``short`` one.
+    """
+    because = brief.because.partition("; ")[0] if short else brief.because
+    return "; ".join((*_matter(brief, because), *_since(brief)))
 
 
-def _matter(brief: Brief) -> Iterator[str]:
-    if brief.because:
-        yield brief.because
+def _matter(brief: Brief, because: str) -> Iterator[str]:
+    if because:
+        yield because
     found = [
         rule if count == 1 else f"{rule} ({count})"
         for rule, severity, count in brief.rules
