@@ -13,9 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-__all__ = ["erase", "telling"]
+__all__ = ["bar", "erase", "telling"]
 
 _PATIENCE, _PACE = 1.0, 0.2
+_WIDE = 20
 _shown = False
 
 
@@ -46,6 +47,12 @@ def telling(what: Callable[[], str]) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         erase()
+
+
+def bar(done: int, count: int) -> str:
+    """Draw how much of something is done, in characters that every terminal has."""
+    full = _WIDE * done // count if count else _WIDE
+    return f"[{'#' * full}{'-' * (_WIDE - full)}] {done} of {count}"
 
 
 def _can_tell() -> bool:

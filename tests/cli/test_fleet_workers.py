@@ -151,7 +151,7 @@ def test_ctrl_c_leaves_no_process_and_a_clean_terminal(
     os.close(ours)
     if number is not signal.SIGKILL:
         assert code == 128 + number
-        assert b"reading hosts, 0 of 3" in said
+        assert b"reading hosts [--------------------] 0 of 3" in said
         assert said.endswith(b"\r\x1b[K")
         assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".x")] == []
         assert not members(running.pid)

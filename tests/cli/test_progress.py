@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from iommu_inspect.cli.progress import bar
+
 SLOW = """
 import os, sys, time
 from iommu_inspect.cli.output import complain
@@ -72,3 +74,10 @@ def test_who_does_not_look_at_a_terminal_is_told_nothing(seconds: float) -> None
         timeout=60,
     )
     assert done.stderr == "iommu-inspect: note: a word between\niommu-inspect: done\n"
+
+
+def test_a_bar_shows_how_much_is_done() -> None:
+    assert bar(0, 3) == "[--------------------] 0 of 3"
+    assert bar(512, 1000) == "[##########----------] 512 of 1000"
+    assert bar(3, 3) == "[####################] 3 of 3"
+    assert bar(0, 0) == "[####################] 0 of 0"

@@ -9,7 +9,7 @@ from iommu_inspect.audit.fleet.tally import Tally, merged
 from iommu_inspect.cli.exits import Exit
 from iommu_inspect.cli.fleet.pool import Pool
 from iommu_inspect.cli.fleet.work import Done, Pair, Work, lost
-from iommu_inspect.cli.progress import telling
+from iommu_inspect.cli.progress import bar, telling
 
 __all__ = ["Hosts", "gathered", "of_fleet"]
 
@@ -28,7 +28,7 @@ class Hosts:
 
     def lines(self) -> Iterator[str]:
         """Yield each host's line, in order."""
-        with telling(lambda: f"reading hosts, {self._done} of {self._count}"):
+        with telling(lambda: f"reading hosts {bar(self._done, self._count)}"):
             for done in self._results:
                 self._done += 1
                 self._parts.append(done.tally)
