@@ -150,7 +150,7 @@ release-check: $(DEV_STAMP)  ## do version, changelogs, tag and artifacts agree?
 	$(BIN)/python -m tools.release check
 
 fleet-bench: $(DEV_STAMP)  ## 1,000 and 10,000 hosts, by processes and by a cluster (an hour)
-	$(BIN)/python -m bench.fleet --hosts 1000 10000 --dask 1000
+	$(BIN)/python -m bench.fleet --hosts 1000 10000 --dask 10000
 
 growth: $(DEV_STAMP)  ## twice as much of each input, counted in calls of functions
 	$(BIN)/python -m bench.growth --calls --size 0.3

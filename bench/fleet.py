@@ -49,9 +49,10 @@ class Run:
 
 @dataclass(slots=True)
 class _Peaks:
-    """The largest sizes that were seen of a process and of its children."""
+    """The largest sizes that were seen of a process, of others, and of children."""
 
     pid: int
+    others: tuple[int, ...] = ()
     parent: float = 0
     workers: dict[int, float] = field(default_factory=dict)
     done: bool = False
@@ -59,8 +60,9 @@ class _Peaks:
     def watch(self) -> None:
         while not self.done:
             self.parent = max(self.parent, _peak(self.pid))
-            for child in _children(self.pid):
-                self.workers[child] = max(self.workers.get(child, 0), _peak(child))
+            children = [c for pid in (self.pid, *self.others) for c in _children(pid)]
+            for each in (*self.others, *children):
+                self.workers[each] = max(self.workers.get(each, 0), _peak(each))
             time.sleep(_SAMPLE)
 
 
@@ -80,8 +82,13 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def run(folder: Path, out: Path, form: str, *words: str) -> Run:
-    """Run fleet over a folder, and write what it makes to a file."""
+def run(
+    folder: Path, out: Path, form: str, *words: str, workers: tuple[int, ...] = ()
+) -> Run:
+    """Run fleet over a folder, and write what it makes to a file.
+
+    ``workers`` are processes of a cluster, which are watched as its own are.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
     command = [sys.executable, "-m", "iommu_inspect", "fleet", str(folder)]
@@ -91,7 +98,7 @@ def run(folder: Path, out: Path, form: str, *words: str) -> Run:
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         text=True,
     )
-    peaks = _Peaks(process.pid)
+    peaks = _Peaks(process.pid, workers)
     watching = threading.Thread(target=peaks.watch)
     watching.start()
     _, said = process.communicate()
@@ -174,14 +181,16 @@ def by_dask(hosts: int, folder: Path, out: Path, every: Run) -> bool:
     """Ask a cluster; then ask it again and kill one of its workers in the middle."""
     right = True
     with cluster(out) as (address, running):
-        plain = run(folder, out / "dask.parquet", "parquet", "--dask", address)
+        workers = tuple(process.pid for process in running[1:])
+        given = ("--dask", address)
+        plain = run(folder, out / "dask.parquet", "parquet", *given, workers=workers)
         print(_line("Dask, 2 workers", hosts, plain), flush=True)
         right &= _same("Dask", _alike(out / "all.parquet", out / "dask.parquet"))
         killed = threading.Timer(
             plain.wall / 2, lambda: running[1].send_signal(signal.SIGKILL)
         )
         killed.start()
-        lamed = run(folder, out / "killed.jsonl", "jsonl", "--dask", address)
+        lamed = run(folder, out / "killed.jsonl", "jsonl", *given, workers=workers)
         alive = sum(process.poll() is None for process in running[1:])
         print(_line(f"Dask, {2 - alive} killed", hosts, lamed), flush=True)
         right &= _same("Dask, one killed", lamed.digest == every.digest and alive == 1)
