@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from iommu_inspect.cli.main import COMMANDS
 from tools.packages.asking import CAPTURE, ask_on_host, compare
 from tools.packages.building import ROOT
 from tools.packages.roots import PYTHONS, Root
@@ -31,7 +32,7 @@ echo "${{COMPREPLY[*]}}"
 # Where the system's shells look by themselves: zsh has it for the command, fish offers.
 _FOUND_BY_ZSH = "autoload -Uz compinit; compinit -u -D; print $_comps[iommu-inspect]"
 _FOUND_BY_FISH = "complete --do-complete 'iommu-inspect aud'"
-_ITS_PAGES = 14  # the program's, and one a command
+_ITS_PAGES = 1 + len(COMMANDS)  # the program's, and one a command
 
 
 def tree_in_root(root: Root) -> str:
