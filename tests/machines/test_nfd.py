@@ -87,6 +87,12 @@ def test_the_command_prints_the_same() -> None:
     assert features(done.stdout) == features(nfd_text(tally(HALF), now=NOW))
 
 
+def test_what_does_not_fit_into_a_label_is_not_cut_into_something_else() -> None:
+    """Half of a list of kernels would name fewer than may be meant."""
+    assert _value("v" * 63) == "v" * 63
+    assert _value("v" * 64) == "unknown"
+
+
 def test_a_file_says_until_when_it_holds() -> None:
     line = nfd_text(tally(HALF), now=NOW).splitlines()[0]
     until = datetime.fromisoformat(line.removeprefix("# +expiry-time="))

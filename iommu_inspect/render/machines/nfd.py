@@ -70,8 +70,11 @@ def _word(told: bool | None) -> str:
 
 
 def _value(text: str) -> str:
-    """Return text as a label's value; "unknown" where nothing of it can be one."""
-    value = _NO_VALUE.sub("-", text)[:63].strip("._-")
+    """Return text as a label's value; "unknown" where that cannot be said in one.
+
+    What is too long is not cut: half of a list names fewer than there may be.
+    """
+    value = _NO_VALUE.sub("-", text).strip("._-")
     return value if _VALUE.fullmatch(value) else "unknown"
 
 
